@@ -1,0 +1,125 @@
+"""Every error that ganger raises on purpose: one tree under GangerError.
+
+Whoever raises one passes a single clear sentence that says what happened and what to do; the classes only
+give it a name to catch. Nothing here knows Redis: the transport translates server replies into these, so
+that an application catches `GangerError` and never a class of a client library. No text of any of these
+ever holds a password.
+"""
+
+from collections.abc import Sequence
+
+
+class GangerError(Exception):
+    """The root: catch this to catch all that ganger raises on purpose."""
+
+
+# ---- what is wrong with the settings or the server -----------------------------------------------------
+
+
+class NotConfigured(GangerError):
+    """No Redis is named anywhere; the text says what to set."""
+
+
+class BadSettings(GangerError):
+    """A setting is there but can't be used (a URL that can't be read, an unknown durability...)."""
+
+
+class RedisUnreachable(GangerError):
+    """No node of the cluster answers; the text names the addresses tried."""
+
+
+class NotACluster(GangerError):
+    """The server answers, but does not run in cluster mode."""
+
+
+class WrongPassword(GangerError):
+    """The server refuses the user name or the password, or wants one and was given none."""
+
+
+class ServerTooOld(GangerError):
+    """The server is older than Redis 7.0, whose scripts and sharded pub/sub are needed."""
+
+
+class EvictionEnabled(GangerError):
+    """maxmemory-policy is not noeviction: the server would silently throw jobs away when it is full."""
+
+
+# ---- what may happen to one command --------------------------------------------------------------------
+
+
+class NodeDown(GangerError):
+    """The node that holds the slot can't be reached, and this command was never run: safe to try again."""
+
+
+class OutcomeUnknown(GangerError):
+    """The command was sent but no reply came back (or too few replicas confirmed): it may have run.
+
+    `jids` names the jobs that may or may not be in the queue; pushing the same jids again is safe and adds
+    nothing twice.
+    """
+
+    def __init__(self, message: str, *, jids: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.jids: tuple[str, ...] = tuple(jids)
+
+
+class ClusterUnavailable(GangerError):
+    """The cluster answered until the deadline that it can't serve the slot now; nothing was run."""
+
+
+class ServerFull(GangerError):
+    """The server has reached maxmemory and refuses to store more; nothing was run."""
+
+
+class ServerBusy(GangerError):
+    """A script on the node ran until the deadline and let nobody else in; nothing was run."""
+
+
+class WriteRefused(GangerError):
+    """The node refuses writes (too few replicas, or it can't persist to disk); nothing was run."""
+
+
+class ScriptFailed(GangerError):
+    """A command or script answered with an error that no repetition cures; the text names it."""
+
+
+# ---- what is wrong with a call of the application -------------------------------------------------------
+
+
+class BadName(GangerError, ValueError):
+    """A namespace, queue or job type with characters or a length that are not allowed."""
+
+
+class BadOptions(GangerError, ValueError):
+    """An option of a job or of a push that is unknown, out of range, or not built yet."""
+
+
+class BadHandler(GangerError, TypeError):
+    """A function that can't be a job: a lambda, a class, a generator, an annotation that can't be checked."""
+
+
+class BadArguments(GangerError, TypeError):
+    """Arguments that JSON can't hold or that the handler's signature does not take; names the argument."""
+
+
+class JobTooLarge(GangerError, ValueError):
+    """The encoded job is larger than `max_job_bytes`."""
+
+
+class UnknownType(GangerError, LookupError):
+    """No live worker announces this job type."""
+
+
+class JobNotFound(GangerError, LookupError):
+    """No job of this jid is in its partition (any more)."""
+
+
+class Uninitialised(GangerError):
+    """Internal: a partition lacks its structures; the operations open it and repeat the call."""
+
+
+class JobTimeout(Exception):
+    """Raised inside a handler whose time is up.
+
+    Not a GangerError: a handler that catches ganger's own errors must not swallow the end of its time.
+    """

@@ -1,0 +1,130 @@
+"""The key book: the only place that spells the name of a Redis key.
+
+A key reads `<namespace>:{<tag>}:<what>`. All keys of a partition share its tag, so they live in one slot and
+one script may touch them all; the control keys (catalog, hosts, leader lock, crash records) share
+another. Operations take a `Partition` or a `Control` and never a string. Pure: no I/O, no clock.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from ganger.errors import BadName
+from ganger.slots import partition_tag, slot_of
+
+PRIORITIES = range(1, 10)
+"""9 is the most urgent."""
+DEFAULT_PRIORITY = 5
+JOBS_BUCKETS = 16
+GROUP = b"workers"
+"""The consumer group of every stream of a partition."""
+
+_NAME = re.compile(r"[A-Za-z0-9_.:/-]+\Z")
+_CONTROL_TAG = "control"
+
+
+def check_name(kind: str, name: str, longest: int) -> str:
+    """`name`, or BadName: letters, digits and _ . : / - only, at most `longest` of them, and no braces."""
+    if not isinstance(name, str) or not _NAME.match(name):
+        raise BadName(f"{kind} {name!r}: only letters, digits and _ . : / - are allowed, and at least one.")
+    if len(name) > longest:
+        raise BadName(f"{kind} {name!r} has {len(name)} characters; at most {longest} are allowed.")
+    return name
+
+
+def check_namespace(name: str) -> str:
+    """A namespace of at most 64 characters, or BadName."""
+    return check_name("namespace", name, 64)
+
+
+def check_queue(name: str) -> str:
+    """A queue name of at most 64 characters, or BadName."""
+    return check_name("queue", name, 64)
+
+
+def check_type(name: str) -> str:
+    """A job type of at most 120 characters, or BadName."""
+    return check_name("job type", name, 120)
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One partition of a queue: its slot and the keys in it. Two are equal when their tags are."""
+
+    namespace: str
+    queue: str
+    index: int
+    tag: str
+    slot: int = field(compare=False)
+    meta: bytes = field(compare=False, repr=False)
+    memo: bytes = field(compare=False, repr=False)
+    returned: bytes = field(compare=False, repr=False)
+    ready: tuple[bytes, ...] = field(compare=False, repr=False)
+    """Nine streams; priority p is ready[p - 1]."""
+    streams: tuple[bytes, ...] = field(compare=False, repr=False)
+    """(returned, *ready): an entry's stream index is its priority, 0 for returned."""
+    later: bytes = field(compare=False, repr=False)
+    jobs: tuple[bytes, ...] = field(compare=False, repr=False)
+    dead: bytes = field(compare=False, repr=False)
+    wake: bytes = field(compare=False, repr=False)
+    """The sharded pub/sub channel of this partition."""
+
+    def jobs_bucket(self, jid: str | bytes) -> bytes:
+        """The hash that holds the body of a scheduled or dead job: 16 of them, so that none is huge.
+
+        The bucket is the sum of the jid's last eight bytes modulo 16, which a script can work out as well.
+        """
+        tail = jid[-8:]
+        return self.jobs[sum(tail.encode() if isinstance(tail, str) else tail) % JOBS_BUCKETS]
+
+
+@lru_cache(maxsize=4096)
+def partitions(namespace: str, queue: str, count: int) -> tuple[Partition, ...]:
+    """The partitions of a queue, by index. Raises BadName; ValueError for a count out of range."""
+    check_namespace(namespace)
+    check_queue(queue)
+    return tuple(_partition(namespace, queue, index, count) for index in range(count))
+
+
+def _partition(namespace: str, queue: str, index: int, count: int) -> Partition:
+    tag = partition_tag(queue, index, count)
+    stem = f"{namespace}:{{{tag}}}:".encode()
+    returned = stem + b"returned"
+    ready = tuple(stem + b"ready:%d" % priority for priority in PRIORITIES)
+    return Partition(
+        namespace=namespace,
+        queue=queue,
+        index=index,
+        tag=tag,
+        slot=slot_of(tag.encode()),
+        meta=stem + b"meta",
+        memo=stem + b"memo",
+        returned=returned,
+        ready=ready,
+        streams=(returned, *ready),
+        later=stem + b"later",
+        jobs=tuple(stem + b"jobs:%d" % bucket for bucket in range(JOBS_BUCKETS)),
+        dead=stem + b"dead",
+        wake=stem + b"wake",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The few keys that belong to no queue, together in one slot. Raises BadName."""
+
+    namespace: str
+    slot: int = field(init=False, repr=False, compare=False)
+    catalog: bytes = field(init=False, repr=False, compare=False)
+    types: bytes = field(init=False, repr=False, compare=False)
+    hosts: bytes = field(init=False, repr=False, compare=False)
+    leader: bytes = field(init=False, repr=False, compare=False)
+    crashes: bytes = field(init=False, repr=False, compare=False)
+    crash_records: bytes = field(init=False, repr=False, compare=False)
+    totals: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        stem = f"{check_namespace(self.namespace)}:{{{_CONTROL_TAG}}}:".encode()
+        object.__setattr__(self, "slot", slot_of(_CONTROL_TAG.encode()))
+        for what in ("catalog", "types", "hosts", "leader", "crashes", "crash_records", "totals"):
+            object.__setattr__(self, what, stem + what.encode())
