@@ -1,0 +1,37 @@
+# Everything here works from a bare clone: it needs Python 3.11+ with venv, make, and a package registry.
+
+BIN := .venv/bin
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench lock clean
+
+help:  ## Show these commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+
+demo: .venv/.installed  ## Index Python's standard library with three saboteurs among the jobs
+	@$(BIN)/ganger demo
+
+test: lint  ## Check style, types and rules, then run every test
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed  ## Check style and types only
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: .venv/.installed  ## Lay the code out, and fix what ruff can fix
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: .venv/.installed  ## Measure throughput, latency and recovery (minutes; wants a quiet machine)
+	@for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python "$$each" || exit 1; done
+
+lock: .venv/.installed  ## Resolve pyproject.toml's requirements anew into requirements.lock
+	$(BIN)/python .ci/lock.py
+
+clean:  ## Remove .venv, caches and the embedded servers' data
+	rm -rf .venv .ganger .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+
+.venv/.installed: requirements.lock pyproject.toml .ci/make-venv
+	@.ci/make-venv
