@@ -1,0 +1,102 @@
+"""One run's configuration, whole and checked: what the command line hands to the master, and the master to
+its children.
+
+Nothing here reads a file or the environment: settings.py builds it. A `Config` holds plain values only (it
+may hold a password, so it travels in a memfd and never on a command line) and knows the paths that follow
+from it. Imported by the master and the template, so it knows neither Redis nor the engine."""
+
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_CONFIG = 78
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting of `ganger run`, with its default."""
+
+    app: str = ""
+    """Module (`shop.tasks`) whose import registers the jobs."""
+    namespace: str = "ganger"
+    redis: str = ""
+    """redis:// or rediss:// URL; empty: the embedded servers of `dir`."""
+    semaphores: tuple[str, ...] = ()
+    embedded: bool = False
+    """This run starts (or joins) the embedded servers of `dir`."""
+    dir: str = ".ganger"
+    statsd: str = ""
+    """host:port, empty for none."""
+    workers: int = 4
+    queues: dict[str, int] = {}
+    """Name to weight; empty: every queue of the app's jobs."""
+    preload: bool = True
+    shutdown_timeout_s: float = 25.0
+    memory_max_bytes: int | None = None
+    """Growth over the warm app that a job may cause where its type sets no `memory`."""
+    durability: str = "fast"
+    max_job_bytes: int = 1_048_576
+    log_level: str = "info"
+    log_format: str = "auto"
+    lease_ms: int = 15_000
+    renew_ms: int = 5_000
+    host: str = msgspec.field(default_factory=socket.gethostname)
+    partitions: int = 12
+    """Of a queue not seen before: fixed in Redis at its first push."""
+
+    def __repr__(self) -> str:
+        return f"Config(app={self.app!r}, dir={self.dir!r}, ...)"  # the rest may hold a password
+
+    @property
+    def run_dir(self) -> Path:
+        """Where this host's recorder, status file and death spool are."""
+        systemd = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+        return Path(systemd) if systemd else Path(self.dir) / "run"
+
+    @property
+    def status_file(self) -> Path:
+        return self.run_dir / "status.json"
+
+    @property
+    def embedded_file(self) -> Path:
+        """Where the embedded servers say how to reach them."""
+        return Path(self.dir) / "embedded.json"
+
+    def redis_url(self) -> str:
+        """The URL to connect to; for embedded servers read from their file at each call, so "" until they
+        are up."""
+        if self.redis:
+            return self.redis
+        return str(_embedded(self.embedded_file).get("redis", ""))
+
+    def semaphore_urls(self) -> tuple[str, ...]:
+        if self.semaphores or self.redis:
+            return self.semaphores
+        return tuple(_embedded(self.embedded_file).get("semaphores", ()))
+
+    def to_fd(self) -> int:
+        """A memfd that holds this configuration; the caller closes it."""
+        fd = os.memfd_create("ganger-config", os.MFD_CLOEXEC)
+        os.write(fd, msgspec.json.encode(self))
+        return fd
+
+    @classmethod
+    def load_fd(cls, fd: int) -> Self:
+        """Read what to_fd wrote; any number of processes may, since the offset is not used.
+
+        Raises msgspec.MsgspecError when it is no configuration."""
+        return msgspec.json.decode(os.pread(fd, os.fstat(fd).st_size, 0), type=cls)
+
+
+def _embedded(path: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}

