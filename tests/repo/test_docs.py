@@ -93,7 +93,7 @@ def test_every_setting_is_documented(key: str) -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    """Names are dotted words in gangerd/metrics.py; what varies in one stands in angle brackets in the page."""
+    """Names are dotted words in gangerd/metrics.py; what varies stands in angle brackets there."""
     page = (DOCS / "metrics.md").read_text()
     literals = [
         node.value
