@@ -112,8 +112,8 @@ class Death(Message, frozen=True):
     DeathSettled comes.
 
     `consumer` is the incarnation of the master under which the entries were claimed: not the sender's own
-    when a successor reports the pages of a killed master. `held` is what the page showed at reap; `garbled`
-    says why it could not be read."""
+    when a successor reports the pages of a killed master. `held` and `states` (an EntryState each) are what
+    the page showed at reap; `garbled` says why it could not be read."""
 
     id: str
     consumer: str
@@ -134,6 +134,7 @@ class Death(Message, frozen=True):
     peak_of: str = "worker"
     rusage: dict[str, float] = {}
     held: list[Held] = []
+    states: list[int] = []
     running: int | None = None
     claim: ClaimToken | None = None
     counters: list[int] = []
