@@ -174,5 +174,8 @@ def encode(message: Message) -> bytes:
 def decode(data: bytes) -> Message:
     """The message in a datagram; raises msgspec.MsgspecError (ValidationError or DecodeError) when it is
     none."""
-    decoded: Message = _decoder.decode(data)
+    try:
+        decoded: Message = _decoder.decode(data)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(str(error)) from error
     return decoded

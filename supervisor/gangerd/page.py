@@ -126,7 +126,7 @@ class Page:
         start = HALVES_AT + half * HALF_BYTES
         try:
             held = _batch_decoder.decode(bytes(self.bytes[start : start + length]))
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise PageGarbled(f"the batch can't be read: {error}") from error
         if len(held) != count:
             raise PageGarbled("the batch has another number of entries than its word says")

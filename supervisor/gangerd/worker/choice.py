@@ -1,9 +1,9 @@
 """Which queue is next, and where in it: smooth weighted round robin over queues, then the best partition.
 
-PURE: the board's view comes in as arguments. Smooth WRR as in nginx (each round every candidate's credit grows
-by its weight; the richest is served and pays the sum), so that a 3:1 pair is served a a b a and not a a a b.
-An empty visit is refunded: a queue that had nothing does not lose its turn for it. The worker loop calls.
-"""
+PURE: the board's view comes in as arguments. Smooth WRR as in nginx (each round every candidate's credit
+grows by its weight; the richest is served and pays the sum), so that a 3:1 pair is served a a b a and not a
+a a b. An empty visit is refunded: a queue that had nothing does not lose its turn for it. The worker loop
+calls."""
 
 from collections.abc import Iterable, Sequence
 

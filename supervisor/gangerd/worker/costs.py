@@ -27,8 +27,8 @@ class Costs:
         self._us[job_type] = known + (ran_us - known) * (_UP if ran_us > known else _DOWN)
 
     def table(self) -> dict[str, int]:
-        """Type -> expected microseconds, at least 1. The same object until a figure has moved by a quarter, so
-        that the caller may keep what it made of it."""
+        """Type -> expected microseconds, at least 1. The same object until a figure has moved by a quarter,
+        so that the caller may keep what it made of it."""
         table = self._table
         if len(table) != len(self._us) or any(
             not 0.8 <= us / table[job_type] <= 1.25 for job_type, us in self._us.items() if us > 4

@@ -1,10 +1,10 @@
 """The soft timeout: JobTimeout raised in a handler whose run is over its time.
 
 The master knocks (SOFT_TIMEOUT_SIGNAL, once a second); the worker decides, since only it knows what runs at
-this very moment. JobTimeout is raised only while that run is current and overdue, and only between bytecodes of
-the handler's own code: never in the engine's, which the handler may be calling (half a reply read would poison
-the connection). Code that swallows it meets it again a second later, until the hard timeout ends it all.
-"""
+this very moment. JobTimeout is raised only while that run is current and overdue, and only between
+bytecodes of the handler's own code: never in the engine's, which the handler may be calling (half a reply
+read would poison the connection). Code that swallows it meets it again a second later, until the hard
+timeout ends it all."""
 
 import time
 from types import FrameType
@@ -45,7 +45,8 @@ _MARK = call_handler.__code__
 
 
 def in_handler(frame: FrameType | None) -> bool:
-    """Whether the interrupted frame is the handler's own code: below the mark, and no engine frame between."""
+    """Whether the interrupted frame is the handler's own code: below the mark, and no engine frame
+    between."""
     while frame is not None and frame.f_code is not _MARK:
         if str(frame.f_globals.get("__name__", "")).startswith(_ENGINE):
             return False

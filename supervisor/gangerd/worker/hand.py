@@ -1,0 +1,106 @@
+"""What a worker has in hand: the entries of its last claim and the successes whose settling is not answered.
+
+Keeps the page true before anything happens (page.py), and says which settle and release commands are due. It
+sends nothing itself: the loop puts the commands of several partitions and a claim into one trip.
+
+Crash points. Before `hold` commits: the claim token in the page tells the host what to ask for. After it:
+every entry is HELD, STARTED, DONE or TAKEN there, and the host settles each as its state says. Between the
+reply of a settle and the next `hold`: entries stand as DONE that are settled; settling again finds them
+gone."""
+
+import time
+from collections.abc import Iterable, Sequence
+
+from ganger.job import Entry
+
+from gangerd.linux.shared_memory import lock_byte, unlock_byte
+from gangerd.page import PageWriter
+from gangerd.recorder import MAX_HELD, EntryState, Held, page_offset
+
+_GONE, _DONE = int(EntryState.GONE), int(EntryState.DONE)
+
+
+class Hand:
+    def __init__(self, page: PageWriter, recorder_fd: int, slot: int) -> None:
+        self._page = page
+        self._fd = recorder_fd
+        self._lock_at = page_offset(slot)
+        self.entries: list[Entry] = []
+        self.done: list[Entry] = []
+        """Plain successes, to be settled with the next trip."""
+        self._first = 0
+
+    def room(self, most: int) -> int:
+        """How many entries a claim may bring now."""
+        return min(most, MAX_HELD - len(self.done))
+
+    def take_up(self, entries: list[Entry]) -> None:
+        """A claim's entries are ours; what is still unsettled stays on the page before them."""
+        carried = self.done
+        states = [EntryState.DONE] * len(carried) + [EntryState.HELD] * len(entries)
+        self._page.hold([held(entry) for entry in [*carried, *entries]], states, time.monotonic_ns())
+        self._first = len(carried)
+        self.entries = entries
+
+    def put_down(self) -> None:
+        """Nothing is held any more; what is done and unsettled stays."""
+        if self.entries or self._first:
+            self.take_up([])
+
+    def start(self, index: int) -> bool:
+        """Make entry `index` the running one, unless the host took it back first. Who may have it is decided
+        by a kernel lock: judged by a clock alone, jobs run twice."""
+        lock_byte(self._fd, self._lock_at, wait=True)
+        try:
+            return self._page.start(self._first + index)
+        finally:
+            unlock_byte(self._fd, self._lock_at)
+
+    def succeeded(self, index: int) -> None:
+        self._page.states[self._first + index] = _DONE
+        self.done.append(self.entries[index])
+
+    def gone(self, index: int) -> None:
+        """The entry's end is in Redis (retried, buried, released ...)."""
+        self._page.states[self._first + index] = _GONE
+
+    def take_back(self) -> list[Entry]:
+        """Entries that were never started, from now on not ours to start; the caller releases them."""
+        lock_byte(self._fd, self._lock_at, wait=True)
+        try:
+            taken = self._page.take_back()
+        finally:
+            unlock_byte(self._fd, self._lock_at)
+        return [self.entries[index - self._first] for index in taken]
+
+
+def held(entry: Entry) -> Held:
+    """The entry as the page shows it."""
+    partition = entry.partition
+    return Held(
+        partition.queue,
+        partition.index,
+        entry.stream,
+        entry.id.decode(),
+        entry.jid,
+        entry.type,
+        entry.state.attempts + 1,
+    )
+
+
+def by_stream(entries: Iterable[Entry]) -> dict[int, list[bytes]]:
+    """Ids by stream index, of entries of one partition."""
+    ids: dict[int, list[bytes]] = {}
+    for entry in entries:
+        ids.setdefault(entry.stream, []).append(entry.id)
+    return ids
+
+
+def by_partition(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """The entries grouped by partition, in order of appearance; one claim's are of one, the common case."""
+    if not entries:
+        return []
+    groups: dict[int, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(id(entry.partition), []).append(entry)
+    return list(groups.values())
