@@ -1,0 +1,162 @@
+"""What each setting may be: one table, from the name in ganger.toml to the field of Config and its check.
+
+A check takes what TOML, the environment or a flag gave and returns the value for Config, or raises Refused
+with what is allowed. It reads nothing else. settings.py adds the place of a mistake."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_NAME = re.compile(r"[A-Za-z0-9_.:/-]+")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?", re.IGNORECASE)
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+class Refused(ValueError):
+    """What is allowed, as the rest of a sentence that begins with the setting's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    name: str
+    field: str
+    rule: Callable[[Any], Any]
+
+    def check(self, value: Any) -> Any:
+        try:
+            return self.rule(value)
+        except Refused as refused:
+            raise Refused(f"{self.name} {refused}") from None
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def rule(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise Refused(f"must be a whole number from {low:,} to {high:,}, not {value!r}")
+        return value
+
+    return rule
+
+
+def _seconds(low: float, high: float) -> Callable[[Any], float]:
+    def rule(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise Refused(f"must be a number of seconds from {low:g} to {high:g}, not {value!r}")
+        return float(value)
+
+    return rule
+
+
+def _one_of(*allowed: str) -> Callable[[Any], str]:
+    def rule(value: Any) -> str:
+        if value not in allowed:
+            raise Refused(f"must be one of {', '.join(allowed)}, not {value!r}")
+        return str(value)
+
+    return rule
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Refused(f"must be true or false, not {value!r}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Refused(f"must be a text in quotes, not {value!r}")
+    return value.strip()
+
+
+def _module(value: Any) -> str:
+    if not isinstance(value, str) or not _MODULE.fullmatch(value):
+        raise Refused(f"must be the name of a module, as in an import (shop.tasks), not {value!r}")
+    return value
+
+
+def _namespace(value: Any) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > 64:
+        raise Refused(f"must be 1 to 64 letters, digits or _.:/- , not {value!r}")
+    return value
+
+
+def queue_weights(value: Any) -> dict[str, int]:
+    """Name to weight; also a list of names, each of weight 1."""
+    if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
+        value = dict.fromkeys(value, 1)
+    if not isinstance(value, dict):
+        raise Refused(f"must be a table of names and weights (mail = 3), not {value!r}")
+    for name, weight in value.items():
+        if not _NAME.fullmatch(name) or len(name) > 64:
+            raise Refused(f"has the name {name!r}: it must be 1 to 64 letters, digits or _.:/-")
+        if isinstance(weight, bool) or not isinstance(weight, int) or not 1 <= weight <= 1000:
+            raise Refused(f"gives {name!r} the weight {weight!r}: it must be a whole number from 1 to 1,000")
+    return dict(value)
+
+
+def size_bytes(value: Any) -> int:
+    """512M, 1.5GiB or a number of bytes; K, M, G, T are powers of 1024."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1 << 20:
+        return value
+    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found:
+        power = " KMGT".index(found[2].upper() or " ")
+        size = int(float(found[1]) * 1024**power)
+        if size >= 1 << 20:
+            return size
+    raise Refused(f"must be a size of at least 1M, as in 512M or 2G, not {value!r}")
+
+
+def _url(value: Any) -> str:
+    """Shape alone; the text may hold a password, so it is never quoted."""
+    from ganger.config import parse_redis_url
+    from ganger.errors import BadSettings
+
+    if not isinstance(value, str):
+        raise Refused("must be a URL: redis://host:port")
+    try:
+        parse_redis_url(value)
+    except BadSettings as error:
+        raise Refused(f"must be a URL as redis://host:port: {str(error).rstrip('.')}") from None
+    return value.strip()
+
+
+def _urls(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise Refused("must be a list of URLs")
+    return tuple(_url(one) for one in value)
+
+
+def _host_port(value: Any) -> str:
+    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise Refused(f"must be host:port, not {value!r}")
+    return str(value)
+
+
+SETTINGS: dict[str, Setting] = {
+    setting.name: setting
+    for setting in (
+        Setting("app", "app", _module),
+        Setting("namespace", "namespace", _namespace),
+        Setting("redis", "redis", _url),
+        Setting("semaphores", "semaphores", _urls),
+        Setting("embedded", "embedded", _flag),
+        Setting("dir", "dir", _text),
+        Setting("statsd", "statsd", _host_port),
+        Setting("workers", "workers", _whole(1, 1000)),
+        Setting("queues", "queues", queue_weights),
+        Setting("preload", "preload", _flag),
+        Setting("shutdown_timeout", "shutdown_timeout_s", _seconds(0, 86400)),
+        Setting("memory_max", "memory_max_bytes", size_bytes),
+        Setting("durability", "durability", _one_of("fast", "replicated")),
+        Setting("max_job_bytes", "max_job_bytes", _whole(1024, 64 << 20)),
+        Setting("log_level", "log_level", _one_of("debug", "info", "warning", "error")),
+        Setting("log_format", "log_format", _one_of("auto", "json", "console")),
+        Setting("lease_ms", "lease_ms", _whole(1000, 3_600_000)),
+        Setting("renew_ms", "renew_ms", _whole(200, 1_200_000)),
+        Setting("host", "host", _namespace),
+        Setting("partitions", "partitions", _whole(1, 1024)),
+    )
+}

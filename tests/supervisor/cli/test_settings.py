@@ -1,0 +1,78 @@
+"""The layers of settings and what each mistake says."""
+
+from pathlib import Path
+
+import pytest
+
+from gangerd.errors import BadConfig
+from gangerd.settings import build
+
+
+def made(tmp_path: Path, toml: str) -> Path:
+    path = tmp_path / "ganger.toml"
+    path.write_text(toml)
+    return path
+
+
+def test_each_layer_wins_over_the_one_before(tmp_path: Path) -> None:
+    made(tmp_path, 'workers = 2\nnamespace = "a"\nstatsd = "h:1"\nmemory_max = "64M"\n[queues]\nmail = 3\n')
+    config = build(cwd=tmp_path, env={"GANGER_NAMESPACE": "b", "GANGER_STATSD": "h:2"}, flags={"workers": 7})
+    assert (config.workers, config.namespace, config.statsd) == (7, "b", "h:2")
+    assert config.queues == {"mail": 3}
+    assert config.memory_max_bytes == 64 << 20
+    assert config.dir == str(tmp_path / ".ganger")
+
+
+def test_nothing_at_all_is_the_defaults(tmp_path: Path) -> None:
+    config = build(cwd=tmp_path, env={})
+    assert (config.workers, config.redis, config.embedded) == (4, "", False)
+
+
+def test_every_mistake_at_once_each_with_its_line(tmp_path: Path) -> None:
+    made(
+        tmp_path,
+        'wrokers = 3\nworkers = "four"\n\nlog_level = "loud"\nredis = "http://:secret@h"\n'
+        '[queues]\nmail = 3\n"b{d" = 1\nbulk = -1\n',
+    )
+    with pytest.raises(BadConfig) as caught:
+        build(cwd=tmp_path, env={"GANGER_STATSD": "nowhere"}, flags={"durability": "eternal"})
+    text = str(caught.value)
+    assert len(caught.value.mistakes) == 8
+    assert "line 1: there is no setting 'wrokers': did you mean 'workers'?" in text
+    assert "line 2: workers must be a whole number from 1 to 1,000, not 'four'" in text
+    assert "line 4: log_level must be one of debug, info" in text
+    assert "line 5: redis must be a URL" in text
+    assert "line 8: queues has the name 'b{d'" in text
+    assert "line 9: queues gives 'bulk' the weight -1" in text
+    assert "GANGER_STATSD: statsd must be host:port" in text
+    assert "--durability: durability must be one of fast, replicated" in text
+    assert "secret" not in text
+    assert caught.value.exit_code == 78
+
+
+def test_broken_toml_names_the_line(tmp_path: Path) -> None:
+    made(tmp_path, "workers = 3\nqueues = [\n")
+    with pytest.raises(BadConfig, match=r"no valid TOML: .*(line|end of document)"):
+        build(cwd=tmp_path, env={})
+
+
+def test_a_file_asked_for_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match="no such file"):
+        build(cwd=tmp_path, env={}, path=Path("other.toml"))
+
+
+def test_own_servers_or_others_the_later_layer_decides(tmp_path: Path) -> None:
+    made(tmp_path, "embedded = true\n")
+    config = build(cwd=tmp_path, env={"GANGER_REDIS": "redis://h:1"})
+    assert (config.embedded, config.redis) == (False, "redis://h:1")
+    config = build(cwd=tmp_path, env={"GANGER_REDIS": "redis://h:1"}, flags={"embedded": True})
+    assert (config.embedded, config.redis) == (True, "")
+    made(tmp_path, 'embedded = true\nredis = "redis://h:1"\n')
+    with pytest.raises(BadConfig, match="exclude each other"):
+        build(cwd=tmp_path, env={})
+
+
+def test_the_lease_must_outlast_its_renewal(tmp_path: Path) -> None:
+    made(tmp_path, "lease_ms = 5000\nrenew_ms = 4000\n")
+    with pytest.raises(BadConfig, match="at most half"):
+        build(cwd=tmp_path, env={})
