@@ -1,0 +1,132 @@
+"""What a job is while it lies in Redis: the body as pushed, the state that grows with failures, the entry.
+
+`Body` is written once by the producer and never re-encoded: scripts copy its bytes, so integers above 2^53
+survive. `State` is small, empty for a fresh job, and rewritten whole by whoever moves the job after a
+failure. `Entry` is one delivery of a job: its id in a stream is the lease token. Pure: no I/O, no clock.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ganger.keys import Partition
+
+MAX_FAILURES = 5
+"""Failures that a state remembers; older ones are counted only."""
+MAX_MESSAGE_BYTES = 1024
+MAX_STACK_BYTES = 4096
+
+
+class Body(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The job as its producer pushed it; the handler's types are applied when it runs.
+
+    `overrides` holds options given at this push that win over the type's own: retry, timeout, expires_in...
+    """
+
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    pushed_at_ms: int = 0
+    expires_at_ms: int | None = None
+    overrides: dict[str, Any] = {}
+
+
+class FailureRecord(msgspec.Struct, frozen=True, array_like=True):
+    """One failure, as `ganger job show` tells it."""
+
+    cause: str
+    error: str = ""
+    """The exception's class, or a word for the signal."""
+    message: str = ""
+    at_ms: int = 0
+    attempt: int = 1
+    ran_ms: int = 0
+    host: str = ""
+    worker: str = ""
+    stack: str = ""
+
+
+class State(msgspec.Struct, frozen=True, array_like=True):
+    """What happened to the job so far. The blank state is stored as no bytes at all."""
+
+    attempts: int = 0
+    """Attempts used up; the one under way is number attempts + 1."""
+    crashes: int = 0
+    lost: int = 0
+    released: int = 0
+    revived: int = 0
+    """Times it came back from the dead letters; attempts, crashes and lost count from there."""
+    failures: list[FailureRecord] = []
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that is under way or next: 1 for a fresh job."""
+        return self.attempts + 1
+
+    def with_failure(self, record: FailureRecord) -> list[FailureRecord]:
+        """The failures to remember when this one is added: cut to size, the last MAX_FAILURES."""
+        kept = msgspec.structs.replace(
+            record,
+            message=clip(record.message, MAX_MESSAGE_BYTES),
+            error=clip(record.error, 200),
+            stack=clip(record.stack, MAX_STACK_BYTES),
+        )
+        return [*self.failures, kept][-MAX_FAILURES:]
+
+    def revive(self) -> "State":
+        """The state of a dead letter that gets a new life: counts anew, failures kept as history."""
+        return State(released=self.released, revived=self.revived + 1, failures=self.failures)
+
+
+BLANK = State()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One delivery of a job, named by (partition, stream, id). The id is the lease token."""
+
+    partition: Partition
+    stream: int
+    """0 = returned, 1..9 = ready of that priority."""
+    id: bytes
+    jid: str
+    type: str
+    state: State
+    body: bytes
+    priority: int = 0
+    """The job's own; with stream 0 it comes from the entry."""
+
+
+_encode_body = msgspec.json.Encoder().encode
+_body_decoder = msgspec.json.Decoder(Body)
+_encode_state = msgspec.json.Encoder().encode
+_state_decoder = msgspec.json.Decoder(State)
+
+
+def encode_body(body: Body) -> bytes:
+    """JSON. Raises as msgspec does for what JSON can't hold: arguments.py names the culprit before that."""
+    return _encode_body(body)
+
+
+def decode_body(data: bytes) -> Body:
+    """Raises msgspec.DecodeError (ValidationError among them) for bytes that are no body."""
+    return _body_decoder.decode(data)
+
+
+def encode_state(state: State) -> bytes:
+    """No bytes for the blank state."""
+    return b"" if state == BLANK else _encode_state(state)
+
+
+def decode_state(data: bytes) -> State:
+    """Raises msgspec.DecodeError for bytes that are no state."""
+    return _state_decoder.decode(data) if data else BLANK
+
+
+def clip(text: str, most_bytes: int) -> str:
+    """`text` as clean UTF-8 of at most `most_bytes`, its middle cut out when it is longer."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= most_bytes:
+        return data.decode()
+    half = (most_bytes - 5) // 2
+    return f"{data[:half].decode(errors='ignore')} ... {data[-half:].decode(errors='ignore')}"
