@@ -90,7 +90,7 @@ def test_the_layout_has_not_moved() -> None:
     writer.hold([entry(7)], [HELD], 99)
     assert MAGIC.to_bytes(8, "little") == b"gangerF1"
     assert bytes(writer.bytes[8:16]).hex() == "eeffc000eeffc000"
-    assert writer.words[9] == 1 << 32 | 69 << 9 | 1 << 1 | 1
+    assert writer.words[9] == 1 << 32 | 66 << 9 | 1 << 1 | 1
     assert writer.words[384] == 1
     blob = b"\x91\x97\xa4mail\x07\x05\xaf1700000000000-7\xbdjid"
     assert bytes(writer.bytes[4096 + 30 * 1024 :][: len(blob)]) == blob
