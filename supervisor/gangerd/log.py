@@ -130,6 +130,8 @@ def configure(
     _processors[-1] = (
         _console(colors=terminal) if format == "console" or (format == "auto" and terminal) else _JSON
     )
+    if _outlet is not None:
+        _outlet.stop_thread(0.0)
     _outlet = Outlet(fd, threaded=threaded, tell_dropped=_dropped_line)
     _fields.clear()
     _fields.update(process=role, pid=os.getpid())

@@ -119,8 +119,8 @@ class Channel(Generic[M]):
                     break  # end of file is level-triggered: the next call raises
                 raise Closed
             try:
-                if not whole:
-                    raise ValueError("truncated")
+                if not whole or not data:
+                    raise ValueError("truncated or empty")
                 received.append((self._decode(data), fds))
             except Exception:  # whatever a decoder raises at bytes a broken worker sent
                 self.garbage += 1

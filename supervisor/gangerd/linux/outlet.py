@@ -5,7 +5,6 @@ and every forked child), by the caller whenever there is room. What does not fit
 descriptor's own flags are left alone: O_NONBLOCK would hit everybody who shares it. Used by gangerd.log.
 """
 
-import contextlib
 import os
 import select
 import socket
@@ -51,6 +50,8 @@ class Outlet:
         self._partial = b""
         self._told = self.dropped
         self._told_at_s = time.monotonic()
+        self._failing = False
+        self._writing = False
         self._state = threading.Condition(threading.RLock())  # a signal handler may log while we write
         self._writer: threading.Thread | None = None
 
@@ -107,7 +108,14 @@ class Outlet:
         return True
 
     def _pending(self) -> bool:
-        return bool(self._ring or self._partial or self.dropped > self._told)
+        return bool(self._ring or self._partial or (self.dropped > self._told and not self._failing))
+
+    def _give_up(self) -> None:
+        """Nobody reads any more, or the disk is full: the backlog is lost; told if it ever gets better."""
+        self.dropped += len(self._ring) + bool(self._partial)
+        self._ring.clear()
+        self._partial = b""
+        self._failing = True
 
     def _start(self) -> None:
         if self._writer is None:
@@ -127,12 +135,14 @@ class Outlet:
                 written = os.write(self._fd, piece)
             except BlockingIOError:  # somebody else made the descriptor non-blocking
                 select.select([], [self._fd], [], 1.0)
-                written = 0
-            except OSError:  # nobody reads any more, or the disk is full
-                written = len(piece)
-                time.sleep(0.01)
+                continue
+            except OSError:
+                written = -1
             with state:
-                self._partial = piece[written:]
+                if written < 0:
+                    self._give_up()
+                else:
+                    self._partial, self._failing = piece[written:], False
                 state.notify_all()
 
     def _next_piece(self) -> bytes:
@@ -149,20 +159,24 @@ class Outlet:
         return self._partial
 
     def _write_what_fits(self) -> None:
-        with contextlib.suppress(BlockingIOError, InterruptedError):
+        if self._writing:
+            return  # a signal handler's line, in the middle of our own writing: we take it along
+        try:
+            self._writing = True
             while self._pending() and self._has_room():
                 piece = self._next_piece()[:_PIECE_BYTES]
-                try:
-                    written = (
-                        os.write(self._fd, piece)
-                        if self._socket is None
-                        else self._socket.send(piece, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-                    )
-                except BlockingIOError:
-                    raise
-                except OSError:
-                    written = len(piece)
-                self._partial = self._partial[written:]
+                written = (
+                    os.write(self._fd, piece)
+                    if self._socket is None
+                    else self._socket.send(piece, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+                )
+                self._partial, self._failing = self._partial[written:], False
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._give_up()
+        finally:
+            self._writing = False
 
     def _has_room(self) -> bool:
         poller = select.poll()
