@@ -4,7 +4,6 @@ It lives in a session of its own (Ctrl-C in the terminal must not reach it befor
 to end by the kernel when its keeper dies, and inherits the directory's lock, so that a successor waits until
 the data is whole. What several servers form together is cluster.py."""
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -15,10 +14,9 @@ from pathlib import Path
 from gangerd.embedded import wire
 from gangerd.embedded.layout import BUS_OFFSET, write_private
 from gangerd.errors import ServerFailed
+from gangerd.linux import processes
 
 START_S = 10.0
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Server:
@@ -141,8 +139,10 @@ def _die_in_order(keeper: int) -> Callable[[], None]:
     """For the child: TERM (an orderly end, the data whole) when its keeper dies."""
 
     def arrange() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != keeper:
+        # The keeper may ignore these, and a server must not while it has no handler of its own yet.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if not processes.die_with_parent(keeper, signal.SIGTERM):
             os._exit(1)
 
     return arrange

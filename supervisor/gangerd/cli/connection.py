@@ -1,0 +1,64 @@
+"""From settings to a live cluster, for the commands that look or push. The engine is imported on use."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from gangerd.config import Config
+from gangerd.settings import build
+
+if TYPE_CHECKING:
+    from ganger.cluster import Cluster
+
+    from ganger.config import EngineConfig
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def file_option(command: Command) -> Command:
+    return click.option(
+        "-c", "--config", "path", type=click.Path(path_type=Path), help="Settings (default: ganger.toml)."
+    )(command)
+
+
+def dir_option(command: Command) -> Command:
+    return click.option("--dir", "directory", help="Where the embedded servers are (default: .ganger).")(
+        command
+    )
+
+
+def json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(command)
+
+
+def engine_config(config: Config) -> "EngineConfig":
+    """What the engine needs to know; raises NotConfigured when no Redis is named anywhere."""
+    from ganger.config import EngineConfig
+
+    settings: dict[str, Any] = {
+        "dir": config.dir,
+        "namespace": config.namespace,
+        "durability": config.durability,
+        "max_job_bytes": config.max_job_bytes,
+        "semaphores": list(config.semaphores),
+    }
+    if config.redis:
+        settings["redis"] = config.redis
+    return EngineConfig.discover(env={}, cwd=Path(config.dir).parent, toml=settings)
+
+
+@contextmanager
+def connected(path: Path | None, directory: str | None = None) -> "Iterator[tuple[Config, Cluster]]":
+    """The configuration and a cluster that was found fit to be used; closed at the end."""
+    from ganger.cluster import Cluster
+
+    config = build(path=path, flags={"dir": directory})
+    cluster = Cluster(engine_config(config).redis)
+    try:
+        cluster.check()
+        yield config, cluster
+    finally:
+        cluster.close()

@@ -1,0 +1,110 @@
+"""The root of the command line: which command is where, and how every failure ends.
+
+A failure is one sentence on stderr and an exit code, never a traceback; GANGER_TRACEBACK=1 shows one to
+whoever looks for a mistake in ganger itself."""
+
+import importlib
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import click
+
+from gangerd.config import EXIT_CONFIG, EXIT_FAILED, EXIT_USAGE
+from gangerd.errors import GangerdError
+
+COMMANDS = {
+    "run": ("gangerd.cli.running", "Serve an app's jobs: the supervisor, in the foreground."),
+    "check": ("gangerd.cli.checking", "Check the configuration and the app; every mistake at once."),
+    "embedded": ("gangerd.cli.servers", "Run just the embedded servers, in the foreground."),
+    "demo": ("gangerd.cli.demo", "Index Python's standard library with three saboteurs among the jobs."),
+    "push": ("gangerd.cli.push", "Push a job by its type's name."),
+    "status": ("gangerd.cli.status", "Queues, workers and totals at a glance."),
+    "queues": ("gangerd.cli.looking", "What waits, where, and for how long."),
+    "workers": ("gangerd.cli.looking", "Every worker of every host and what it runs."),
+    "crashes": ("gangerd.cli.looking", "Which jobs killed their workers, and of what."),
+    "job": ("gangerd.cli.jobs", "Look at one job."),
+    "dead": ("gangerd.cli.dead", "Dead letters: list, retry, delete."),
+}
+
+
+class Commands(click.Group):
+    """Subcommands by name, their modules imported on use. Help needs the names and lines above alone."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _version(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        click.echo(f"ganger {version('ganger')}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="And exit."
+)
+def ganger() -> None:
+    """Prefork supervisor for background jobs on Redis Cluster: it knows which job killed which worker."""
+
+
+def run() -> NoReturn:
+    try:
+        code = ganger.main(standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        code = EXIT_USAGE
+    except click.ClickException as error:
+        code = _say(error.format_message(), EXIT_FAILED)
+    except (click.Abort, KeyboardInterrupt):
+        code = 128 + signal.SIGINT
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough. Nothing may be flushed into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = EXIT_FAILED
+    except Exception as error:
+        if os.environ.get("GANGER_TRACEBACK"):
+            raise
+        code = _failed(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _failed(error: Exception) -> int:
+    if isinstance(error, GangerdError):
+        return _say(str(error), error.exit_code)
+    # An error of the engine can only be there when the engine is loaded already.
+    engine = sys.modules.get("ganger.errors")
+    if engine is not None and isinstance(error, engine.GangerError):
+        wrong_settings = (
+            engine.NotConfigured,
+            engine.BadSettings,
+            engine.NotACluster,
+            engine.WrongPassword,
+            engine.ServerTooOld,
+            engine.EvictionEnabled,
+        )
+        return _say(str(error), EXIT_CONFIG if isinstance(error, wrong_settings) else EXIT_FAILED)
+    if isinstance(error, OSError):
+        return _say(str(error), EXIT_FAILED)
+    what = f"{type(error).__name__}: {error}"
+    return _say(f"this is a mistake in ganger: {what} (GANGER_TRACEBACK=1 shows where)", EXIT_FAILED)
+
+
+def _say(text: str, code: int) -> int:
+    for line in text.splitlines():
+        click.echo(f"ganger: {line}", err=True)
+    return code

@@ -1,0 +1,64 @@
+"""How the looking commands print: one JSON document, or tables for people.
+
+The only place of the command line that knows rich, and only when a table is asked for. Colours appear on a
+terminal alone; where there is none, lines are as long as they need to be."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Wide enough that nothing is cut where no terminal sets a width.
+_NO_TERMINAL_WIDTH = 220
+
+
+def document(content: Any) -> None:
+    """The one document of --json, on stdout."""
+    click.echo(json.dumps(content, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+
+
+def console(*, stderr: bool = False) -> "Console":
+    from rich.console import Console
+
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, width=None if terminal else _NO_TERMINAL_WIDTH)
+
+
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", out: "Console | None" = None
+) -> None:
+    """Columns whose name begins with > hold numbers. Text is printed as it is: no markup in it counts."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for column in columns:
+        name, right = column.removeprefix(">"), column.startswith(">")
+        made.add_column(name, justify="right" if right else "left", no_wrap=right, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(clean(cell), style=_STYLES.get(cell, "")) for cell in row))
+    (out or console()).print(made)
+
+
+def clean(text: str) -> str:
+    """Control characters made visible: what a job wrote must not steer the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+
+
+_STYLES = {
+    "running": "green",
+    "dead": "red",
+    "segfault": "red",
+    "oom_kill": "red",
+    "timeout": "yellow",
+    "memory_limit": "red",
+    "killed": "red",
+    "ok": "green",
+    "failed": "red",
+}

@@ -1,0 +1,45 @@
+"""Numbers, times and sizes as people read them. Pure: what they say depends on their arguments alone."""
+
+_SPANS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"))
+
+
+def number(value: int | None) -> str:
+    """1,234; a dash for what is not known."""
+    return "-" if value is None else f"{value:,}"
+
+
+def span(duration_ms: float | None) -> str:
+    """The largest unit that fits: 3 m, 1.5 s, 40 ms."""
+    if duration_ms is None:
+        return "-"
+    for unit_ms, name in _SPANS:
+        if duration_ms >= unit_ms:
+            amount = duration_ms / unit_ms
+            return f"{amount:.1f} {name}" if name == "s" and amount < 10 else f"{int(amount)} {name}"
+    return f"{max(0, int(duration_ms))} ms"
+
+
+def ago(at_ms: int | None, now_ms: int) -> str:
+    """3 m ago, in 5 s, now."""
+    if not at_ms:
+        return "-"
+    if abs(now_ms - at_ms) < 1000:
+        return "now"
+    return f"{span(now_ms - at_ms)} ago" if now_ms > at_ms else f"in {span(at_ms - now_ms)}"
+
+
+def size(value: int | None) -> str:
+    """12 MB, in powers of 1024."""
+    if not value:
+        return "-"
+    amount = float(value)
+    for unit in ("B", "KB", "MB", "GB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TB"
+
+
+def plural(count: int, noun: str) -> str:
+    """1 job, 1,234 jobs."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
