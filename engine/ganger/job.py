@@ -5,8 +5,9 @@ survive. `State` is small, empty for a fresh job, and rewritten whole by whoever
 failure. `Entry` is one delivery of a job: its id in a stream is the lease token. Pure: no I/O, no clock.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -121,6 +122,55 @@ def encode_state(state: State) -> bytes:
 def decode_state(data: bytes) -> State:
     """Raises msgspec.DecodeError for bytes that are no state."""
     return _state_decoder.decode(data) if data else BLANK
+
+
+@dataclass(frozen=True, slots=True)
+class Garbled:
+    """A stream entry that is no job: report it, then failing.set_aside it."""
+
+    partition: Partition
+    stream: int
+    id: bytes
+    reason: str
+
+
+def read_entry(
+    partition: Partition, stream: int, id: bytes, fields: Sequence[bytes] | None
+) -> Entry | Garbled:
+    """The entry that a stream holds, whatever its bytes are."""
+    try:
+        named = dict(zip(fields[::2], fields[1::2], strict=True)) if fields else {}
+        jid, type, body = named[b"j"].decode(), named[b"t"].decode(), named[b"b"]
+        priority = stream or int(named.get(b"p", b"5"))
+        return Entry(partition, stream, id, jid, type, decode_state(named.get(b"s", b"")), body, priority)
+    except KeyError as error:
+        return Garbled(partition, stream, id, f"field {error.args[0]!r} is missing")
+    except (ValueError, TypeError, msgspec.DecodeError) as error:
+        return Garbled(partition, stream, id, f"a field can't be read: {error}")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A job outside the streams: what a jobs bucket holds of a scheduled, retrying or dead one.
+
+    Stored as `<type>\\n<priority>\\n<bytes of state>\\n<state><body>` (lua/lib/record.lua): a script can
+    take it
+    apart without a parser, and any bytes survive."""
+
+    type: str
+    priority: int
+    state: State
+    body: bytes
+
+    @classmethod
+    def read(cls, data: bytes | None) -> Self:
+        """What can't be read shows as type `garbled`."""
+        try:
+            type, priority, length, rest = (data or b"").split(b"\n", 3)
+            cut = int(length)
+            return cls(type.decode(), int(priority), decode_state(rest[:cut]), rest[cut:])
+        except (ValueError, msgspec.DecodeError):
+            return cls("garbled", 5, BLANK, data or b"")
 
 
 def clip(text: str, most_bytes: int) -> str:

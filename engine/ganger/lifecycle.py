@@ -1,0 +1,59 @@
+"""The states of a job, the moves between them, and the counter that each move advances. Pure.
+
+    scheduled --due--> ready --claim--> working --ok--> gone
+        ^                ^                 |--failed--> retrying --due--> ready
+        |                |                 |              `--used up--> dead | gone
+      push(at)         push()              |--released, lost--> ready (returned)
+                                           `--expired, cancelled--> gone
+
+Each move is one script, and the script that makes it advances its counters, so the sums below are exact.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """Where a job is, as `ganger job show` says it."""
+
+    SCHEDULED = "scheduled"
+    RETRYING = "retrying"
+    READY = "ready"
+    WORKING = "working"
+    DEAD = "dead"
+
+
+COUNTERS = (
+    "enqueued",
+    "promoted",
+    "succeeded",
+    "failed",
+    "retried",
+    "dead",
+    "exhausted",
+    "expired",
+    "cancelled",
+    "released",
+    "lost",
+    "revived",
+    "deleted",
+    "trimmed",
+)
+"""Fields of a partition's meta. `failed` = failed attempts; `dead` = burials; `trimmed` = dead letters that
+made room or grew too old; `revived`, `deleted` = dead letters that a human sent back or removed; `lost` and
+`released` = deliveries that came back."""
+
+DEAD_MAX_COUNT = 10_000
+"""Dead letters a partition keeps."""
+DEAD_MAX_AGE_MS = 180 * 24 * 3600 * 1000
+MEMO_MAX_AGE_MS = 10 * 60 * 1000
+"""How long a repeated push or claim is known for what it is."""
+NOTE_MAX_AGE_MS = 24 * 3600 * 1000
+"""How long a late verdict waits for its job to fail again."""
+
+
+def alive(counters: Mapping[str, int]) -> int:
+    """Jobs that a partition must hold, in later, ready or working, when its counters stand like this."""
+    came = counters.get("enqueued", 0) + counters.get("revived", 0)
+    went = sum(counters.get(name, 0) for name in ("succeeded", "exhausted", "expired", "cancelled", "dead"))
+    return came - went

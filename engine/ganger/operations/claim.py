@@ -1,0 +1,147 @@
+"""Claim: jobs from ready into a worker's hands, and the lease on them.
+
+The worker claims (`command` and `parse`, so that a claim and a settle travel in one run_many); the
+coordinator renews what live pages hold and closes the claim of a dead worker.
+
+A claim may run although its reply is lost. It is repeated with the same op and then answers the same entries.
+A worker that gives up on an op (OutcomeUnknown) must `close` it before it goes on, in the same partition, or
+what the claim took stays nobody's until the lease ends.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ganger.calls import call, checked
+from ganger.cluster import Cluster
+from ganger.command import Command
+from ganger.errors import Uninitialised
+from ganger.job import BLANK, Entry, Garbled, read_entry
+from ganger.keys import Partition
+from ganger.scripts import script
+
+Ref = tuple[int, bytes]
+"""An entry within its partition: (stream index, id)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim brought. `more`: at least one more job waits in this partition."""
+
+    entries: list[Entry]
+    more: bool
+    garbled: list[Garbled]
+    refused: bool = False
+    """The op was closed or is older than the worker's last: nothing was taken by this call."""
+
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+def pack_costs(costs: Mapping[str, int]) -> bytes:
+    """Expected run time per job type in us, as the claim script reads it; pack once, use for many claims."""
+    return _pack(dict(costs))
+
+
+def command(
+    partition: Partition,
+    consumer: str,
+    worker: str,
+    op: int,
+    budget_us: int,
+    cap: int,
+    cap_bytes: int,
+    costs: bytes | Mapping[str, int],
+) -> Command:
+    """Take jobs, highest priority first, until their expected run time reaches `budget_us`, their number
+    `cap` or their bodies `cap_bytes`. A type that `costs` does not name uses up the whole budget.
+    Read-ahead may overshoot budget and bytes (never the cap), at most by as many jobs as were taken
+    cheaply before.
+
+    `consumer`: incarnation of the master. `worker`: incarnation of the worker (hex). `op`: counts up per
+    worker.
+    """
+    packed = costs if isinstance(costs, bytes) else pack_costs(costs)
+    keys = (partition.meta, partition.memo, *partition.streams)
+    return script("claim").command(
+        partition.slot, keys, (consumer, worker, op, budget_us, cap, cap_bytes, packed)
+    )
+
+
+def parse(reply: Any, partition: Partition) -> Claimed:
+    """The reply to `command` (or the element of run_many, which may be an error: raised). A partition that
+    was
+    never opened holds nothing, so that is what it answers."""
+    try:
+        reply = checked(reply, partition)
+    except Uninitialised:
+        return Claimed([], False, [])
+    if reply[0] == b"refused":
+        return Claimed([], False, [], refused=True)
+    entries: list[Entry] = []
+    garbled: list[Garbled] = []
+    for stream, batch in zip(reply[2::2], reply[3::2], strict=True):
+        for id, fields in batch:
+            try:
+                # The layout of a fresh job, written by our own push: by far the most frequent.
+                name_j, jid, name_t, type, name_b, body = fields
+                if name_j != b"j" or name_t != b"t" or name_b != b"b":
+                    raise ValueError
+                entries.append(Entry(partition, stream, id, jid.decode(), type.decode(), BLANK, body, stream))
+            except (ValueError, TypeError):
+                found = read_entry(partition, stream, id, fields)
+                (entries if isinstance(found, Entry) else garbled).append(found)  # type: ignore[arg-type]
+    return Claimed(entries, bool(reply[1]), garbled)
+
+
+def claim(
+    cluster: Cluster,
+    partition: Partition,
+    consumer: str,
+    worker: str,
+    op: int,
+    *,
+    budget_us: int,
+    cap: int = 64,
+    cap_bytes: int = 1 << 20,
+    costs: bytes | Mapping[str, int] = b"\x80",
+    deadline_s: float = 10.0,
+) -> Claimed:
+    """One claim in a trip of its own."""
+    claiming = command(partition, consumer, worker, op, budget_us, cap, cap_bytes, costs)
+    return parse(cluster.run(claiming, deadline_s=deadline_s), partition)
+
+
+def close(
+    cluster: Cluster, partition: Partition, consumer: str, worker: str, op: int, *, deadline_s: float = 10.0
+) -> list[Ref]:
+    """Make sure that claim `op` of this worker never runs from now on, and answer what it took, as far as
+    it is
+    still leased to the consumer. Empty when it never ran. Idempotent."""
+    keys = (partition.meta, partition.memo, *partition.streams)
+    closing = script("close_claim").command(partition.slot, keys, (consumer, worker, op))
+    reply = call(cluster, partition, closing, deadline_s=deadline_s)
+    return list(zip(reply[1::2], reply[2::2], strict=True))
+
+
+def renew_command(
+    partition: Partition, consumer: str, ids_by_stream: Mapping[int, Sequence[bytes]]
+) -> Command:
+    """Start the leases of these entries anew where they are the consumer's; for run_many."""
+    keys = (partition.meta, *partition.streams)
+    return script("renew").command(partition.slot, keys, (consumer, *_by_stream(ids_by_stream)))
+
+
+def parse_renew(reply: Any, partition: Partition) -> list[Ref]:
+    """The entries that are not the consumer's (any more): their jobs must not be believed to be its own."""
+    reply = checked(reply, partition)
+    return list(zip(reply[1::2], reply[2::2], strict=True))
+
+
+def _by_stream(ids_by_stream: Mapping[int, Sequence[bytes]]) -> list[int | bytes]:
+    words: list[int | bytes] = []
+    for stream, ids in ids_by_stream.items():
+        words += [stream, len(ids), *ids]
+    return words

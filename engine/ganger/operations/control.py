@@ -1,0 +1,167 @@
+"""Control: what belongs to no queue. The catalog of queues, job types, hosts, the leader, crash records."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ganger.cluster import Cluster
+from ganger.command import Command, Word
+from ganger.keys import Control, check_queue, check_type
+from ganger.scripts import script
+
+DEFAULT_PARTITIONS = 12
+HOST_MAX_AGE_MS = 60_000
+TYPE_MAX_AGE_MS = 24 * 3600 * 1000
+MAX_CRASHES = 10_000
+
+
+def register_queue(
+    cluster: Cluster,
+    control: Control,
+    queue: str,
+    partitions: int = DEFAULT_PARTITIONS,
+    *,
+    deadline_s: float = 10.0,
+) -> int:
+    """How many partitions the queue has: what the first caller said, for ever. Raises BadName."""
+    check_queue(queue)
+    keys = (control.catalog, control.crashes, control.crash_records, control.totals)
+    command = script("register_queue").command(control.slot, keys, (queue, partitions))
+    return int(cluster.run(command, deadline_s=deadline_s)[1])
+
+
+def queues(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> dict[str, int]:
+    """Every queue that was ever pushed to, with its number of partitions."""
+    found = _hash(cluster, control, control.catalog, deadline_s)
+    return {name: int(count) for name, count in sorted(found.items()) if name}
+
+
+def announce(
+    cluster: Cluster, control: Control, types: Mapping[str, Mapping[str, Any]], *, deadline_s: float = 10.0
+) -> None:
+    """A live host serves these types (name -> options, from the manifest). Repeat it with the heartbeat: a
+    type
+    that nobody announced for a day is forgotten."""
+    words: list[Word] = [TYPE_MAX_AGE_MS]
+    for name, options in types.items():
+        words += [check_type(name), json.dumps(options, separators=(",", ":"))]
+    cluster.run(script("announce").command(control.slot, (control.types,), words), deadline_s=deadline_s)
+
+
+def types(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> dict[str, dict[str, Any]]:
+    """The announced types with their options; empty when no host ever announced any."""
+    found = _hash(cluster, control, control.types, deadline_s)
+    return {name: _stamped(value)[1] for name, value in sorted(found.items()) if name}
+
+
+def heartbeat(
+    cluster: Cluster, control: Control, incarnation: str, host: Mapping[str, Any], *, deadline_s: float = 2.0
+) -> int:
+    """This host lives; `host` is what status shows of it: {"host": name, "workers": [...], ...}. Hosts
+    that were
+    silent for a minute are dropped. Answers the node's clock in ms."""
+    command = script("heartbeat").command(
+        control.slot,
+        (control.hosts,),
+        (incarnation, json.dumps(host, separators=(",", ":")), HOST_MAX_AGE_MS),
+    )
+    return int(cluster.run(command, deadline_s=deadline_s)[1])
+
+
+def depart(cluster: Cluster, control: Control, incarnation: str, *, deadline_s: float = 2.0) -> None:
+    """The host leaves by itself: its row goes at once."""
+    cluster.run(Command(control.slot, ("HDEL", control.hosts, incarnation)), deadline_s=deadline_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host's last heartbeat, at `at_ms` of the node's clock."""
+
+    incarnation: str
+    at_ms: int
+    status: dict[str, Any]
+
+
+def hosts(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> list[Host]:
+    """Also those that fell silent since the last heartbeat of any: judge by at_ms."""
+    found = _hash(cluster, control, control.hosts, deadline_s)
+    return [Host(name, *_stamped(value)) for name, value in sorted(found.items()) if name]
+
+
+@dataclass(frozen=True, slots=True)
+class Leadership:
+    """`held` by the asker, or else by `holder`, for `ttl_ms` more."""
+
+    held: bool
+    holder: str
+    ttl_ms: int
+
+
+def lead(
+    cluster: Cluster, control: Control, holder: str, ttl_ms: int = 3000, *, deadline_s: float = 2.0
+) -> Leadership:
+    """Become or stay the leader for `ttl_ms`, if nobody else is."""
+    command = script("lead").command(control.slot, (control.leader,), (holder, ttl_ms))
+    word, who, left = cluster.run(command, deadline_s=deadline_s)
+    return Leadership(word == b"leading", who.decode(), int(left))
+
+
+def abdicate(cluster: Cluster, control: Control, holder: str, *, deadline_s: float = 2.0) -> bool:
+    """Stop being the leader at once; False when one was not."""
+    command = script("abdicate").command(control.slot, (control.leader,), (holder,))
+    return bool(cluster.run(command, deadline_s=deadline_s)[0] == b"abdicated")
+
+
+def record_crash(
+    cluster: Cluster,
+    control: Control,
+    death_id: str,
+    cause: str,
+    record: Mapping[str, Any],
+    *,
+    deadline_s: float = 10.0,
+) -> bool:
+    """Keep a post-mortem (fields as in design: jid, type, queue, attempt, cause, signal...). False: it was
+    there.
+
+    The newest MAX_CRASHES are kept; totals per cause count all."""
+    keys = (control.crashes, control.crash_records, control.totals)
+    args = (death_id, cause, json.dumps(record, separators=(",", ":")), MAX_CRASHES)
+    reply = cluster.run(script("record_crash").command(control.slot, keys, args), deadline_s=deadline_s)
+    return bool(reply[0] == b"recorded")
+
+
+def crash_totals(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> dict[str, int]:
+    """Deaths by cause, ever."""
+    found = _hash(cluster, control, control.totals, deadline_s)
+    return {name: int(count) for name, count in sorted(found.items()) if name}
+
+
+def crashes(
+    cluster: Cluster, control: Control, limit: int = 100, *, deadline_s: float = 10.0
+) -> list[dict[str, Any]]:
+    """Post-mortems, newest first, as they were recorded."""
+    command = Command(control.slot, ("ZREVRANGE", control.crashes, 0, limit))
+    # One more than asked for: the sentinel sorts among them.
+    ids = [id for id in cluster.run(command, deadline_s=deadline_s) if id][:limit]
+    if not ids:
+        return []
+    bodies = cluster.run(Command(control.slot, ("HMGET", control.crash_records, *ids)), deadline_s=deadline_s)
+    return [msgspec.json.decode(body) for body in bodies if body]
+
+
+def _hash(cluster: Cluster, control: Control, key: bytes, deadline_s: float) -> dict[str, bytes]:
+    flat = cluster.run(Command(control.slot, ("HGETALL", key)), deadline_s=deadline_s)
+    return {name.decode("utf-8", "replace"): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def _stamped(value: bytes) -> tuple[int, dict[str, Any]]:
+    """(at_ms, JSON) of "<ms> <json>"; whatever can't be read is shown as empty."""
+    at_ms, _, text = value.partition(b" ")
+    try:
+        return int(at_ms), msgspec.json.decode(text, type=dict[str, Any])
+    except (ValueError, msgspec.DecodeError):
+        return 0, {}

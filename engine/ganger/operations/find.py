@@ -1,0 +1,113 @@
+"""Find: entries by their id, a job by its jid. Read-only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ganger import jid as jids
+from ganger.calls import checked
+from ganger.cluster import Cluster
+from ganger.command import Command
+from ganger.errors import Uninitialised
+from ganger.job import Entry, Garbled, Record, read_entry
+from ganger.keys import GROUP, Partition
+from ganger.lifecycle import JobState
+from ganger.scripts import script
+
+SCAN_COUNT = 1000
+SCAN_LIMIT = 200
+"""Chunks of a stream that a search looks through before it gives up: 200,000 entries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a job is. `due_at_ms` for later, `dead_at_ms` for dead letters; `consumer` while it is worked
+    on."""
+
+    partition: Partition
+    jid: str
+    state: JobState
+    record: Record
+    due_at_ms: int | None = None
+    dead_at_ms: int | None = None
+    consumer: str | None = None
+    stream: int | None = None
+    id: bytes | None = None
+
+
+def read(
+    cluster: Cluster, partition: Partition, refs: Sequence[tuple[int, bytes]], *, deadline_s: float = 10.0
+) -> list[Entry | Garbled | None]:
+    """What lies under (stream, id), in that order; None where nothing is left."""
+    commands = [Command(partition.slot, ("XRANGE", partition.streams[stream], id, id)) for stream, id in refs]
+    found: list[Entry | Garbled | None] = []
+    for (stream, id), reply in zip(refs, cluster.run_many(commands, deadline_s=deadline_s), strict=True):
+        if isinstance(reply, Exception):
+            raise reply
+        found.append(read_entry(partition, stream, id, reply[0][1]) if reply else None)
+    return found
+
+
+def find(cluster: Cluster, partition: Partition, jid: str, *, deadline_s: float = 10.0) -> Found | None:
+    """The job of this jid in its partition, or None: done, gone, or never there.
+
+    later and dead are looked up; a stream is searched in bounded chunks, from the jid's own time on."""
+    commands = [
+        Command(partition.slot, ("ZSCORE", partition.later, jid)),
+        Command(partition.slot, ("ZSCORE", partition.dead, jid)),
+        Command(partition.slot, ("HGET", partition.jobs_bucket(jid), jid)),
+    ]
+    replies = cluster.run_many(commands, deadline_s=deadline_s)
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    due, dead, data = replies
+    if data is not None and (due is not None or dead is not None):
+        record = Record.read(data)
+        if dead is not None:
+            return Found(partition, jid, JobState.DEAD, record, dead_at_ms=int(float(dead)))
+        state = JobState.RETRYING if record.state.failures else JobState.SCHEDULED
+        return Found(partition, jid, state, record, due_at_ms=int(float(due)))
+    for stream in range(len(partition.streams)):
+        found = _search(cluster, partition, stream, jid, deadline_s)
+        if found is not None:
+            return found
+    return None
+
+
+def _search(cluster: Cluster, partition: Partition, stream: int, jid: str, deadline_s: float) -> Found | None:
+    # A node's clock may be behind the producer's: begin an hour before the jid was made.
+    start: bytes | str = f"{max(jids.made_at_ms(jid) - 3_600_000, 0)}-0"
+    for _ in range(SCAN_LIMIT):
+        command = script("find_jid").command(
+            partition.slot, (partition.meta, partition.streams[stream]), (jid, start, SCAN_COUNT)
+        )
+        try:
+            reply = checked(cluster.run(command, deadline_s=deadline_s), partition)
+        except Uninitialised:
+            return None
+        if reply[0] == b"found":
+            return _found(cluster, partition, stream, jid, reply, deadline_s)
+        if reply[0] == b"absent":
+            return None
+        start = b"(" + reply[1]
+    return None
+
+
+def _found(
+    cluster: Cluster, partition: Partition, stream: int, jid: str, reply: list[Any], deadline_s: float
+) -> Found | None:
+    entry = read_entry(partition, stream, reply[1], reply[2])
+    if isinstance(entry, Garbled):
+        return None
+    pending = Command(partition.slot, ("XPENDING", partition.streams[stream], GROUP, reply[1], reply[1], 1))
+    owners = cluster.run(pending, deadline_s=deadline_s)
+    return Found(
+        partition,
+        jid,
+        JobState.WORKING if owners else JobState.READY,
+        Record(entry.type, entry.priority, entry.state, entry.body),
+        consumer=owners[0][1].decode("ascii", "replace") if owners else None,
+        stream=stream,
+        id=reply[1],
+    )

@@ -1,0 +1,81 @@
+"""Look: what a partition holds right now. Read-only; `peek` is cheap enough for a poll each second."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganger.calls import checked
+from ganger.command import Command
+from ganger.errors import Uninitialised
+from ganger.keys import Partition
+from ganger.scripts import script
+
+
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """Whether a visit is worth it: the highest waiting priority (0 = nothing waits) and the next due job."""
+
+    highest: int
+    next_due_in_ms: int | None
+
+
+def peek_command(partition: Partition) -> Command:
+    keys = (partition.meta, partition.later, *partition.streams)
+    return script("peek").command(partition.slot, keys)
+
+
+def parse_peek(reply: Any, partition: Partition) -> Peek:
+    """A partition that was never opened holds nothing."""
+    try:
+        reply = checked(reply, partition)
+    except Uninitialised:
+        return Peek(0, None)
+    due_in = int(reply[2])
+    return Peek(int(reply[1]), due_in if due_in >= 0 else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The whole picture of one partition."""
+
+    now_ms: int = 0
+    drained: bool = True
+    waiting: dict[int, int] = field(default_factory=dict)
+    """By stream index: 1..9 = ready of that priority, 0 = returned; only those that are not empty."""
+    in_flight: int = 0
+    later: int = 0
+    dead: int = 0
+    next_due_in_ms: int | None = None
+    oldest_age_ms: int = 0
+    """How long the job that waits longest has been ready; 0 when none waits."""
+    counters: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def ready(self) -> int:
+        return sum(self.waiting.values())
+
+
+def look_command(partition: Partition) -> Command:
+    keys = (partition.meta, partition.later, partition.dead, *partition.streams)
+    return script("look").command(partition.slot, keys)
+
+
+def parse_look(reply: Any, partition: Partition) -> Look:
+    """A partition that was never opened is empty."""
+    try:
+        reply = checked(reply, partition)
+    except Uninitialised:
+        return Look()
+    numbers = [int(word) for word in reply[1:18]]
+    now_ms, drained, in_flight, later, dead, due_in, oldest = numbers[:7]
+    counters = {name.decode(): int(value) for name, value in zip(reply[18::2], reply[19::2], strict=True)}
+    return Look(
+        now_ms=now_ms,
+        drained=bool(drained),
+        waiting={stream: count for stream, count in enumerate(numbers[7:]) if count},
+        in_flight=in_flight,
+        later=later,
+        dead=dead,
+        next_due_in_ms=due_in if due_in >= 0 else None,
+        oldest_age_ms=oldest,
+        counters=counters,
+    )

@@ -1,0 +1,50 @@
+"""Schedule: what is due goes from later into ready. For the scheduler; two of them do no harm."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ganger.calls import checked, fresh
+from ganger.cluster import Cluster
+from ganger.command import Command
+from ganger.errors import Uninitialised
+from ganger.keys import Partition
+from ganger.scripts import script
+
+MAX_PROMOTED = 100
+"""Per call, to bound how long the node is busy with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """`count` jobs became ready; the next one is due in `next_due_in_ms` (0 = more are due now; None =
+    none)."""
+
+    count: int
+    next_due_in_ms: int | None
+    next_due_at_ms: int | None
+    """By the node's clock."""
+
+
+def promote_command(partition: Partition, limit: int = MAX_PROMOTED) -> Command:
+    """For run_many."""
+    keys = (partition.meta, partition.later, *partition.jobs, *partition.ready)
+    return script("promote").command(partition.slot, keys, (partition.wake, *fresh(), limit))
+
+
+def parse_promote(reply: Any, partition: Partition) -> Promoted:
+    """A partition that was never opened has nothing due."""
+    try:
+        reply = checked(reply, partition)
+    except Uninitialised:
+        return Promoted(0, None, None)
+    count, now_ms, next_due_ms = (int(word) for word in reply[1:4])
+    if next_due_ms < 0:
+        return Promoted(count, None, None)
+    return Promoted(count, max(next_due_ms - now_ms, 0), next_due_ms)
+
+
+def promote(
+    cluster: Cluster, partition: Partition, limit: int = MAX_PROMOTED, *, deadline_s: float = 10.0
+) -> Promoted:
+    """One promotion in a trip of its own."""
+    return parse_promote(cluster.run(promote_command(partition, limit), deadline_s=deadline_s), partition)
