@@ -1,4 +1,4 @@
-"""Loads lua/NAME.lua, one atomic transition in one slot per file; operations call `script(name).command(...)`.
+"""Loads lua/NAME.lua, one atomic transition in one slot per file, for `script(name).command(...)`.
 
 A script's head is read here and replaced in place by local bindings, on the very same line, so that the line
 number in a server's error is the line in the file:
@@ -28,23 +28,8 @@ from ganger.command import Command, Word
 _HEAD = re.compile(r"--\s*(KEYS|ARGV|USES|REPLY)\b(.*)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _RESERVED = frozenset(
-    {
-        "and",
-        "break",
-        "do",
-        "else",
-        "elseif",
-        "end",
-        "false",
-        "for",
-        "function",
-        "if",
-        "in",
-        "local",
-        "nil",
-        "not",
-    }
-    | {"or", "repeat", "return", "then", "true", "until", "while", "KEYS", "ARGV", "redis"}
+    {"and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if", "in", "local", "nil"}
+    | {"not", "or", "repeat", "return", "then", "true", "until", "while", "KEYS", "ARGV", "redis"}
 )
 _TOKEN = re.compile(r"""--\[=*\[|--[^\n]*|\[=*\[|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'""", re.DOTALL)
 

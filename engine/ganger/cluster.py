@@ -1,0 +1,200 @@
+"""The transport: commands to the nodes of a Redis Cluster, and errors of ganger's own tree back.
+
+Operations build `Command`s and call `run` or `run_many`; the coordinator also uses `nodes`, `run_on` and
+`connection`. A Cluster is thread-safe, and fork-safe in this sense: the child drops the parent's sockets
+without a word and connects anew. Nothing is sent before the first call.
+
+What is repeated, and what an error means, is in wire/trip.py and wire/replies.py. In short: redirections and
+"not now" are followed until the deadline; silence and lost connections are repeated too (scripts are
+idempotent) and end as OutcomeUnknown if any attempt may have run, as NodeDown if none did. A node that just
+failed is left alone for a second: new calls to it fail at once with NodeDown, but for one that probes it.
+"""
+
+import os
+import random
+import time
+import weakref
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ganger.command import Command, Word
+from ganger.config import RedisSettings
+from ganger.errors import GangerError, NodeDown, OutcomeUnknown
+from ganger.wire.link import Link, LinkLost, LinkRefused, ReplyError, pack
+from ganger.wire.node import Node
+from ganger.wire.replies import classify, explain
+from ganger.wire.routes import Routes
+from ganger.wire.server_check import check_server, read_info
+from ganger.wire.subscription import Subscription
+from ganger.wire.trip import Trip
+
+__all__ = ["Cluster", "Command", "Node", "Subscription"]
+
+_monotonic = time.monotonic
+
+
+class Cluster:
+    """See above. `rng` jitters the pauses between repetitions."""
+
+    def __init__(self, settings: RedisSettings, *, rng: random.Random | None = None) -> None:
+        self.settings = settings
+        self._routes = Routes(settings, rng or random.Random())
+        self._timeout_ms = max(1, int(settings.socket_timeout_s * 1000))
+        self._plain = not settings.tls
+        _living.add(self)
+
+    def run(self, command: Command, *, deadline_s: float = 10.0, replicas: int = 0) -> Any:
+        """The reply to one command.
+
+        `replicas` > 0: wait until so many replicas have it. Raises GangerError: OutcomeUnknown where it may
+        have run; NodeDown, ClusterUnavailable, ServerFull, ServerBusy, WriteRefused where it was not run;
+        ScriptFailed.
+        """
+        routes = self._routes
+        peer = routes.table[command.slot]
+        outcome: Any = None
+        if peer is not None and peer.breaker.closed and self._plain and not replicas:
+            now_s = _monotonic()
+            link = peer.warm(now_s)
+            if link is not None:
+                try:
+                    outcome = link.call(
+                        pack(command.words), min(self._timeout_ms, int(deadline_s * 1000) or 1)
+                    )
+                except (LinkLost, TimeoutError) as error:
+                    link.close()
+                    outcome = error
+                except BaseException:  # a signal handler's: the reply would be read by the next caller
+                    link.close()
+                    raise
+                else:
+                    peer.give(link, now_s)
+                    if type(outcome) is not ReplyError:
+                        return outcome
+                trip = Trip(routes, (command,), now_s + deadline_s, 0)
+                return _value(trip.resume(peer, outcome)[0])
+        return _value(self.run_many((command,), deadline_s=deadline_s, replicas=replicas)[0])
+
+    def run_many(
+        self, commands: Sequence[Command], *, deadline_s: float = 10.0, replicas: int = 0
+    ) -> list[Any]:
+        """The reply to each command, or a GangerError in its place (returned, not raised).
+
+        One pipeline per node, all sent before any reply is read. Raises only when no node can be reached for
+        the slot map: RedisUnreachable, WrongPassword, NotACluster.
+        """
+        deadline = _monotonic() + deadline_s
+        if not self._routes.loaded:
+            self._routes.load(deadline)
+        return Trip(self._routes, commands, deadline, replicas).run()
+
+    def nodes(self, *, deadline_s: float = 10.0) -> list[Node]:
+        """The primaries, in the order of their slots. Raises RedisUnreachable, WrongPassword, NotACluster."""
+        self._routes.load(_monotonic() + deadline_s)
+        return [peer.node for peer in self._routes.primaries()]
+
+    def node_of(self, slot: int, *, deadline_s: float = 10.0) -> Node | None:
+        """The primary of this slot as far as is known; None while nobody serves it. Raises like `nodes`."""
+        self._routes.load(_monotonic() + deadline_s)
+        peer = self._routes.table[slot]
+        return peer.node if peer else None
+
+    def is_down(self, slot: int) -> bool:
+        """Would a call to this slot fail at once? Without I/O; False while nothing is known."""
+        peer = self._routes.table[slot]
+        return peer is not None and peer.breaker.is_down(_monotonic())
+
+    def run_on(self, node: Node, words: Iterable[Word], *, deadline_s: float = 2.0) -> Any:
+        """One command to this very node, sent once: no redirection, no repetition, no breaker.
+
+        Raises NodeDown, OutcomeUnknown, ScriptFailed and what else an error reply means.
+        """
+        peer, words = self._routes.peer_at(node), tuple(words)
+        title = Command(0, words).title()
+        try:
+            reply = self._routes.ask(peer, words, _monotonic() + deadline_s)
+        except TimeoutError:
+            raise _unknown(title, node, "did not answer in time") from None
+        except LinkLost as error:
+            if error.sent:
+                raise _unknown(title, node, f"was lost ({error})") from None
+            raise NodeDown(f"Redis node {node} can't be reached ({error}); {title} was not run.") from None
+        if isinstance(reply, ReplyError):
+            raise explain(classify(str(reply)).error, title, str(node), str(reply))
+        return reply
+
+    def connection(self, node: Node, *, deadline_s: float = 1.0) -> Subscription:
+        """A connection for sharded pub/sub, for the caller to close. Raises NodeDown, WrongPassword."""
+        peer = self._routes.peer_at(node)
+        link: Link | None = None
+        try:
+            link = peer.open()
+            link.exchange(pack((b"PING",)), 1, _monotonic() + deadline_s)
+            return Subscription(node, link)
+        except (LinkLost, TimeoutError) as error:
+            if link is not None:
+                link.close()
+            why = str(error) or "no answer in time"
+            raise NodeDown(
+                f"Redis node {node} can't be reached ({why}) for a subscription: try again."
+            ) from None
+        except LinkRefused as error:
+            assert link is not None
+            link.close()
+            raise explain(classify(str(error)).error, "AUTH", str(node), str(error)) from None
+
+    def check(self, *, deadline_s: float = 10.0) -> list[str]:
+        """Can ganger work with every primary? Returns warnings.
+
+        Raises RedisUnreachable, WrongPassword, NotACluster, ServerTooOld, EvictionEnabled.
+        """
+        until = _monotonic() + deadline_s
+        warnings: list[str] = []
+        self._check_seed(until)
+        for node in self.nodes(deadline_s=deadline_s):
+            try:
+                warnings += check_server(node, self._info(node, until))
+            except (NodeDown, OutcomeUnknown) as error:
+                warnings.append(str(error))
+        return warnings
+
+    def close(self) -> None:
+        """Close idle connections. The Cluster may be used again; it connects anew."""
+        self._routes.close()
+
+    def _check_seed(self, until: float) -> None:
+        """A server that is too old or no cluster can't answer CLUSTER SLOTS: ask one for INFO first."""
+        for host, port in self.settings.nodes:
+            node = Node(host, port)
+            try:
+                check_server(node, self._info(node, until))
+                return
+            except (NodeDown, OutcomeUnknown):
+                continue
+
+    def _info(self, node: Node, until: float) -> dict[str, str]:
+        return read_info(self.run_on(node, ("INFO",), deadline_s=max(0.1, min(2.0, until - _monotonic()))))
+
+    def _after_fork(self) -> None:
+        self._routes.after_fork()
+
+
+def _value(result: Any) -> Any:
+    if isinstance(result, GangerError):
+        raise result
+    return result
+
+
+def _unknown(title: str, node: Node, how: str) -> OutcomeUnknown:
+    return OutcomeUnknown(f"{title} was sent to Redis node {node}, which {how}: it may have run.")
+
+
+_living: "weakref.WeakSet[Cluster]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for cluster in list(_living):
+        cluster._after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

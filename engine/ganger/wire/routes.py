@@ -1,0 +1,149 @@
+"""Which peer serves which slot: the slot map of a process, its peers, and how it is read anew.
+
+The map is a guess that redirections correct. MOVED patches one slot at once and marks the map stale; it is
+read anew by the next caller that has time (at the end of its trip, or before it repeats), at most four times
+a second, from the node that answered last, with a short timeout. There is no background thread: a library that
+is imported before a fork must not start any.
+"""
+
+import random
+import threading
+import time
+from typing import Any
+
+from ganger.config import RedisSettings
+from ganger.errors import GangerError, NotACluster, RedisUnreachable, WrongPassword
+from ganger.slots import SLOTS
+from ganger.wire.link import Link, LinkLost, LinkRefused, ReplyError, pack
+from ganger.wire.node import Node, read_slots
+from ganger.wire.peer import Peer
+from ganger.wire.replies import classify, explain, pause_s
+
+_REFRESH_EVERY_S = 0.25
+_REFRESH_TIMEOUT_S = 0.3
+_HOPELESS = (NotACluster, WrongPassword)
+
+
+class Routes:
+    """See above. `table[slot]` is the slot's peer, or None while nobody serves it."""
+
+    def __init__(self, settings: RedisSettings, rng: random.Random) -> None:
+        self.settings = settings
+        self.rng = rng
+        self.table: list[Peer | None] = [None] * SLOTS
+        self.stale = True
+        self.loaded = False
+        self._peers: dict[Node, Peer] = {}
+        self._refreshed_s = 0.0
+        self._lock = threading.Lock()
+
+    def peer_at(self, node: Node) -> Peer:
+        """The peer of this address, made when new."""
+        return self._peers.setdefault(node, Peer(node, self.settings))
+
+    def primaries(self) -> list[Peer]:
+        """The peers that serve slots, in the order of their slots."""
+        return list(dict.fromkeys(peer for peer in self.table if peer is not None))
+
+    def patch(self, slot: int, node: Node) -> None:
+        """A MOVED said so."""
+        self.table[slot] = self.peer_at(node)
+        self.stale = True
+
+    def load(self, deadline_s: float) -> None:
+        """Read the map for the first time, from any of the settings' nodes.
+
+        Raises RedisUnreachable, and WrongPassword or NotACluster at once.
+        """
+        attempt, why = 0, ""
+        while not self.loaded:
+            for host, port in self.settings.nodes:
+                now_s = time.monotonic()
+                until_s = min(deadline_s, now_s + self.settings.connect_timeout_s)
+                why = self._read_from(self.peer_at(Node(host, port)), until_s)
+                if self.loaded:
+                    return
+            attempt += 1
+            pause = pause_s(attempt, self.rng)
+            if time.monotonic() + pause >= deadline_s:
+                tried = ", ".join(str(Node(host, port)) for host, port in self.settings.nodes)
+                raise RedisUnreachable(
+                    f"Redis can't be reached at {tried} ({why}): start it, or check GANGER_REDIS."
+                )
+            time.sleep(pause)
+
+    def refresh(self, now_s: float) -> None:
+        """Read the map anew, unless somebody just did or is at it. Bounded by 0.6 s; never raises."""
+        if now_s - self._refreshed_s < _REFRESH_EVERY_S or not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._refreshed_s = now_s
+            healthy = [peer for peer in self._peers.values() if peer.breaker.closed and peer.heard_s]
+            healthy.sort(key=lambda peer: -peer.heard_s)
+            seeds = [self.peer_at(Node(host, port)) for host, port in self.settings.nodes]
+            for peer in dict.fromkeys([*healthy[:1], *healthy[1:2], *(seeds if not healthy else ())]):
+                try:
+                    if not self._read_from(peer, time.monotonic() + _REFRESH_TIMEOUT_S):
+                        return
+                except GangerError:
+                    continue
+        finally:
+            self._lock.release()
+
+    def after_fork(self) -> None:
+        """In the child: no socket of the parent, no lock held by a thread that is gone."""
+        self._lock = threading.Lock()
+        for peer in self._peers.values():
+            peer.after_fork()
+
+    def close(self) -> None:
+        """Close all idle links."""
+        for peer in list(self._peers.values()):
+            peer.drop_idle()
+
+    def ask(self, peer: Peer, words: tuple[Any, ...], until_s: float) -> Any:
+        """One command to one node, once; an error reply is returned.
+
+        Raises LinkLost, TimeoutError, WrongPassword.
+        """
+        link: Link | None = None
+        try:
+            link = peer.take(time.monotonic())
+            reply = link.exchange(pack(words), 1, until_s)[0]
+        except LinkRefused as error:
+            assert link is not None
+            link.close()
+            raise explain(classify(str(error)).error, "AUTH", str(peer.node), str(error)) from None
+        except BaseException:
+            if link is not None:
+                link.close()
+            raise
+        peer.give(link, time.monotonic())
+        return reply
+
+    def _read_from(self, peer: Peer, until_s: float) -> str:
+        """Ask this peer for the map and adopt it; why not, when not. Raises WrongPassword, NotACluster."""
+        try:
+            reply = self.ask(peer, ("CLUSTER", "SLOTS"), until_s)
+        except TimeoutError:
+            return "no answer in time"
+        except LinkLost as error:
+            return str(error)
+        if isinstance(reply, ReplyError):
+            verdict = classify(str(reply))
+            if verdict.error in _HOPELESS:
+                raise explain(verdict.error, "CLUSTER SLOTS", str(peer.node), str(reply))
+            return str(reply)
+        try:
+            stretches = read_slots(reply, peer.node)
+        except ValueError as error:
+            return str(error)
+        if not stretches:
+            return "its cluster serves no slots yet"
+        table: list[Peer | None] = [None] * SLOTS
+        for stretch in stretches:
+            width = stretch.last - stretch.first + 1
+            table[stretch.first : stretch.last + 1] = [self.peer_at(stretch.primary)] * width
+        self.table = table
+        self.loaded, self.stale = True, False
+        return ""

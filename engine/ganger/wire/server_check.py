@@ -1,0 +1,35 @@
+"""Is this server one that ganger can work with? Reads INFO; decides; no I/O of its own."""
+
+from typing import Any
+
+from ganger.errors import EvictionEnabled, NotACluster, ServerTooOld
+from ganger.wire.node import Node
+
+OLDEST = (7, 0)
+
+
+def read_info(text: bytes) -> dict[str, str]:
+    """INFO's lines as a dict."""
+    lines = (line.partition(":") for line in text.decode("utf-8", "replace").splitlines())
+    return {name: value.strip() for name, colon, value in lines if colon}
+
+
+def check_server(node: Node, info: dict[str, Any]) -> list[str]:
+    """Warnings about one node. Raises NotACluster, ServerTooOld, EvictionEnabled."""
+    version = str(info.get("redis_version", "0"))
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers < OLDEST:
+        raise ServerTooOld(
+            f"Redis node {node} runs version {version}; ganger needs Redis 7.0 or newer, or Valkey."
+        )
+    if str(info.get("cluster_enabled", "1")) != "1":
+        raise NotACluster(f"Redis at {node} does not run in cluster mode: set cluster-enabled yes.")
+    policy, limit = str(info.get("maxmemory_policy", "noeviction")), str(info.get("maxmemory", "0"))
+    if policy.startswith("allkeys") and limit != "0":
+        raise EvictionEnabled(
+            f"Redis node {node} has maxmemory-policy {policy} and would throw jobs away when it is full:"
+            " set maxmemory-policy noeviction."
+        )
+    if policy != "noeviction":
+        return [f"Redis node {node} has maxmemory-policy {policy}; noeviction is what ganger wants."]
+    return []
