@@ -49,6 +49,12 @@ def is_alive(pid: int, started: int) -> bool:
     return bool(fields) and int(fields[19]) == started and fields[0] not in ("Z", "X", "x")
 
 
+def parent(pid: int) -> int | None:
+    """Its parent's pid; None: no such process."""
+    fields = _stat_fields(pid)
+    return int(fields[1]) if fields else None
+
+
 def is_uninterruptible(pid: int) -> bool:
     """True when it hangs in the kernel (state D): not even SIGKILL ends it now."""
     return _stat_fields(pid)[:1] == ["D"]
@@ -80,6 +86,18 @@ def set_oom_score_adj(value: int) -> bool:
     return True
 
 
+def reset_peak_rss() -> bool:
+    """Let this process's peak of resident memory (ru_maxrss at its end) begin anew; False if not possible.
+
+    proc(5): 5 into clear_refs resets VmHWM. 5 us; else a small job's death shows a big predecessor's peak.
+    """
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
+
+
 def raise_nofile() -> int:
     """Raise the soft limit of open files to the hard one; the limit now in force."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -96,7 +114,7 @@ def thread_count() -> int:
 def _stat_fields(pid: int) -> list[str]:
     """The fields of /proc/PID/stat after the name, which may hold spaces and brackets; empty if it is gone.
 
-    proc(5): [0] is field 3, state; [3] is field 6, session; [19] is field 22, starttime.
+    proc(5): [0] is field 3, state; [1] is field 4, ppid; [3] is field 6, session; [19] is field 22, starttime.
     """
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
