@@ -2,8 +2,8 @@
 
 The map is a guess that redirections correct. MOVED patches one slot at once and marks the map stale; it is
 read anew by the next caller that has time (at the end of its trip, or before it repeats), at most four times
-a second, from the node that answered last, with a short timeout. There is no background thread: a library that
-is imported before a fork must not start any.
+a second, from the node that answered last, with a short timeout. There is no background thread: a library
+that is imported before a fork must not start any.
 """
 
 import random

@@ -3,7 +3,8 @@
 All nodes get their requests before any reply is awaited, and one poll loop serves them all, repetitions
 included: a node that hangs costs its own commands their deadline and the others nothing. Each command keeps
 its own count of attempts. Whether a repetition is safe is not asked here: every script of ganger is
-idempotent (memo, lease token), and a reply that says "not run" is told apart from silence, which ends as OutcomeUnknown.
+idempotent (memo, lease token), and a reply that says "not run" is told apart from silence, which ends as
+OutcomeUnknown.
 """
 
 import select

