@@ -20,11 +20,13 @@ class Message(msgspec.Struct, frozen=True, tag=True):
 
 
 class Spawn(Message, frozen=True):
-    """Fork a worker. Descriptors: the worker's channel end, its crash file."""
+    """Fork a worker. Descriptors: the worker's channel end, its crash file. `leaf` is the memory cgroup it
+    joins, empty for none."""
 
     slot: int
     incarnation: str
     generation: int
+    leaf: str = ""
 
 
 # template -> master

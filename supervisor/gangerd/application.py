@@ -1,0 +1,176 @@
+"""Importing the application, and saying in one sentence why it can't be served.
+
+The app is any module whose import registers jobs; the engine is known here only by the name of its registry.
+What an import leaves running (threads) or open (stream sockets) would be shared by all forked workers, so it
+is found and named, with the import that did it. Called by the template.
+"""
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import socket
+import stat
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from gangerd.config import EXIT_CONFIG
+
+REGISTRY = "ganger.actor"
+
+
+class AppFailed(Exception):
+    """The app can't be served; the text is one sentence for the operator."""
+
+    def __init__(self, error: str, exit_code: int = EXIT_CONFIG) -> None:
+        super().__init__(error)
+        self.exit_code = exit_code
+
+
+@dataclass(slots=True)
+class Footprint:
+    """What forks badly: the number of threads, and the stream sockets by descriptor."""
+
+    threads: int
+    sockets: frozenset[int]
+
+    @classmethod
+    def now(cls) -> "Footprint":
+        return cls(len(list(Path("/proc/self/task").iterdir())), frozenset(_stream_sockets()))
+
+
+def _stream_sockets() -> Iterator[int]:
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        fd = int(entry.name)
+        with contextlib.suppress(OSError):
+            if fd > 2 and stat.S_ISSOCK(os.fstat(fd).st_mode):
+                with socket.socket(fileno=os.dup(fd)) as shown:
+                    if shown.type == socket.SOCK_STREAM:
+                        yield fd
+
+
+@dataclass(slots=True)
+class Watcher:
+    """A finder at the head of sys.meta_path that looks at the footprint before and after each module's
+    code, so that the innermost module which changed it can be named."""
+
+    blamed: dict[str, str] = field(default_factory=dict)
+    """What was left, to the module that left it."""
+    _busy: bool = False
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if self._busy:
+            return None
+        for finder in sys.meta_path:
+            if finder is not self and (spec := finder.find_spec(name, path, target)) is not None:
+                self._shadow(spec)
+                return spec
+        return None
+
+    def _shadow(self, spec: ModuleSpec) -> None:
+        run = getattr(spec.loader, "exec_module", None)
+        if run is None or isinstance(spec.loader, type):
+            return  # built-in and frozen modules start nothing
+
+        def exec_module(module: ModuleType) -> None:
+            before = Footprint.now()
+            try:
+                run(module)
+            finally:
+                self._judge(spec.name, before)
+
+        with contextlib.suppress(AttributeError):  # a loader with slots: its module goes unnamed
+            spec.loader.exec_module = exec_module  # type: ignore[union-attr, method-assign]
+
+    def _judge(self, name: str, before: Footprint) -> None:
+        after = Footprint.now()
+        if after.threads > before.threads:
+            self.blamed.setdefault("thread", name)
+        if after.sockets - before.sockets:
+            self.blamed.setdefault("socket", name)
+
+
+def load(app: str, *, forking: bool) -> dict[str, Any]:
+    """Import `module` or `module:attribute` and answer the manifest of its jobs.
+
+    `forking`: this process will fork workers, so threads and sockets are refused. Raises AppFailed."""
+    sys.path.insert(0, str(Path.cwd()))
+    before, watcher = Footprint.now(), Watcher()
+    sys.meta_path.insert(0, watcher)
+    try:
+        _import(app)
+    finally:
+        sys.meta_path.remove(watcher)
+    if forking:
+        _refuse_what_forks_badly(before, watcher)
+    return _manifest(app)
+
+
+def _import(app: str) -> None:
+    name, _, attribute = app.partition(":")
+    try:
+        found: Any = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (error.name == name or name.startswith(error.name + ".")):
+            raise AppFailed(f"there is no module {name!r} to import (looked from {Path.cwd()})") from error
+        raise AppFailed(f"importing {name!r} failed: {_sentence(error)}") from error
+    except SyntaxError as error:
+        raise AppFailed(
+            f"importing {name!r} failed: {error.msg} ({error.filename}, line {error.lineno})"
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise AppFailed(f"importing {name!r} failed: {_sentence(error)}") from error
+    for part in attribute.split(".") if attribute else ():
+        if not hasattr(found, part):
+            raise AppFailed(f"the module {name!r} has no {attribute!r}")
+        found = getattr(found, part)
+
+
+def _sentence(error: BaseException) -> str:
+    """The error with its place: the innermost line that is neither the import system's nor the engine's."""
+    text = " ".join(str(error).split())
+    engine = importlib.util.find_spec(REGISTRY.partition(".")[0])
+    ours = tuple(engine.submodule_search_locations or ()) if engine is not None else ()
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "importlib" not in frame.filename and not frame.filename.startswith((__file__, *ours))
+    ]
+    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
+
+
+def _refuse_what_forks_badly(before: Footprint, watcher: Watcher) -> None:
+    after = Footprint.now()
+    left = []
+    if after.threads > before.threads:
+        left.append(("thread", f"{after.threads - before.threads} thread(s) running"))
+    if after.sockets - before.sockets:
+        left.append(("socket", f"{len(after.sockets - before.sockets)} stream socket(s) open"))
+    if left:
+        said = " and ".join(
+            f"{what} (by the import of {watcher.blamed[kind]})" if kind in watcher.blamed else what
+            for kind, what in left
+        )
+        raise AppFailed(
+            f"the app's import leaves {said}, which forked workers would share;"
+            " begin that at the first use instead, or set preload = false"
+        )
+
+
+def _manifest(app: str) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = importlib.import_module(REGISTRY).manifest()
+    except Exception as error:
+        raise AppFailed(f"the jobs of {app!r} can't be listed: {_sentence(error)}") from error
+    if not manifest.get("types"):
+        raise AppFailed(f"the app {app!r} defines no job: decorate a function with @job, or name its module")
+    return manifest
