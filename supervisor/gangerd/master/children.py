@@ -18,6 +18,7 @@ class Child:
     """One process of ours, from the wish for it until it is buried.
 
     Instants are monotonic. `pid` is 0 while nobody has told it yet: a worker is forked by the template.
+    `served_ns` is when its service began (a worker's GO), 0 before.
     `in_order` says it announced its leave; `reason` is why it is being ended, for the log."""
 
     role: str
@@ -28,6 +29,7 @@ class Child:
     since_ns: int
     pid: int = 0
     deadline_ns: int | None = None
+    served_ns: int = 0
     in_order: bool = False
     reason: str = ""
     detail: str = ""

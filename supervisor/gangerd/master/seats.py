@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gangerd.board import MAX_SLOTS
-from gangerd.linux import shared_memory
+from gangerd.linux import faults, processes, shared_memory
 from gangerd.page import Page
 from gangerd.recorder import HEADER_BYTES, MAGIC, PAGE_BYTES, HeaderWord, file_bytes, page_offset
 
@@ -62,19 +62,10 @@ def create(run_dir: Path, incarnation: str, workers: int) -> Recorder:
     header[HeaderWord.SLOTS] = slots
     header[HeaderWord.INCARNATION] = int(incarnation, 16)
     header[HeaderWord.MASTER_PID] = os.getpid()
-    header[HeaderWord.MASTER_STARTED] = started_ticks(os.getpid())
+    header[HeaderWord.MASTER_STARTED] = processes.start_time(os.getpid()) or 0
     header[HeaderWord.MAGIC] = MAGIC
     recorder = Recorder(path, fd, header)
     for slot in range(slots):
         page = Page(memoryview(shared_memory.map_region(fd, page_offset(slot), PAGE_BYTES)))
-        recorder.seats.append(Seat(slot, page, shared_memory.anonymous(f"ganger-crash-{slot}", 0)))
+        recorder.seats.append(Seat(slot, page, faults.create(slot)))
     return recorder
-
-
-def started_ticks(pid: int) -> int:
-    """When a process began, in clock ticks since boot: with its pid, its identity. 0 when there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
-    except OSError:
-        return 0
-    return int(stat.rpartition(")")[2].split()[19])

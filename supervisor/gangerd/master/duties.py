@@ -1,0 +1,122 @@
+"""What the master does by the clock: deadlines, the coordinator's pulse, memory, the system's own progress.
+
+Looks at the tree, finds what has become due and makes it an event (actions.py steps it). The clock is handed
+in. Called by the loop.
+"""
+
+from gangerd import log
+from gangerd.master import report
+from gangerd.master.actions import close_roles, step_child, step_system
+from gangerd.master.cast import COORDINATOR
+from gangerd.master.children import WORKER, Child
+from gangerd.master.lifecycle import ChildEvent, ChildState, System, SystemEvent
+from gangerd.master.restarts import SECOND
+from gangerd.master.tree import Tree
+from gangerd.recorder import HeaderWord
+
+STUCK_WAIT_S = 10.0
+"""How long an end waits for a process that even SIGKILL does not end."""
+
+_log = log.get()
+
+
+class Duties:
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._next_watchdog_ns = 0
+        self._next_disk_ns = 0
+        self._held_back = False
+
+    def come_back(self, gap_ns: int, now_ns: int) -> None:
+        """The last turn was so long ago: if we were not running (suspend, docker pause), nobody else may be
+        blamed for that time."""
+        tree = self._tree
+        if gap_ns <= tree.timing.away_s * SECOND:
+            return
+        _log.warning(log.MASTER_WAS_AWAY, gap_ms=gap_ns // 1_000_000)
+        for child in tree.children:
+            if child.deadline_ns is not None:
+                child.deadline_ns += gap_ns
+        if tree.drain_until_ns is not None:
+            tree.drain_until_ns += gap_ns
+        tree.watch.moved(gap_ns)
+        tree.endings.moved(gap_ns, now_ns)
+
+    def tick(self, now_ns: int) -> None:
+        """Ten times a second: runs, memory, deadlines, queued mail, disk, systemd, the status file."""
+        tree = self._tree
+        workers = tree.children.workers()
+        tree.endings.tick(workers, now_ns)
+        for child in tree.memory.tick(workers, now_ns):
+            tree.endings.end(child, "memory_limit", now_ns)
+        for child in tree.children:
+            self._watch(child, now_ns)
+            if child.deadline_ns is not None and now_ns >= child.deadline_ns:
+                self._overdue(child, now_ns)
+        for mailbox in tree.mail.values():
+            mailbox.flush()
+        self._each_while(now_ns)
+        report.write(tree, now_ns)
+
+    def _each_while(self, now_ns: int) -> None:
+        tree = self._tree
+        if now_ns >= self._next_disk_ns:
+            self._next_disk_ns = now_ns + SECOND
+            tree.deaths.retry_disk()
+            held_back = tree.restarts.held_back(now_ns)
+            if held_back and not self._held_back:
+                _log.warning(log.WORKERS_HELD_BACK, last_error=tree.last_error.get(WORKER, ""))
+            self._held_back = held_back
+        interval_s = tree.notifier.watchdog_interval_s
+        if interval_s is not None and now_ns >= self._next_watchdog_ns:
+            self._next_watchdog_ns = now_ns + int(interval_s * SECOND)
+            tree.notifier.watchdog()
+
+    def _watch(self, child: Child, now_ns: int) -> None:
+        """A coordinator that stamps is alive although it may not serve yet (Redis down); one that has
+        stamped and stopped is hung, whatever it says."""
+        tree = self._tree
+        if child.role != COORDINATOR or not tree.spec(child.role).watched:
+            return
+        before = tree.watch.stamp
+        stale = tree.watch.stale(tree.recorder.word(HeaderWord.COORDINATOR_AT_NS), now_ns)
+        if child.state is ChildState.STARTING and tree.watch.stamp != before:
+            child.deadline_ns = None
+        begun = child.state is ChildState.SERVING or child.deadline_ns is None
+        if stale and begun and child.state in (ChildState.STARTING, ChildState.SERVING):
+            child.reason = f"it has given no sign of life for {tree.timing.stale_s:g} s"
+            step_child(tree, child, ChildEvent.OVERDUE, now_ns)
+
+    def _overdue(self, child: Child, now_ns: int) -> None:
+        if not child.reason and child.state is not ChildState.DOOMED:
+            for_s = (now_ns - child.since_ns) / SECOND
+            child.reason = f"it was still {child.state.name.lower()} after {for_s:.1f} s"
+        step_child(self._tree, child, ChildEvent.OVERDUE, now_ns)
+
+    def move_on(self, now_ns: int) -> None:
+        """Has what the system waits for happened?"""
+        tree = self._tree
+        if tree.system is System.STARTING and {WORKER, COORDINATOR} <= tree.served:
+            step_system(tree, SystemEvent.UP, now_ns)
+        if (
+            tree.system is System.DRAINING
+            and tree.drain_until_ns is not None
+            and now_ns >= tree.drain_until_ns
+        ):
+            step_system(tree, SystemEvent.TIMEOUT, now_ns)
+        if tree.system in (System.DRAINING, System.KILLING) and self._workers_gone(now_ns):
+            step_system(tree, SystemEvent.WORKERS_GONE, now_ns)
+        if tree.system is System.CLOSING:
+            close_roles(tree, now_ns)
+
+    def _workers_gone(self, now_ns: int) -> bool:
+        """No worker lives (but what nothing can end), and the last deaths are settled or waited for."""
+        tree = self._tree
+        if tree.children.workers():
+            given_up = tree.kill_sent_ns is not None and now_ns - tree.kill_sent_ns > STUCK_WAIT_S * SECOND
+            if not given_up:
+                return False
+        if tree.no_workers_since_ns is None:
+            tree.no_workers_since_ns = now_ns
+        waited_s = (now_ns - tree.no_workers_since_ns) / SECOND
+        return len(tree.deaths) == 0 or COORDINATOR not in tree.served or waited_s > tree.timing.settle_wait_s

@@ -1,0 +1,147 @@
+"""All that a master knows, in one place: the tree of its processes and what belongs to each.
+
+Plain state, built once by `plant`. births.py, actions.py and mail.py change it, lifecycle.py says how,
+loop.py calls them; report.py shows it.
+"""
+
+import secrets
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from gangerd import log
+from gangerd.config import Config
+from gangerd.linux import doorbell
+from gangerd.linux.notify import Notifier
+from gangerd.linux.reaping import Reaped
+from gangerd.master import seats
+from gangerd.master.burial import Undertaker
+from gangerd.master.cast import Cast, RoleSpec
+from gangerd.master.children import Child, Children
+from gangerd.master.deaths import Deaths
+from gangerd.master.endings import Endings
+from gangerd.master.fence import Fence
+from gangerd.master.generations import Generations
+from gangerd.master.inheritance import inherit
+from gangerd.master.lifecycle import System
+from gangerd.master.mailbox import Mailbox
+from gangerd.master.memory_watch import MemoryWatch
+from gangerd.master.restarts import Restarts
+from gangerd.master.status_file import StatusFile
+from gangerd.master.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The master's own bounds; shutdown_timeout_s is the operator's (Config)."""
+
+    tick_ms: int = 100
+    birth_s: float = 10.0
+    """From asking the template to a worker's READY."""
+    import_s: float = 60.0
+    """The app's import, wherever it happens: in the template, or in each worker without preload."""
+    stale_s: float = 5.0
+    """A coordinator that has not stamped for so long is replaced."""
+    settle_wait_s: float = 5.0
+    """How long a drain waits for the last deaths to be settled."""
+    doomed_s: float = 5.0
+    """A process that outlives SIGKILL by this is reported as stuck."""
+    away_s: float = 2.0
+    """A longer gap between two ticks means that we were not running."""
+    first_tries: int = 5
+    """Deaths at birth, before anything ever served, until the start counts as failed."""
+
+
+@dataclass(slots=True)
+class Tree:
+    config: Config
+    cast: Cast
+    timing: Timing
+    incarnation: str
+    recorder: seats.Recorder
+    fds: dict[str, int]
+    """Shared descriptors by name: config, recorder, doorbell; manifest once a template has sent it."""
+    endings: Endings
+    memory: MemoryWatch
+    fence: Fence
+    undertaker: Undertaker
+    deaths: Deaths
+    restarts: Restarts
+    watch: Watch
+    status_file: StatusFile
+    children: Children = field(default_factory=Children)
+    generations: Generations = field(default_factory=Generations)
+    mail: dict[str, Mailbox] = field(default_factory=dict)
+    """By the child's incarnation."""
+    strays: deque[Reaped] = field(default_factory=lambda: deque(maxlen=64))
+    """The newest dead we did not know: a worker may die before the template has told its pid."""
+    newborn_mail: list[Child] = field(default_factory=list)
+    """Children whose channel the loop does not listen to yet."""
+    system: System = System.STARTING
+    wanted: int = 0
+    quiet: bool = False
+    exit_code: int = 0
+    served: set[str] = field(default_factory=set)
+    """Roles (and `worker`) that have served at least once."""
+    failed_births: dict[str, int] = field(default_factory=dict)
+    last_error: dict[str, str] = field(default_factory=dict)
+    notifier: Notifier = field(default_factory=Notifier)
+    drain_until_ns: int | None = None
+    no_workers_since_ns: int | None = None
+    kill_sent_ns: int | None = None
+    dumps_due_ns: int | None = None
+
+    def spec(self, role: str) -> RoleSpec:
+        return next(spec for spec in self.cast.roles if spec.name == role)
+
+    def seat(self, child: Child) -> seats.Seat:
+        return self.recorder.seats[child.slot]
+
+    def wall_ms(self) -> int:
+        """The wall clock, for what people read; nothing is measured by it."""
+        return time.time_ns() // 1_000_000
+
+    def post(self, child: Child) -> Mailbox:
+        return self.mail[child.incarnation]
+
+
+def new_incarnation() -> str:
+    """16 hex digits, never all zero (which is what an empty page says)."""
+    return f"{secrets.randbits(64) or 1:016x}"
+
+
+def plant(config: Config, cast: Cast, timing: Timing, now_ns: int) -> Tree:
+    """The state of a master that has no child yet. Raises OSError (run directory, disk, descriptors)."""
+    run_dir = config.run_dir
+    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    incarnation = new_incarnation()
+    recorder = seats.create(run_dir, incarnation, config.workers)
+    deaths = Deaths(run_dir / "deaths")
+    # A death that the killed master had spooled knows more than the page it left.
+    deaths.load()
+    inherited = inherit(run_dir, incarnation, deaths)
+    if inherited:
+        log.get().warning(log.PREDECESSOR_FOUND, deaths=inherited)
+    endings = Endings(recorder.seats)
+    memory = MemoryWatch(recorder.seats, config.memory_max_bytes)
+    fence = Fence(incarnation, config.memory_max_bytes)
+    return Tree(
+        config=config,
+        cast=cast,
+        timing=timing,
+        incarnation=incarnation,
+        recorder=recorder,
+        fds={"config": config.to_fd(), "recorder": recorder.fd, "doorbell": doorbell.create()},
+        endings=endings,
+        memory=memory,
+        fence=fence,
+        undertaker=Undertaker(
+            recorder.seats, consumer=incarnation, endings=endings, memory=memory, fence=fence, run_dir=run_dir
+        ),
+        deaths=deaths,
+        restarts=Restarts(spawns_a_second=max(20, 4 * config.workers)),
+        watch=Watch(timing.stale_s, changed_ns=now_ns),
+        status_file=StatusFile(config.status_file),
+        wanted=config.workers,
+        notifier=Notifier.from_environment(),
+    )
