@@ -12,8 +12,10 @@ from gangerd.settings import build
 
 if TYPE_CHECKING:
     from ganger.cluster import Cluster
-
     from ganger.config import EngineConfig
+    from ganger.keys import Control
+
+CONNECT_S = 5.0
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -51,14 +53,15 @@ def engine_config(config: Config) -> "EngineConfig":
 
 
 @contextmanager
-def connected(path: Path | None, directory: str | None = None) -> "Iterator[tuple[Config, Cluster]]":
-    """The configuration and a cluster that was found fit to be used; closed at the end."""
+def connected(path: Path | None, directory: str | None = None) -> "Iterator[tuple[Cluster, Control]]":
+    """A cluster that was found fit to be used, and the names of its shared keys; closed at the end."""
     from ganger.cluster import Cluster
+    from ganger.keys import Control
 
     config = build(path=path, flags={"dir": directory})
     cluster = Cluster(engine_config(config).redis)
     try:
-        cluster.check()
-        yield config, cluster
+        cluster.check(deadline_s=CONNECT_S)
+        yield cluster, Control(config.namespace)
     finally:
         cluster.close()

@@ -1,0 +1,75 @@
+"""`ganger check`: the configuration and the app, looked at as `ganger run` would."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from gangerd.cli import rendering
+from gangerd.cli.connection import file_option, json_option
+from gangerd.cli.words import plural
+from gangerd.config import EXIT_CONFIG
+from gangerd.errors import BadConfig
+from gangerd.settings import build
+
+
+@click.command()
+@click.argument("app", required=False)
+@file_option
+@json_option
+def check(app: str | None, path: Path | None, as_json: bool) -> int:
+    """Check the configuration and APP, a module as in an import: shop.tasks.
+
+    Shows every mistake at once; exit code 78 when there is one."""
+    mistakes: list[str] = []
+    queues: dict[str, int] = {}
+    try:
+        config = build(path=path, flags={"app": app})
+        app, queues = config.app or None, config.queues
+    except BadConfig as bad:
+        mistakes += bad.mistakes
+    types: dict[str, str] = {}
+    if app is None and not mistakes:
+        mistakes.append("no app is named: give its module, or set `app` in ganger.toml")
+    elif app is not None:
+        mistakes += examine(app, types)
+    if types and (unserved := sorted(set(queues) - set(types.values()))):
+        mistakes.append(f"no job of {app} is in queue {', '.join(unserved)}: is the name right?")
+    if as_json:
+        rendering.document({"ok": not mistakes, "errors": mistakes, "types": types})
+    elif mistakes:
+        for mistake in mistakes:
+            click.echo(f"ganger: {mistake}", err=True)
+    else:
+        click.echo(f"{app}: {plural(len(types), 'job type')} in {plural(len(set(types.values())), 'queue')}.")
+    return EXIT_CONFIG if mistakes else 0
+
+
+def examine(app: str, types: dict[str, str]) -> list[str]:
+    """Import the app as the template does; fills `types` (type to queue), returns what is wrong."""
+    from ganger.actor import registered
+
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        importlib.import_module(app)
+    except BaseException as error:  # an app may do anything at import, sys.exit among it
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return [f"{app} can't be imported: {type(error).__name__}: {error}{_where(error)}"]
+    types.update({name: actor.options.queue for name, actor in registered().items()})
+    if not types:
+        return [f"{app} defines no job: decorate a function with @ganger.job"]
+    return []
+
+
+def _where(error: BaseException) -> str:
+    """The innermost line outside of Python's own import machinery."""
+    place = ""
+    step = error.__traceback__
+    while step is not None:
+        name = step.tb_frame.f_code.co_filename
+        if not name.startswith("<frozen") and name != __file__ and "importlib" not in name:
+            place = f" ({name}, line {step.tb_lineno})"
+        step = step.tb_next
+    return place

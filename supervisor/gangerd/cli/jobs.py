@@ -1,0 +1,42 @@
+"""`ganger job show`: one job, wherever it is."""
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from gangerd.cli import rendering, tables
+from gangerd.cli.connection import connected, dir_option, file_option, json_option
+
+
+@click.group()
+def job() -> None:
+    """Look at one job."""
+
+
+@job.command()
+@click.argument("jid")
+@json_option
+@file_option
+@dir_option
+def show(jid: str, as_json: bool, path: Path | None, directory: str | None) -> None:
+    """Where the job JID is, what it was pushed with, and what has happened to it."""
+    from ganger.operations import inspect
+
+    with connected(path, directory) as (cluster, control):
+        found = inspect.job(cluster, control, jid)
+    if as_json:
+        rendering.document(found)
+        return
+    for name, value in found.items():
+        if name != "failures":
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            click.echo(f"{name:>10}  {rendering.clean(text)}")
+    if found["failures"]:
+        now_ms = int(time.time() * 1000)
+        rendering.table(*tables.failures(found["failures"], now_ms), title="What went wrong")
+        for failure in found["failures"]:
+            if failure.get("stack"):
+                click.echo(f"stack of attempt {failure.get('attempt')}:")
+                click.echo(rendering.clean(failure["stack"]))

@@ -1,0 +1,84 @@
+"""Dead letters across the partitions of the queues: which there are, sending them back, deleting them.
+
+Between `ganger dead` and the engine's operations, which know one partition each."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from ganger import jid as jids
+from ganger.cluster import Cluster
+from ganger.errors import BadName, JobNotFound
+from ganger.keys import Control, Partition, partitions
+from ganger.lifecycle import JobState
+from ganger.operations import control as catalog
+from ganger.operations import dead, find
+
+CHUNK = 100
+
+
+def chosen(cluster: Cluster, control: Control, queue: str | None) -> list[Partition]:
+    """The partitions of one queue, or of all. Raises BadName for a queue that does not exist."""
+    counts = catalog.queues(cluster, control)
+    if queue is not None and queue not in counts:
+        known = ", ".join(counts) or "none"
+        raise BadName(f"There is no queue {queue!r}; there are: {known}.")
+    names = [queue] if queue is not None else list(counts)
+    return [part for name in names for part in partitions(control.namespace, name, counts[name])]
+
+
+def one_by_one(
+    cluster: Cluster, control: Control, wanted: Sequence[str], queue: str | None
+) -> Iterator[dead.DeadLetter]:
+    """The dead letters with these jids. Raises JobNotFound at the first that is none."""
+    places = chosen(cluster, control, queue)
+    for jid in wanted:
+        jids.check(jid)
+        # A jid names its queue by a digest that others may share: each is asked.
+        homes = [
+            part
+            for part in places
+            if jids.digest(part.queue) == jids.queue_digest_of(jid) and part.index == jids.partition_of(jid)
+        ]
+        yield next(_letters(cluster, homes, jid))
+
+
+def _letters(cluster: Cluster, homes: Sequence[Partition], jid: str) -> Iterator[dead.DeadLetter]:
+    state = ""
+    for home in homes:
+        found = find.find(cluster, home, jid)
+        if found is not None and found.state == JobState.DEAD:
+            yield dead.DeadLetter(home, jid, found.dead_at_ms or 0, found.record)
+        state = f": it is {found.state}" if found is not None else state
+    raise JobNotFound(f"{jid} is no dead letter{state}.")
+
+
+def everything(
+    cluster: Cluster, places: Sequence[Partition], until_ms: int | None = None
+) -> Iterator[list[dead.DeadLetter]]:
+    """All dead letters that are there now, in chunks of a partition. The caller takes each chunk away before
+    the next is read, so what dies again meanwhile is told by its time, and left."""
+    until_ms = int(time.time() * 1000) if until_ms is None else until_ms
+    for place in places:
+        kept = 0
+        while True:
+            command = dead.list_command(place, limit=CHUNK, offset=kept)
+            found = dead.parse_list(cluster.run(command), place)
+            if not found:
+                break
+            old = [letter for letter in found if letter.at_ms <= until_ms]
+            kept += len(found) - len(old)
+            if old:
+                yield old
+            elif len(found) < CHUNK:
+                break
+
+
+def send_back(cluster: Cluster, letters: Sequence[dead.DeadLetter]) -> int:
+    """How many are ready again; letters of one partition."""
+    pairs = [(letter.jid, letter.record.state) for letter in letters]
+    return dead.retry(cluster, letters[0].partition, pairs)
+
+
+def delete(cluster: Cluster, letters: Sequence[dead.DeadLetter]) -> int:
+    """How many are gone; letters of one partition."""
+    return dead.delete(cluster, letters[0].partition, [letter.jid for letter in letters])

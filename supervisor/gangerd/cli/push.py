@@ -1,0 +1,109 @@
+"""`ganger push`: a job by its type's name, with arguments written as JSON."""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gangerd.cli import rendering
+from gangerd.cli.connection import dir_option, engine_config, file_option, json_option
+from gangerd.errors import Usage
+from gangerd.settings import build
+
+_DELAY = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
+
+
+@click.command()
+@click.argument("type")
+@click.argument("arguments", metavar="[JSON]...", nargs=-1)
+@click.option("--queue", help="Instead of the type's own.")
+@click.option("--delay", metavar="TIME", help="Not before so long from now: 90, 5m, 1h.")
+@click.option("--at", metavar="INSTANT", help="Not before: 2031-05-01T08:00+02:00, or seconds since 1970.")
+@click.option("--priority", type=click.IntRange(1, 9), help="9 is the most urgent.")
+@click.option("--force", is_flag=True, help="Even when no live worker knows the type.")
+@json_option
+@file_option
+@dir_option
+def push(
+    type: str,
+    arguments: tuple[str, ...],
+    queue: str | None,
+    delay: str | None,
+    at: str | None,
+    priority: int | None,
+    force: bool,
+    as_json: bool,
+    path: Path | None,
+    directory: str | None,
+) -> None:
+    """Push a job of TYPE (shop.tasks.send) and print its id.
+
+    Each JSON is one argument: ganger push shop.tasks.send '"a@b.c"' 3. A single array is all positional
+    arguments, a single object all named ones."""
+    if delay is not None and at is not None:
+        raise Usage("--delay and --at exclude each other.")
+    args, kwargs = parse_arguments(arguments)
+    options: dict[str, Any] = {"queue": queue, "priority": priority}
+    if delay is not None:
+        options["delay"] = parse_delay(delay)
+    if at is not None:
+        options["at"] = parse_instant(at)
+    from ganger import Client
+
+    client = Client(engine_config(build(path=path, flags={"dir": directory})))
+    try:
+        jid = client.push(type, args, kwargs, force=force, **options)
+    finally:
+        client.close()
+    if as_json:
+        rendering.document({"jid": jid})
+    else:
+        click.echo(jid)
+
+
+def parse_arguments(texts: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
+    """Positional and named arguments. Raises Usage, naming the argument that is no JSON."""
+    values = []
+    for number, text in enumerate(texts, start=1):
+        try:
+            values.append(json.loads(text, parse_constant=_refuse_constant))
+        except ValueError as error:
+            raise Usage(
+                f"argument {number} is no JSON: {text!r} ({error}). Text needs quotes of its own: '\"text\"'."
+            ) from None
+    if len(values) == 1 and isinstance(values[0], list):
+        return values[0], {}
+    if len(values) == 1 and isinstance(values[0], dict):
+        return [], values[0]
+    return values, {}
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def parse_delay(text: str) -> float:
+    """Seconds. Raises Usage."""
+    found = _DELAY.fullmatch(text.strip())
+    if found is None:
+        raise Usage(f"--delay must be a time such as 90, 500ms, 5m or 1h, not {text!r}.")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def parse_instant(text: str) -> datetime:
+    """An instant with its time zone; without one it is the local time here. Raises Usage."""
+    try:
+        return datetime.fromtimestamp(float(text), UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise Usage(
+            f"--at must be an instant such as 2031-05-01T08:00+02:00, or seconds since 1970, not {text!r}."
+        ) from None

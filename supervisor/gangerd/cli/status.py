@@ -1,0 +1,105 @@
+"""`ganger status`: queues, workers and totals at a glance, and this host's master in its own words.
+
+Where Redis does not answer, the master's status file is all there is: it is shown, and said so."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gangerd.cli import rendering, tables
+from gangerd.cli.connection import connected, dir_option, file_option, json_option
+from gangerd.cli.words import ago, plural, span
+from gangerd.config import EXIT_FAILED, Config
+from gangerd.settings import build
+
+
+@click.command()
+@json_option
+@file_option
+@dir_option
+def status(as_json: bool, path: Path | None, directory: str | None) -> int:
+    """Queues, workers and totals at a glance. Exit code 1 when Redis does not answer."""
+    from ganger.errors import GangerError, NotConfigured
+
+    config = build(path=path, flags={"dir": directory})
+    local = _local(config)
+    try:
+        document = _look(path, directory)
+    except GangerError as error:
+        if local is None and isinstance(error, NotConfigured):
+            raise
+        document = {"queues": {}, "workers": [], "totals": {}, "error": str(error)}
+    document["local"] = local
+    if as_json:
+        rendering.document(document)
+    else:
+        _print(document, config)
+    return EXIT_FAILED if "error" in document else 0
+
+
+def _look(path: Path | None, directory: str | None) -> dict[str, Any]:
+    from ganger.operations import inspect
+
+    with connected(path, directory) as (cluster, control):
+        return {
+            "queues": inspect.queues(cluster, control),
+            "workers": inspect.workers(cluster, control),
+            "totals": inspect.totals(cluster, control),
+        }
+
+
+def _local(config: Config) -> dict[str, Any] | None:
+    """What the master of this directory last wrote; None where there is none."""
+    try:
+        found = json.loads(config.status_file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _print(document: dict[str, Any], config: Config) -> None:
+    local = document["local"]
+    if "error" in document:
+        click.secho(f"Redis does not answer: {document['error']}", fg="red", bold=True, err=True)
+        if local is None:
+            click.echo(f"Nor is there a master's own report in {config.status_file}.", err=True)
+            return
+        click.echo(f"What follows is what this host's master wrote into {config.status_file}.")
+    else:
+        out = rendering.console()
+        rendering.table(*tables.totals(document["totals"]), out=out)
+        click.echo(f"workers killed by jobs: {tables.causes(document['totals'].get('crashes') or {})}")
+        rendering.table(*tables.queues(document["queues"]), out=out)
+        rendering.table(*tables.workers(document["workers"]), out=out)
+    if local is not None:
+        _print_local(local)
+
+
+def _print_local(local: dict[str, Any]) -> None:
+    now_ms = int(time.time() * 1000)
+    written = ago(local.get("at_ms"), now_ms)
+    click.echo(
+        f"master on this host: {local.get('state', '?')}, pid {local.get('pid', '?')}, as of {written}"
+    )
+    for name, value in local.items():
+        if name in ("at_ms", "state", "pid") or value in (None, "", [], {}):
+            continue
+        if name == "workers" and isinstance(value, list):
+            click.echo(f"  {plural(len(value), 'worker')}: {_states(value)}")
+        elif name.endswith("_ms") and isinstance(value, int):
+            said = ago(value, now_ms) if name.endswith("_at_ms") else span(value)
+            click.echo(f"  {name.removesuffix('_ms').replace('_', ' ')}: {said}")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            click.echo(f"  {name.replace('_', ' ')}: {rendering.clean(text)}")
+
+
+def _states(workers: list[Any]) -> str:
+    counts: dict[str, int] = {}
+    for worker in workers:
+        state = str(worker.get("state", "?")) if isinstance(worker, dict) else "?"
+        counts[state] = counts.get(state, 0) + 1
+    return ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))

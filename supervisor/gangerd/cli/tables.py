@@ -1,0 +1,127 @@
+"""From the documents of the looking commands to the rows people read. Pure but for the clock it is given.
+
+The documents are those of --json; rendering.py prints the rows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gangerd.cli.words import ago, number, size, span
+
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+Document = Mapping[str, Any]
+
+
+def queues(found: Mapping[str, Document]) -> Table:
+    columns = ("queue", ">ready", ">in flight", ">later", ">dead", ">oldest waits", "state")
+    rows = [
+        (
+            name,
+            number(queue["ready"]),
+            number(queue["in_flight"]),
+            number(queue["later"]),
+            number(queue["dead"]),
+            span(queue["oldest_age_ms"]) if queue["ready"] else "-",
+            "paused" if queue.get("paused") else "open",
+        )
+        for name, queue in sorted(found.items())
+    ]
+    return columns, rows
+
+
+def workers(found: Sequence[Document]) -> Table:
+    columns = ("host", ">slot", ">pid", ">gen", "state", ">since", "job", "type", ">memory")
+    rows = [
+        (
+            str(worker["host"]),
+            number(worker["slot"]),
+            str(worker["pid"] or "-"),
+            number(worker["generation"]),
+            str(worker["state"]),
+            span(worker.get("since_ms")),
+            worker.get("jid") or "-",
+            worker.get("type") or "-",
+            size(worker.get("rss_bytes")),
+        )
+        for worker in found
+    ]
+    return columns, rows
+
+
+def crashes(found: Sequence[Document], now_ms: int) -> Table:
+    columns = ("when", "cause", "type", "job", ">attempt", ">ran", ">peak", "worker", "evidence")
+    rows = [
+        (
+            ago(crash.get("at_ms"), now_ms),
+            str(crash["cause"]),
+            crash.get("type") or "-",
+            crash.get("jid") or "-",
+            number(crash.get("attempt")),
+            span(crash.get("ran_ms")),
+            size(crash.get("peak_rss_bytes")),
+            f"{crash.get('host') or '?'} {crash.get('pid') or '?'}",
+            evidence(crash.get("evidence")),
+        )
+        for crash in found
+    ]
+    return columns, rows
+
+
+def evidence(found: Any) -> str:
+    """The evidence as one line: it is recorded as a list of sentences."""
+    if isinstance(found, str):
+        return found or "-"
+    return "; ".join(str(sentence) for sentence in found or ()) or "-"
+
+
+def totals(found: Document) -> Table:
+    columns = ("enqueued", "succeeded", "failed", "retried", "dead", "exhausted", "expired")
+    row = tuple(number(found.get(name)) for name in columns)
+    return tuple(f">{name}" for name in columns), [row]
+
+
+def causes(found: Mapping[str, int]) -> str:
+    """3 segfault, 1 oom_kill; "none"."""
+    most = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {cause}" for cause, count in most) or "none"
+
+
+def dead(found: Sequence[Document], now_ms: int) -> Table:
+    columns = ("job", "queue", "type", "died", ">attempts", ">crashes", "last failure")
+    rows = [
+        (
+            str(letter["jid"]),
+            str(letter["queue"]),
+            str(letter["type"]),
+            ago(letter.get("at_ms"), now_ms),
+            number(letter.get("attempt")),
+            number(letter.get("crashes")),
+            last_failure(letter.get("failures") or []),
+        )
+        for letter in found
+    ]
+    return columns, rows
+
+
+def failures(found: Sequence[Document], now_ms: int) -> Table:
+    columns = (">attempt", "when", "cause", "what", ">ran", "host")
+    rows = [
+        (
+            number(failure.get("attempt")),
+            ago(failure.get("at_ms"), now_ms),
+            str(failure["cause"]),
+            what(failure),
+            span(failure.get("ran_ms")),
+            failure.get("host") or "-",
+        )
+        for failure in found
+    ]
+    return columns, rows
+
+
+def last_failure(found: Sequence[Document]) -> str:
+    return f"{found[-1]['cause']}: {what(found[-1])}" if found else "-"
+
+
+def what(failure: Document) -> str:
+    parts = [str(failure.get(name)) for name in ("error", "message") if failure.get(name)]
+    return ": ".join(parts).partition("\n")[0][:200] or "-"
