@@ -2,8 +2,8 @@
 
 cgroup v2 where the memory controller is there and this subtree is ours (Delegate= in a unit), else v1 below
 our own group, else a sentence that says why not. This file finds out which and makes the leaves;
-cgroup_leaf.py reads, kills and removes them. Joining can take 20 ms, so it is done by the worker itself, never
-by the master. Used by master and worker.
+cgroup_leaf.py reads, kills and removes them. Joining can take 20 ms, so it is done by the worker itself,
+never by the master. Used by master and worker.
 """
 
 import contextlib
@@ -22,6 +22,8 @@ from gangerd.linux.cgroup_leaf import (
     oom_kills,
     peak_bytes,
     remove,
+    set_memory_max,
+    write_if_there,
 )
 
 __all__ = [
@@ -89,11 +91,11 @@ class Fence:
         path.mkdir()
         try:
             if memory_max_bytes is not None:
-                _set_memory_max(path, memory_max_bytes)
+                set_memory_max(path, memory_max_bytes)
             if self.kind == "v2":
-                _write_if_there(path / "memory.oom.group", "1")
+                write_if_there(path / "memory.oom.group", "1")
                 if pids_max is not None:
-                    _write_if_there(path / "pids.max", str(pids_max))
+                    write_if_there(path / "pids.max", str(pids_max))
         except OSError:
             path.rmdir()
             raise
@@ -196,19 +198,3 @@ def _move_into_own_leaf(directory: Path) -> None:
     for pid in (directory / "cgroup.procs").read_text().split():
         with contextlib.suppress(ProcessLookupError):
             (own / "cgroup.procs").write_text(pid)
-
-
-def _set_memory_max(path: Path, memory_max_bytes: int) -> None:
-    if (path / "memory.limit_in_bytes").exists():
-        (path / "memory.limit_in_bytes").write_text(str(memory_max_bytes))
-        _write_if_there(path / "memory.memsw.limit_in_bytes", str(memory_max_bytes))
-    else:
-        (path / "memory.max").write_text(str(memory_max_bytes))
-        _write_if_there(path / "memory.swap.max", "0")
-
-
-def _write_if_there(path: Path, text: str) -> None:
-    """Not every kernel has every file; none of these is what the fence stands on."""
-    if path.exists():
-        with contextlib.suppress(OSError):
-            path.write_text(text)

@@ -24,12 +24,13 @@ def oom_kills(leaf: str) -> int | None:
     v2 counts groups below too, and with memory.oom.group sometimes more than there were processes: more than
     before is what counts, not how many.
     """
-    return _counter(leaf, "memory.events", "oom_kill", _counter(leaf, "memory.oom_control", "oom_kill"))
+    count = _counter(leaf, "memory.events", "oom_kill")
+    return count if count is not None else _counter(leaf, "memory.oom_control", "oom_kill")
 
 
 def oom_group_kills(leaf: str) -> int | None:
     """How often the kernel ended the whole leaf at once (v2, Linux 5.17)."""
-    return _counter(leaf, "memory.events", "oom_group_kill", None)
+    return _counter(leaf, "memory.events", "oom_group_kill")
 
 
 def peak_bytes(leaf: str) -> int | None:
@@ -50,12 +51,34 @@ def limit(leaf: str, memory_max_bytes: int) -> bool:
     used = current_bytes(leaf)
     if used is None or used > memory_max_bytes // 2:
         return False
-    v1 = (Path(leaf) / "memory.limit_in_bytes").exists()
     try:
-        (Path(leaf) / ("memory.limit_in_bytes" if v1 else "memory.max")).write_text(str(memory_max_bytes))
+        set_memory_max(Path(leaf), memory_max_bytes)
     except OSError:
         return False
     return True
+
+
+def set_memory_max(leaf: Path, memory_max_bytes: int) -> None:
+    """Limit the leaf's memory and forbid it swap; raises OSError when the kernel refuses.
+
+    On v1 swap is forbidden by the same limit on memory and swap together, which may never be the lower of
+    the two: so it is written before when the limits rise and after when they sink.
+    """
+    text = str(memory_max_bytes)
+    if (leaf / "memory.limit_in_bytes").exists():
+        write_if_there(leaf / "memory.memsw.limit_in_bytes", text)
+        (leaf / "memory.limit_in_bytes").write_text(text)
+        write_if_there(leaf / "memory.memsw.limit_in_bytes", text)
+    else:
+        (leaf / "memory.max").write_text(text)
+        write_if_there(leaf / "memory.swap.max", "0")
+
+
+def write_if_there(path: Path, text: str) -> None:
+    """Write a file that not every kernel has, and on which the fence does not stand."""
+    if path.exists():
+        with contextlib.suppress(OSError):
+            path.write_text(text)
 
 
 def members(leaf: str) -> list[int]:
@@ -110,7 +133,7 @@ def _write_existing(path: Path, text: str) -> None:
         os.close(fd)
 
 
-def _counter(leaf: str, file: str, name: str, otherwise: int | None) -> int | None:
+def _counter(leaf: str, file: str, name: str) -> int | None:
     """One `name value` line of a file."""
     try:
         for line in (Path(leaf) / file).read_text().splitlines():
@@ -119,7 +142,7 @@ def _counter(leaf: str, file: str, name: str, otherwise: int | None) -> int | No
                 return int(value)
     except (OSError, ValueError):
         pass
-    return otherwise
+    return None
 
 
 def _number(leaf: str, *files: str) -> int | None:

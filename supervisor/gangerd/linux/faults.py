@@ -1,8 +1,9 @@
 """A crash file: where a dying or stuck interpreter writes its Python stack, and who reads it.
 
 A memfd per worker slot, made by the master; faulthandler writes into it at SIGSEGV, SIGABRT, SIGBUS, SIGFPE
-and SIGILL, before the signal takes its course, and on DUMP_SIGNAL. Not at SIGKILL, and not when the C stack of
-a thread other than the main one overflows. A Py_FatalError writes to stderr instead. Reading is the master's.
+and SIGILL, before the signal takes its course, and on DUMP_SIGNAL. Not at SIGKILL, and not when the C stack
+of a thread other than the main one overflows. A Py_FatalError writes to stderr instead. Reading is the
+master's.
 """
 
 import faulthandler

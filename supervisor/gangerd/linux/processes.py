@@ -114,7 +114,7 @@ def thread_count() -> int:
 def _stat_fields(pid: int) -> list[str]:
     """The fields of /proc/PID/stat after the name, which may hold spaces and brackets; empty if it is gone.
 
-    proc(5): [0] is field 3, state; [1] is field 4, ppid; [3] is field 6, session; [19] is field 22, starttime.
+    proc(5): [0] is field 3, state; [1] is 4, ppid; [3] is 6, session; [19] is 22, starttime.
     """
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")

@@ -14,6 +14,12 @@ from support import children
 from support.waiting import until
 
 
+@pytest.fixture(autouse=True)
+def no_earlier_children() -> None:
+    """What other tests have left unreaped must not be taken for ours."""
+    list(reaping.ended_children())
+
+
 def reap_one(pid: int) -> reaping.Reaped:
     until(lambda: reaping.next_ended() == pid, "the child ended")
     assert reaping.next_ended() == pid, "looking does not reap"
