@@ -20,10 +20,6 @@ Kind = Literal["succeeded", "exhausted", "expired", "cancelled"]
 
 def command(partition: Partition, kind: Kind, ids_by_stream: Mapping[int, Sequence[bytes]]) -> Command:
     """Entries by stream index (0 = returned, 1..9 = ready)."""
-    if len(ids_by_stream) == 1:
-        ((stream, ids),) = ids_by_stream.items()
-        keys = (partition.meta, partition.streams[stream])
-        return script("settle").command(partition.slot, keys, (kind, len(ids), *ids))
     words: list[int | bytes] = []
     for ids in ids_by_stream.values():
         words.append(len(ids))

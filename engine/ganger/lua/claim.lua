@@ -1,0 +1,115 @@
+#!lua flags=allow-oom
+-- Takes jobs for a worker: highest priority first, returned ones before others of their priority and one at a
+-- time, until their expected run time reaches the budget, their number or their bytes a cap. How long a type runs
+-- is known from costs (MessagePack, type -> us); an unknown type uses up the budget. Reads ahead in doubling
+-- chunks, so it overshoots at most by as many as were cheap before.
+-- The same op again answers the same entries as far as they are still this consumer's; an older one is refused.
+-- KEYS meta memo returned ready...
+-- ARGV consumer worker op budget_us cap_n cap_bytes costs
+-- USES now waiting fields
+-- REPLY claimed refused uninitialised
+-- {claimed, more 0/1, stream, {{id, fields}..}, stream, {..}..}. Memo c:<worker> = "<op>|<ms>|<stream>:<first>:<last>
+-- ..", or "x" in place of the ranges when close_claim was first. Crash points: none.
+local head = redis.call('HMGET', meta, 'ms', 'drained')
+if not head[1] then return {'uninitialised'} end
+local memoed = redis.call('HGET', memo, 'c:' .. worker)
+op, budget_us, cap_n, cap_bytes = tonumber(op), tonumber(budget_us), tonumber(cap_n), tonumber(cap_bytes)
+local reply = {'claimed', 0}
+if memoed then
+  local last, ranges = string.match(memoed, '^(%d+)|%d+|(.*)$')
+  last = tonumber(last)
+  if last > op or (last == op and ranges == 'x') then return {'refused'} end
+  if last == op then
+    for stream, first, final in string.gmatch(ranges, '(%d):([%d-]+):([%d-]+)') do
+      local key = stream == '0' and returned or ready[tonumber(stream)]
+      local entries = {}
+      for _, lease in ipairs(redis.call('XPENDING', key, 'workers', first, final, 1000, consumer)) do
+        entries[#entries + 1] = redis.call('XRANGE', key, lease[1], lease[1])[1]
+      end
+      reply[#reply + 1], reply[#reply + 2] = tonumber(stream), entries
+    end
+    reply[2] = 1
+    return reply
+  end
+end
+
+local known = cmsgpack.unpack(costs)
+local taken, spent, bytes, dearest, fattest, chunk = 0, 0, 0, 1, 1, 1
+local ranges, firsts = '', nil
+
+local function full() return taken >= cap_n or spent >= budget_us or bytes >= cap_bytes end
+
+-- Takes up to `count` from one stream; answers how many there were.
+local function take(stream, key, count)
+  local got = redis.call('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', count, 'STREAMS', key, '>')
+  if not got then return 0 end
+  local entries = got[1][2]
+  for i = 1, #entries do
+    local fields = entries[i][2]
+    local cost, size = known[fields[4]] or budget_us, #(fields[6] or '')
+    spent, bytes = spent + cost, bytes + size
+    if cost > dearest then dearest = cost end
+    if size > fattest then fattest = size end
+  end
+  taken = taken + #entries
+  firsts = firsts or entries[1][1]
+  reply[#reply + 1], reply[#reply + 2] = stream, entries
+  return #entries, entries[#entries][1]
+end
+local function took(stream, last)
+  if firsts then ranges = ranges .. stream .. ':' .. firsts .. ':' .. last .. ' ' end
+  firsts = nil
+end
+
+-- The next returned jobs' priorities; their best one counts for all, so that none starves behind its elders.
+local window, at = {}, 1
+local function peek_returned()
+  window, at = {}, 1
+  local count, last = waiting(returned)
+  if count == 0 then return end
+  for i, row in ipairs(redis.call('XRANGE', returned, '(' .. last, '+', 'COUNT', 16)) do
+    window[i] = tonumber(field(row[2], 'p')) or 5
+  end
+end
+local function best_returned()
+  if at > #window and at > 1 then peek_returned() end
+  local best = 0
+  for i = at, #window do best = math.max(best, window[i]) end
+  return best
+end
+
+peek_returned()
+local more = 0
+for priority = 9, 1, -1 do
+  local last
+  while not full() and best_returned() >= priority do
+    local count, id = take(0, returned, 1)
+    at = at + 1
+    if count == 0 then window, at = {}, 1 else last = id end
+  end
+  if last then took(0, last) end
+  local key, empty = ready[priority], redis.call('XLEN', ready[priority]) == 0
+  last = nil
+  while not empty and not full() do
+    local count = math.min(chunk, cap_n - taken, math.floor((budget_us - spent) / dearest),
+      math.floor((cap_bytes - bytes) / fattest))
+    count = math.max(count, 1)
+    local got, id = take(priority, key, count)
+    last = id or last
+    empty = got < count
+    chunk = chunk * 2
+  end
+  if last then took(priority, last) end
+  if full() then
+    if best_returned() > 0 then more = 1 end
+    for rest = priority, 1, -1 do
+      if more == 1 then break end
+      if waiting(ready[rest]) > 0 then more = 1 end
+    end
+    break
+  end
+end
+reply[2] = more
+redis.call('HSET', memo, 'c:' .. worker, op .. '|' .. whole(now_ms()) .. '|' .. ranges)
+if more == 0 and head[2] ~= '1' then redis.call('HSET', meta, 'drained', '1') end
+return reply

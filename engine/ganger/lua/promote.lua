@@ -1,0 +1,32 @@
+#!lua flags=allow-oom
+-- later -> ready: what is due, oldest first, up to a limit. Two callers at once do no harm.
+-- KEYS meta later rest...
+-- ARGV wake nonce step limit
+-- USES now ids ring record bucket due
+-- REPLY promoted uninitialised
+-- rest = 16 jobs hashes, then ready 1 to 9. {promoted, count, now ms, next due ms or -1}. A due jid without a record
+-- can only be dropped. Crash points: none.
+local head = redis.call('HMGET', meta, 'ms', 'seq', 'drained', 'promoted')
+if not head[1] then return {'uninitialised'} end
+last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
+local now, count, best = now_ms(), 0, 0
+for _, jid in ipairs(redis.call('ZRANGE', later, '-inf', whole(now), 'BYSCORE', 'LIMIT', 0, limit)) do
+  local jobs = rest[bucket(jid)]
+  local record = redis.call('HGET', jobs, jid)
+  local kind, priority, state, body = unpack_record(record or '')
+  if kind then
+    if state == '' then
+      add(rest[16 + priority], now, 'j', jid, 't', kind, 'b', body)
+    else
+      add(rest[16 + priority], now, 'j', jid, 't', kind, 'b', body, 's', state)
+    end
+    count, best = count + 1, math.max(best, priority)
+    redis.call('HDEL', jobs, jid)
+  end
+  redis.call('ZREM', later, jid)
+end
+if count > 0 then
+  redis.call('HSET', meta, 'ms', whole(last_ms), 'seq', whole(last_seq), 'promoted', whole((head[4] or 0) + count))
+  ring(head[3], best)
+end
+return {'promoted', count, whole(now), whole(next_due() or -1)}

@@ -1,0 +1,29 @@
+#!lua
+-- New jobs into one ready stream; all or nothing, and only those that this op has not pushed before. The one hot
+-- script that a full server refuses.
+-- KEYS meta memo stream
+-- ARGV wake nonce step producer op places priority jobs...
+-- USES now ids ring op
+-- REPLY pushed repeat stale uninitialised
+-- jobs = (jid, type, body, state) each. Crash points: none.
+local head = redis.call('HMGET', meta, 'ms', 'seq', 'drained', 'enqueued')
+if not head[1] then return {'uninitialised'} end
+local runs, before = seen_places()
+if runs == 'stale' then return {'stale'} end
+last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
+local now, added = now_ms(), 0
+for i = 1, #jobs, 4 do
+  if before == '' or not is_in(runs, jobs[i]) then
+    if jobs[i + 3] == '' then
+      add(stream, now, 'j', jobs[i], 't', jobs[i + 1], 'b', jobs[i + 2])
+    else
+      add(stream, now, 'j', jobs[i], 't', jobs[i + 1], 'b', jobs[i + 2], 's', jobs[i + 3])
+    end
+    added = added + 1
+  end
+end
+if added == 0 then return {'repeat'} end
+redis.call('HSET', memo, op_field, op .. '|' .. whole(now) .. '|' .. before .. places)
+redis.call('HSET', meta, 'ms', whole(last_ms), 'seq', whole(last_seq), 'enqueued', whole((head[4] or 0) + added))
+ring(head[3], priority)
+return {'pushed'}
