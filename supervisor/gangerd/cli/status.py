@@ -89,6 +89,12 @@ def _print_local(local: dict[str, Any]) -> None:
             continue
         if name == "workers" and isinstance(value, list):
             click.echo(f"  {plural(len(value), 'worker')}: {_states(value)}")
+        elif name == "roles" and isinstance(value, list):
+            said = (f"{role.get('role')} {role.get('state')}" for role in value if isinstance(role, dict))
+            click.echo(f"  roles: {', '.join(said)}")
+        elif name == "last_errors" and isinstance(value, dict):
+            for whose, error in value.items():
+                click.secho(f"  last error of {whose}: {rendering.clean(str(error))}", fg="red")
         elif name.endswith("_ms") and isinstance(value, int):
             said = ago(value, now_ms) if name.endswith("_at_ms") else span(value)
             click.echo(f"  {name.removesuffix('_ms').replace('_', ' ')}: {said}")

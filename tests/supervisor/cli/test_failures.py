@@ -1,0 +1,108 @@
+"""How the commands fail: one sentence on stderr, the right exit code, never a traceback."""
+
+from pathlib import Path
+
+import pytest
+
+from support.command import GANGER, ganger
+from support.servers import ClusterServers, Standalone, free_port
+
+LOOKING = (
+    ("status",),
+    ("queues",),
+    ("workers",),
+    ("crashes",),
+    ("job", "show", "0" * 29),
+    ("dead", "list"),
+    ("dead", "retry", "--all"),
+    ("push", "a.b"),
+)
+
+
+@pytest.fixture
+def sentence(tmp_path: Path):  # type: ignore[no-untyped-def]
+    def run(*words: str, env: dict[str, str] | None = None, code: int) -> str:
+        done = ganger(*words, cwd=tmp_path, env=env)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+        return done.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("words", LOOKING, ids=" ".join)
+def test_nothing_configured(sentence, words) -> None:  # type: ignore[no-untyped-def]
+    said = sentence(*words, code=78)
+    assert said.startswith("ganger: No Redis is configured: set GANGER_REDIS=")
+    assert said.count("\n") == 1
+
+
+def test_redis_is_not_there(sentence) -> None:  # type: ignore[no-untyped-def]
+    env = {"GANGER_REDIS": f"redis://:hush@127.0.0.1:{free_port()}"}
+    said = sentence("queues", env=env, code=1)
+    assert said.count("\n") == 1
+    assert "hush" not in said
+
+
+def test_a_server_without_cluster_mode(sentence) -> None:  # type: ignore[no-untyped-def]
+    with Standalone() as server:
+        said = sentence("queues", env={"GANGER_REDIS": server.url}, code=78)
+    assert "cluster" in said
+    assert said.count("\n") == 1
+
+
+def test_the_wrong_password(sentence, running_servers: ClusterServers) -> None:  # type: ignore[no-untyped-def]
+    url = running_servers.url.replace("open sesame", "hush")
+    said = sentence("queues", env={"GANGER_REDIS": url}, code=78)
+    assert said.count("\n") == 1
+    assert "hush" not in said
+
+
+def test_a_bad_file_shows_every_mistake(sentence, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "ganger.toml").write_text("wrokers = 1\nlease_ms = 1\n")
+    said = sentence("run", "app", code=78)
+    assert said == (
+        "ganger: ganger.toml line 1: there is no setting 'wrokers': did you mean 'workers'?\n"
+        "ganger: ganger.toml line 2: lease_ms must be a whole number from 1,000 to 3,600,000, not 1\n"
+    )
+
+
+def test_wrong_usage_is_2(sentence) -> None:  # type: ignore[no-untyped-def]
+    assert "No such command" in sentence("frobnicate", code=2)
+    assert "which app?" in sentence("run", code=2)
+    assert "which ones?" in sentence("dead", "delete", code=2)
+    assert "argument 1 is no JSON" in sentence("push", "a.b", "hello", code=2)
+
+
+def test_systemd_must_ask_for_the_embedded_servers(sentence) -> None:  # type: ignore[no-untyped-def]
+    said = sentence("run", "app", env={"INVOCATION_ID": "1"}, code=78)
+    assert "must be asked for by name" in said
+
+
+def test_status_shows_what_the_master_wrote_when_redis_is_gone(tmp_path: Path) -> None:
+    run_dir = tmp_path / ".ganger/run"
+    run_dir.mkdir(parents=True)
+    (run_dir / "status.json").write_text(
+        '{"at_ms": 1, "pid": 42, "state": "serving", "fence": "cgroup v1", "workers": [{"state": "ready"}],'
+        ' "roles": [{"role": "coordinator", "state": "ready", "detail": ""}],'
+        ' "last_errors": {"template": "no module named shop"}}'
+    )
+    env = {"GANGER_REDIS": f"redis://127.0.0.1:{free_port()}"}
+    done = ganger("status", cwd=tmp_path, env=env)
+    assert done.returncode == 1
+    assert "Redis does not answer" in done.stderr
+    assert "no module named shop" in done.stdout
+    assert "pid 42" in done.stdout
+    as_json = ganger("status", "--json", cwd=tmp_path, env=env)
+    assert as_json.returncode == 1
+    assert '"pid": 42' in as_json.stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure_to_talk_of(tmp_path: Path) -> None:
+    import subprocess
+
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{GANGER} --help | head -1"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.stderr == ""

@@ -1,0 +1,80 @@
+"""What people read: numbers, spans, sizes, and the rows of the tables."""
+
+import pytest
+
+from gangerd.cli import tables, words
+from gangerd.cli.rendering import clean
+
+
+@pytest.mark.parametrize(
+    ("span_ms", "text"),
+    [
+        (None, "-"),
+        (0, "0 ms"),
+        (999, "999 ms"),
+        (1500, "1.5 s"),
+        (59_999, "59 s"),
+        (180_000, "3 m"),
+        (7_200_000, "2 h"),
+        (90_000_000, "1 d"),
+    ],
+)
+def test_a_span_has_one_unit(span_ms: int | None, text: str) -> None:
+    assert words.span(span_ms) == text
+
+
+def test_an_instant_is_told_from_now() -> None:
+    assert words.ago(1_000_000, 1_180_000) == "3 m ago"
+    assert words.ago(1_180_000, 1_000_000) == "in 3 m"
+    assert words.ago(1_000_000, 1_000_400) == "now"
+    assert words.ago(None, 1_000_000) == "-"
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(None, "-"), (900, "900 B"), (1536, "1.5 KB"), (64 << 20, "64 MB")]
+)
+def test_a_size_is_in_powers_of_1024(size: int | None, text: str) -> None:
+    assert words.size(size) == text
+
+
+def test_numbers_have_thousands() -> None:
+    assert words.number(1234567) == "1,234,567"
+    assert words.plural(1, "job") == "1 job"
+    assert words.plural(1234, "job") == "1,234 jobs"
+
+
+def test_a_crash_is_one_row() -> None:
+    crash = {
+        "jid": "j",
+        "type": "shop.send",
+        "cause": "segfault",
+        "attempt": 2,
+        "ran_ms": 12,
+        "at_ms": 1,
+        "peak_rss_bytes": 64 << 20,
+        "host": "h",
+        "pid": 42,
+        "evidence": ["signal 11", "a core was dumped"],
+    }
+    columns, rows = tables.crashes([crash], now_ms=61_001)
+    assert len(columns) == len(rows[0])
+    assert list(rows[0]) == [
+        "1 m ago",
+        "segfault",
+        "shop.send",
+        "j",
+        "2",
+        "12 ms",
+        "64 MB",
+        "h 42",
+        "signal 11; a core was dumped",
+    ]
+
+
+def test_the_most_frequent_cause_comes_first() -> None:
+    assert tables.causes({"timeout": 1, "segfault": 1200}) == "1,200 segfault, 1 timeout"
+    assert tables.causes({}) == "none"
+
+
+def test_what_a_job_wrote_can_not_steer_the_terminal() -> None:
+    assert clean("\x1b[2Jgone\nü") == "\\x1b[2Jgone\nü"
