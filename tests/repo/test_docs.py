@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from gangerd.cli import main
+from gangerd.cli.entry import ganger
 from gangerd.values import SETTINGS
 from support.sources import ROOT, modules
 
@@ -76,11 +76,14 @@ def commands(group: click.Command, path: str) -> Iterator[tuple[str, click.Comma
     if not isinstance(group, click.Group):
         yield path, group
         return
-    for name, command in sorted(group.commands.items()):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         yield from commands(command, f"{path} {name}")
 
 
-@pytest.mark.parametrize(("name", "command"), list(commands(main, "ganger")), ids=lambda each: str(each))
+@pytest.mark.parametrize(("name", "command"), list(commands(ganger, "ganger")), ids=lambda each: str(each))
 def test_every_command_is_documented(name: str, command: click.Command) -> None:
     if command.hidden:
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from gangerd.cli import rendering
-from gangerd.cli.connection import file_option, json_option
+from gangerd.cli.connection import connected, file_option, json_option
 from gangerd.cli.words import plural
 from gangerd.config import EXIT_CONFIG
 from gangerd.errors import BadConfig
@@ -17,8 +17,9 @@ from gangerd.settings import build
 @click.command()
 @click.argument("app", required=False)
 @file_option
+@click.option("--redis", "look_at_redis", is_flag=True, help="And whether the cluster can be used.")
 @json_option
-def check(app: str | None, path: Path | None, as_json: bool) -> int:
+def check(app: str | None, path: Path | None, look_at_redis: bool, as_json: bool) -> int:
     """Check the configuration and APP, a module as in an import: shop.tasks.
 
     Shows every mistake at once; exit code 78 when there is one."""
@@ -36,6 +37,8 @@ def check(app: str | None, path: Path | None, as_json: bool) -> int:
         mistakes += examine(app, types)
     if types and (unserved := sorted(set(queues) - set(types.values()))):
         mistakes.append(f"no job of {app} is in queue {', '.join(unserved)}: is the name right?")
+    if look_at_redis and not mistakes:
+        mistakes += reach(path)
     if as_json:
         rendering.document({"ok": not mistakes, "errors": mistakes, "types": types})
     elif mistakes:
@@ -61,6 +64,17 @@ def examine(app: str, types: dict[str, str]) -> list[str]:
     if not types:
         return [f"{app} defines no job: decorate a function with @ganger.job"]
     return []
+
+
+def reach(path: Path | None) -> list[str]:
+    """What keeps the configured cluster from being used."""
+    from ganger.errors import GangerError
+
+    try:
+        with connected(path):
+            return []
+    except GangerError as error:
+        return [str(error)]
 
 
 def _where(error: BaseException) -> str:
