@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,6 @@ PROMISES = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 MACHINE = re.compile(r"/work/(main|shared)|/tmp/plan|/opt/(pypi|wheels)|/root/\.pyenv")
 REGISTRY_HOSTS = re.compile(r"pythonhosted\.org|\bpypi\.org|registry\.npmjs|deb\.debian\.org")
 
-# A job that sleeps is the load of a test, not its synchronisation: apps that tests run may sleep.
-LOADS = re.compile(r"tests/(.*/)?(apps|app_\w+\.py|apps\.py)")
 # The one place that may pause between two looks at a condition, with a deadline.
 POLLING = "tests/support/waiting.py"
 
@@ -35,7 +34,30 @@ def test_no_file_holds_a_promise_or_a_trace_of_a_machine(path: Path) -> None:
 
 @pytest.mark.parametrize("path", TESTS, ids=short)
 def test_no_test_waits_by_sleeping(path: Path) -> None:
-    if LOADS.search(short(path)) or short(path) == POLLING:
+    """A job or a puppet process that sleeps is the load of a test: functions that are no test may. A pause in
+    a test's own steps that is its subject says so in a comment on its line."""
+    if short(path) == POLLING:
         return
-    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
-    assert not [c.lineno for c in calls if ast.unparse(c.func) in {"time.sleep", "sleep"}]
+    source = path.read_text()
+    lines = source.splitlines()
+    found = [line for step in steps(ast.parse(source)) for line in sleeps(step)]
+    assert not [line for line in found if "#" not in lines[line - 1]]
+
+
+def steps(tree: ast.Module) -> Iterator[ast.stmt]:
+    """The statements of test functions and fixtures."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            marks = [ast.unparse(mark) for mark in node.decorator_list]
+            if node.name.startswith("test_") or any("fixture" in mark for mark in marks):
+                yield from node.body
+
+
+def sleeps(node: ast.AST) -> Iterator[int]:
+    """Lines that sleep, those of functions defined on the way left out."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        return
+    if isinstance(node, ast.Call) and ast.unparse(node.func) in {"time.sleep", "sleep", "asyncio.sleep"}:
+        yield node.lineno
+    for child in ast.iter_child_nodes(node):
+        yield from sleeps(child)
