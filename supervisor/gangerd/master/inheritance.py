@@ -72,7 +72,7 @@ def inherit(run_dir: Path, own: str, deaths: Deaths) -> int:
     """
     before = len(deaths)
     for path in sorted(run_dir.glob("recorder-*")):
-        if path.name == own or path.suffix:
+        if path.name == f"recorder-{own}" or path.suffix:
             continue
         try:
             _take(path, deaths)

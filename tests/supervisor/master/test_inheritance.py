@@ -29,7 +29,7 @@ from gangerd.recorder import (
 from support.puppets import S, Script, Stage, Strings, held, until
 
 OLD = "00000000000000dd"
-OWN = "recorder-00000000000000aa"
+OWN = "00000000000000aa"
 
 
 def sleeps(strings: Strings) -> None:
@@ -219,8 +219,8 @@ def test_a_file_that_is_no_recorder_is_set_aside(
 
 def test_a_file_that_is_just_being_made_and_our_own_are_left_alone(tmp_path: Path, deaths: Deaths) -> None:
     (tmp_path / "recorder-00000000000000ee").write_bytes(b"")
-    own = seats.create(tmp_path, "00000000000000aa", 1)
-    assert inherit(tmp_path, own.path.name, deaths) == 0
+    own = seats.create(tmp_path, OWN, 1)
+    assert inherit(tmp_path, OWN, deaths) == 0
     assert len(list(tmp_path.glob("recorder-*"))) == 2
     pid = os.fork()
     if pid == 0:  # our own lock still holds

@@ -1,0 +1,74 @@
+"""Memory by samples of RSS: how much a run has grown, whose growth it is, and who is over a limit.
+
+Pure: samples in, decisions out. Reading RSS is memory_watch.py's, ending a run endings.py's, and where the
+kernel guards a worker's memory cgroup (fence.py) this is the second line.
+
+A limit is on growth over the worker's RSS at GO: a forked worker's RSS counts the whole warm application
+although it has cost nothing yet. RSS rarely falls after a job, so what its predecessors left is the
+worker's, not the run's: while that is at most half the limit it counts (the worker should have been
+recycled otherwise), beyond it the run is judged by its own growth alone, or a small job would die for the
+big one before it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Growth:
+    """One worker's memory in bytes; `peak` is the highest sample in the run `run_seq`, 0 when there was
+    none."""
+
+    baseline: int
+    last: int
+    carried: int
+    run_seq: int = 0
+    peak: int = 0
+    limit: int = 0
+
+    def sample(self, run_seq: int, rss: int, limit: int) -> bool:
+        """A sample taken while this run was under way (0: none); whether the run is over its limit (0:
+        none)."""
+        if run_seq != self.run_seq:
+            self.carried, self.run_seq, self.peak = self.last, run_seq, 0
+        self.last = rss
+        if run_seq:
+            self.peak, self.limit = max(self.peak, rss), limit
+        else:
+            self.carried = rss
+        return bool(run_seq and limit) and rss - self.floor > limit
+
+    @property
+    def floor(self) -> int:
+        """What the run's growth is counted from."""
+        return self.carried if self.burdened else self.baseline
+
+    @property
+    def of_run(self) -> int:
+        """How much the run under way has grown; 0 when nothing runs."""
+        return max(0, self.last - self.floor) if self.run_seq else 0
+
+    @property
+    def burdened(self) -> bool:
+        """Earlier runs left more than half the limit: the worker wants to be replaced at its next
+        boundary."""
+        return bool(self.limit) and self.carried - self.baseline > self.limit // 2
+
+
+def born(rss: int) -> Growth:
+    """At GO: what the worker has now is the application's, not a job's."""
+    return Growth(baseline=rss, last=rss, carried=rss)
+
+
+def limit_of(run_bytes: int, worker_bytes: int | None) -> int:
+    """The limit in force, 0 for none: the smaller of the job type's own and the one for every worker."""
+    limits = [limit for limit in (run_bytes, worker_bytes or 0) if limit > 0]
+    return min(limits, default=0)
+
+
+def biggest_grower(growths: Iterable[tuple[str, Growth]], used: int, total: int, reserve: int) -> str | None:
+    """Whose run to end, when what is `used` of a container's `total` leaves less than `reserve`: the kernel
+    would end all of the container otherwise. None when there is room, or when no run has grown."""
+    if total - used >= reserve:
+        return None
+    grown = [(growth.of_run, name) for name, growth in growths if growth.of_run > 0]
+    return max(grown)[1] if grown else None
