@@ -232,6 +232,7 @@ def main() -> int:
     master_pid = int(os.environ.pop("GANGERD_MASTER"))
     fds: dict[str, int] = json.loads(os.environ.pop("GANGERD_FDS"))
     host, worker_module = os.environ.pop("GANGERD_INCARNATION"), os.environ.pop("GANGERD_WORKER")
+    os.environ.pop("GANGERD_ROLE", None)
     if not processes.die_with_parent(master_pid):
         return 1
     for number in _IGNORED:

@@ -174,6 +174,8 @@ def forget(tree: Tree, child: Child) -> None:
     mailbox.close()
     if child.is_worker:
         seat = tree.seat(child)
+        # A sleeper that died must not be counted among those a ring can wake.
+        tree.recorder.board.set_idle(child.slot, False)
         tree.fence.remove(seat.leaf)
         seat.leaf = ""
 

@@ -88,7 +88,7 @@ def _start_role(tree: Tree, spec: RoleSpec, now_ns: int) -> None:
         spec.name, NO_SLOT, new_incarnation(), tree.generations.current, ChildState.STARTING, now_ns
     )
     shared = {name: fd for name, fd in tree.fds.items() if name in spec.needs or name == "config"}
-    extra = {spawning.ENV_WORKER: tree.cast.worker_module}
+    extra = {spawning.ENV_ROLE: spec.name, spawning.ENV_WORKER: tree.cast.worker_module}
     tree.restarts.spawned(spec.name, now_ns)
     try:
         child.pid, mailbox = spawning.start_role(spec.module, shared, tree.incarnation, extra)

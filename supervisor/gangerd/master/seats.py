@@ -8,10 +8,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gangerd.board import MAX_SLOTS
+from gangerd.board import MAX_SLOTS, Board
 from gangerd.linux import faults, processes, shared_memory
 from gangerd.page import Page
-from gangerd.recorder import HEADER_BYTES, MAGIC, PAGE_BYTES, HeaderWord, file_bytes, page_offset
+from gangerd.recorder import BOARD_BYTES, HEADER_BYTES, MAGIC, PAGE_BYTES, HeaderWord, file_bytes, page_offset
 
 
 @dataclass(slots=True)
@@ -41,6 +41,7 @@ class Recorder:
     path: Path
     fd: int
     header: memoryview
+    board: Board
     seats: list[Seat] = field(default_factory=list)
 
     def word(self, which: HeaderWord) -> int:
@@ -64,7 +65,8 @@ def create(run_dir: Path, incarnation: str, workers: int) -> Recorder:
     header[HeaderWord.MASTER_PID] = os.getpid()
     header[HeaderWord.MASTER_STARTED] = processes.start_time(os.getpid()) or 0
     header[HeaderWord.MAGIC] = MAGIC
-    recorder = Recorder(path, fd, header)
+    board = Board(memoryview(shared_memory.map_region(fd, HEADER_BYTES, BOARD_BYTES)))
+    recorder = Recorder(path, fd, header, board)
     for slot in range(slots):
         page = Page(memoryview(shared_memory.map_region(fd, page_offset(slot), PAGE_BYTES)))
         recorder.seats.append(Seat(slot, page, faults.create(slot)))

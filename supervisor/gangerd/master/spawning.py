@@ -22,6 +22,7 @@ ENV_FDS = "GANGERD_FDS"
 ENV_MASTER = "GANGERD_MASTER"
 """The master's pid: a child whose parent is another has lost it already."""
 ENV_INCARNATION = "GANGERD_INCARNATION"
+ENV_ROLE = "GANGERD_ROLE"
 ENV_WORKER = "GANGERD_WORKER"
 """For the template: the module whose `main(birth)` a worker is."""
 
