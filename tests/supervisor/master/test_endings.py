@@ -77,7 +77,7 @@ def test_no_innocent_run_is_killed(scene: Stage) -> None:
                 started, finished = scene.journals[slot][0], scene.journals[slot][1]
                 innocent += not (intent.run_seq == started and finished < started and intent.cause == TIMEOUT)
                 endings.forget(child.incarnation)
-        time.sleep(0.001)
+        time.sleep(0.001)  # the loop under test comes round about so often
     assert innocent == 0
     assert killed > trials / 20, "the test must really kill"
     assert len(begun) - killed > trials / 20, "and it must really spare"
@@ -96,7 +96,7 @@ def test_without_the_second_look_innocents_die(scene: Stage) -> None:
         until(lambda: 0 < look(page).hard_ns < time.monotonic_ns())  # noqa: B023
         run = look(page).run_seq
         os.kill(child.pid, DUMP_SIGNAL)
-        time.sleep(0.010)
+        time.sleep(0.010)  # waiting for the dump is the mistake that is shown
         os.kill(child.pid, signal.SIGKILL)
         scene.reap(0)
         innocent += scene.journals[0][1] >= run
