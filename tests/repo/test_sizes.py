@@ -18,12 +18,14 @@ def short(path: Path) -> str:
 
 @pytest.mark.parametrize("path", PYTHON, ids=short)
 def test_a_python_file_has_at_most_300_lines(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300
+    lines = path.read_text().count("\n")
+    assert lines <= 300
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=short)
 def test_a_script_has_at_most_90_lines(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 90
+    lines = path.read_text().count("\n")
+    assert lines <= 90
 
 
 @pytest.mark.parametrize("path", [m.path for m in modules().values()], ids=short)
