@@ -60,12 +60,15 @@ def everything(
     until_ms = int(time.time() * 1000) if until_ms is None else until_ms
     for place in places:
         kept = 0
+        done: set[str] = set()
         while True:
             command = dead.list_command(place, limit=CHUNK, offset=kept)
             found = dead.parse_list(cluster.run(command), place)
             if not found:
                 break
-            old = [letter for letter in found if letter.at_ms <= until_ms]
+            # One that is still there although it was handed out (nothing could be done to it) is passed over.
+            old = [letter for letter in found if letter.at_ms <= until_ms and letter.jid not in done]
+            done.update(letter.jid for letter in old)
             kept += len(found) - len(old)
             if old:
                 yield old
