@@ -1,7 +1,5 @@
 """`ganger check`: the configuration and the app, looked at as `ganger run` would."""
 
-import importlib
-import sys
 from pathlib import Path
 
 import click
@@ -25,16 +23,17 @@ def check(app: str | None, path: Path | None, look_at_redis: bool, as_json: bool
     Shows every mistake at once; exit code 78 when there is one."""
     mistakes: list[str] = []
     queues: dict[str, int] = {}
+    preload = True
     try:
         config = build(path=path, flags={"app": app})
-        app, queues = config.app or None, config.queues
+        app, queues, preload = config.app or None, config.queues, config.preload
     except BadConfig as bad:
         mistakes += bad.mistakes
     types: dict[str, str] = {}
     if app is None and not mistakes:
         mistakes.append("no app is named: give its module, or set `app` in ganger.toml")
     elif app is not None:
-        mistakes += examine(app, types)
+        mistakes += examine(app, types, preload=preload)
     if types and (unserved := sorted(set(queues) - set(types.values()))):
         mistakes.append(f"no job of {app} is in queue {', '.join(unserved)}: is the name right?")
     if look_at_redis and not mistakes:
@@ -49,20 +48,15 @@ def check(app: str | None, path: Path | None, look_at_redis: bool, as_json: bool
     return EXIT_CONFIG if mistakes else 0
 
 
-def examine(app: str, types: dict[str, str]) -> list[str]:
+def examine(app: str, types: dict[str, str], *, preload: bool) -> list[str]:
     """Import the app as the template does; fills `types` (type to queue), returns what is wrong."""
-    from ganger.actor import registered
+    from gangerd.application import AppFailed, load
 
-    sys.path.insert(0, str(Path.cwd()))
     try:
-        importlib.import_module(app)
-    except BaseException as error:  # an app may do anything at import, sys.exit among it
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        return [f"{app} can't be imported: {type(error).__name__}: {error}{_where(error)}"]
-    types.update({name: actor.options.queue for name, actor in registered().items()})
-    if not types:
-        return [f"{app} defines no job: decorate a function with @ganger.job"]
+        manifest = load(app, forking=preload)
+    except AppFailed as failed:
+        return [str(failed)]
+    types.update({name: entry["queue"] for name, entry in manifest["types"].items()})
     return []
 
 
@@ -75,15 +69,3 @@ def reach(path: Path | None) -> list[str]:
             return []
     except GangerError as error:
         return [str(error)]
-
-
-def _where(error: BaseException) -> str:
-    """The innermost line outside of Python's own import machinery."""
-    place = ""
-    step = error.__traceback__
-    while step is not None:
-        name = step.tb_frame.f_code.co_filename
-        if not name.startswith("<frozen") and name != __file__ and "importlib" not in name:
-            place = f" ({name}, line {step.tb_lineno})"
-        step = step.tb_next
-    return place

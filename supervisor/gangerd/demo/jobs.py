@@ -19,7 +19,7 @@ RETRY_AFTER_S = 1.0
 # One retry each, after a second, then the dead letters: the demo wants to see all of it, and soon.
 _SABOTAGE = {"queue": QUEUE, "retry": 1, "backoff": RETRY_AFTER_S, "dead": True}
 
-MEMORY = "64M"
+MEMORY_BYTES = 64 << 20
 _CHUNK = 4 << 20
 _MOST_CHUNKS = 256
 
@@ -58,7 +58,7 @@ def segfault() -> None:
     ctypes.string_at(0)
 
 
-@job(**_SABOTAGE, memory=MEMORY, timeout=30)
+@job(**_SABOTAGE, memory=MEMORY_BYTES, timeout=30)
 def eat_memory() -> None:
     """Take memory, and touch it, until somebody ends this."""
     eaten = []
