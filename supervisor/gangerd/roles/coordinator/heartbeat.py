@@ -1,6 +1,7 @@
 """What this host tells the cluster of itself: its workers as the pages show them, its job types.
 
-Composes only; the coordinator sends it each second. Rows have the fields that `ganger workers --json` promises.
+Composes only; the coordinator sends it each second. Rows have the fields that `ganger workers --json`
+promises.
 """
 
 from collections.abc import Callable

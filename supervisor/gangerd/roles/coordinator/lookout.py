@@ -1,0 +1,73 @@
+"""Looks for work: the poll of all partitions, one pipeline a node, and the wake-ups in between.
+
+Brings what Redis says to the board keeper and rings. After each gap in the subscriptions it polls at once.
+"""
+
+from ganger.cluster import Cluster, Command
+from ganger.errors import GangerError
+from ganger.operations import look
+from gangerd import log
+from gangerd.roles.coordinator.board_keeper import BoardKeeper
+from gangerd.roles.coordinator.subscriptions import Subscriptions
+from gangerd.roles.loop import Loop
+
+POLL_S = 0.5
+GAP_MS = 50
+_logger = log.get()
+
+
+class Lookout:
+    """`polled` is how many partitions answered the last poll."""
+
+    def __init__(self, cluster: Cluster, loop: Loop, keeper: BoardKeeper) -> None:
+        self._cluster = cluster
+        self._loop = loop
+        self._keeper = keeper
+        self._commands: list[Command] = []
+        self._down: set[str] = set()
+        self.polled = 0
+        self.subscriptions = Subscriptions(cluster, loop, keeper.woke, self._rung, self._gap)
+        loop.when_asked("poll", self.poll)
+
+    def follow(self) -> None:
+        """Take up the keeper's partitions, at the start and whenever there are more."""
+        self._commands = [look.peek_command(partition) for partition in self._keeper.partitions]
+        self.subscriptions.want(self._keeper.partitions)
+
+    def poll(self) -> None:
+        """Ask every partition; a node that is down silences its own only."""
+        try:
+            replies = self._cluster.run_many(self._commands, deadline_s=POLL_S)
+        except GangerError as error:
+            replies = [error] * len(self._commands)
+        keeper, errors = self._keeper, dict[str, str]()
+        self.polled = 0
+        for index, (partition, reply) in enumerate(zip(keeper.partitions, replies, strict=True)):
+            try:
+                peek = look.parse_peek(reply, partition)
+            except GangerError as error:
+                keeper.unreachable(index)
+                errors[type(error).__name__] = str(error)
+            else:
+                self.polled += 1
+                keeper.looked(index, peek.highest)
+        self._report(errors)
+        self.subscriptions.mend()
+        self._rung()
+
+    def close(self) -> None:
+        self.subscriptions.close()
+
+    def _gap(self) -> None:
+        self._loop.soon("poll", GAP_MS)
+
+    def _rung(self) -> None:
+        if self._keeper.ring():
+            self._loop.soon("scan", 25)
+
+    def _report(self, errors: dict[str, str]) -> None:
+        for kind in errors.keys() - self._down:
+            _logger.warning(log.REDIS_DOWN, error=errors[kind])
+        if self._down and not errors:
+            _logger.info(log.REDIS_BACK)
+        self._down = set(errors)

@@ -1,0 +1,173 @@
+"""The coordinator's duties, put together on one loop; each is a module of its own.
+
+wake-up message -> board -> doorbell              at once                       subscriptions, board_keeper
+poll, heartbeat, figures                          each second                   lookout, heartbeat, figures
+renewal of leases                                 each renew_ms                 renewal
+hand-back scan                                    each 25 ms while work is held hand_back
+deaths                                            as they come                  deathbed, burial
+"""
+
+import contextlib
+import os
+import random
+import time
+
+from ganger.cluster import Cluster
+from ganger.errors import GangerError
+from ganger.keys import Control
+from ganger.operations import control
+from gangerd import log
+from gangerd.linux.proc import Usage
+from gangerd.messages import Death, DeathSettled, Drain, Message
+from gangerd.recorder import HeaderWord, Phase
+from gangerd.roles.coordinator import heartbeat
+from gangerd.roles.coordinator.board_keeper import BoardKeeper
+from gangerd.roles.coordinator.burial import Undertaker
+from gangerd.roles.coordinator.deathbed import Deathbed
+from gangerd.roles.coordinator.figures import Figures
+from gangerd.roles.coordinator.hand_back import HandBack
+from gangerd.roles.coordinator.lookout import Lookout
+from gangerd.roles.coordinator.renewal import Renewal
+from gangerd.roles.loop import MS, LeaveLoop
+from gangerd.roles.queues import Queues
+from gangerd.roles.role import Role
+
+BEAT_MS = 1_000
+SCAN_MS = 25
+RETRY_RENEWAL_MS = 1_000
+ANNOUNCE_EVERY = 60
+"""Beats between two announcements of the job types."""
+FLUSH_S = 5.0
+DRAIN_MS = 50
+HEARTBEAT_S = 0.5
+_logger = log.get()
+
+
+class Coordinator:
+    """`begin` may raise GangerError and be called again with a new instance; nothing runs before it."""
+
+    def __init__(self, role: Role, cluster: Cluster) -> None:
+        self._role = role
+        self._cluster = cluster
+        self._keys = Control(role.config.namespace)
+        self._queues = Queues(cluster, self._keys)
+        self._keeper = BoardKeeper(role.board, role.slots, role.doorbell_fd)
+        self._lookout = Lookout(cluster, role.loop, self._keeper)
+        self._hand_back = HandBack(cluster, role.pages, role.recorder_fd, role.host, self._queues.find)
+        self._renewal = Renewal(cluster, role.pages, role.host)
+        types = role.manifest.get("types", {})
+        self._types = types
+        undertaker = Undertaker(cluster, self._keys, self._queues, types, role.config.host, random.Random())
+        self._deathbed = Deathbed(undertaker, self._settled)
+        self._figures = Figures(role.config, role.header[HeaderWord.COORDINATOR_PID] == 0)
+        self._usage = Usage()
+        self._beats = 0
+        self._leaving_s: float | None = None
+
+    def begin(self) -> str:
+        """Publish the board and take up the duties; one line for status. Raises GangerError, ValueError."""
+        self._publish()
+        loop = self._role.loop
+        self._role.header[HeaderWord.COORDINATOR_PID] = os.getpid()
+        self._role.header[HeaderWord.RENEWED_AT_NS] = time.monotonic_ns()
+        loop.when_asked("scan", self._scan)
+        loop.when_asked("burials", self._bury)
+        loop.when_asked("drain", self._drain)
+        loop.every("renew", self._role.config.renew_ms, self._renew)
+        loop.every("beat", BEAT_MS, self._beat, jitter=0.1)
+        return f"{len(self._keeper.lines)} queues, {len(self._keeper.partitions)} partitions"
+
+    def handle(self, message: Message) -> None:
+        """A message of the master."""
+        match message:
+            case Death():
+                self._figures.death(message)
+                self._deathbed.arrived(message)
+                self._role.loop.soon("burials")
+            case Drain():
+                self._leaving_s = time.monotonic() + FLUSH_S
+                self._role.loop.soon("drain")
+            case _:
+                _logger.warning(log.MESSAGE_UNEXPECTED, kind=type(message).__name__)
+
+    # ---- duties ----------------------------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        self._lookout.poll()
+        self._lookout.subscriptions.check()
+        pages, now_ns = self._role.pages, time.monotonic_ns()
+        rows = heartbeat.workers(
+            pages, self._role.config.host, self._usage.rss_bytes, now_ns, time.time_ns() // MS
+        )
+        try:
+            if self._beats % ANNOUNCE_EVERY == 0:
+                control.announce(self._cluster, self._keys, self._types, deadline_s=HEARTBEAT_S)
+            names = [line.queue for line in self._keeper.lines]
+            document = heartbeat.status(self._role.config, os.getpid(), rows, names)
+            control.heartbeat(self._cluster, self._keys, self._role.host, document, deadline_s=HEARTBEAT_S)
+            self._beats += 1
+        except GangerError:
+            pass  # the poll has said that Redis is down; whoever looks sees the host's silence
+        self._figures.beat(pages, rows)
+        if self._under_way():
+            self._role.loop.soon("scan", SCAN_MS)
+
+    def _renew(self) -> None:
+        done = self._renewal.round(self._queues.find, time.monotonic_ns())
+        if done.answered if done.asked else self._lookout.polled:
+            self._role.header[HeaderWord.RENEWED_AT_NS] = time.monotonic_ns()
+        if done.answered < done.asked or not (done.asked or self._lookout.polled):
+            self._role.loop.soon("renew", RETRY_RENEWAL_MS)
+        self._figures.leases_lost(done.lost)
+
+    def _scan(self) -> None:
+        if self._hand_back.scan(time.monotonic_ns()) or self._under_way():
+            self._role.loop.soon("scan", SCAN_MS)
+
+    def _bury(self) -> None:
+        next_ns = self._deathbed.work()
+        if next_ns is not None:
+            self._role.loop.soon("burials", max(0.0, (next_ns - time.monotonic_ns()) / MS))
+
+    def _drain(self) -> None:
+        """The workers are gone: what is owed is paid, then this host has left."""
+        assert self._leaving_s is not None
+        late = time.monotonic() > self._leaving_s
+        flushed = self._hand_back.flush()
+        if not late and not (flushed and not len(self._deathbed) and self._role.told_everything()):
+            self._role.loop.soon("drain", DRAIN_MS)
+            return
+        with contextlib.suppress(GangerError):  # its row goes by itself within a minute
+            control.depart(self._cluster, self._keys, self._role.host, deadline_s=HEARTBEAT_S)
+        self._figures.close(self._role.pages)
+        self._lookout.close()
+        self._cluster.close()
+        raise LeaveLoop(0)
+
+    # ---- what they need ----------------------------------------------------------------------------------
+
+    def _publish(self) -> None:
+        """The board's directory: the queues this host serves, with all their partitions."""
+        config = self._role.config
+        weights = dict(config.queues) or {
+            str(options.get("queue", "default")): 1 for _, options in sorted(self._types.items())
+        }
+        for line in self._keeper.lines:
+            weights.setdefault(line.queue, line.weight)
+        self._queues.register(weights, config.partitions)
+        self._keeper.publish({queue: (self._queues.of(queue), weight) for queue, weight in weights.items()})
+        self._lookout.follow()
+
+    def _under_way(self) -> bool:
+        """Whether any worker is awake: only then can a page hold something."""
+        alive = sum(page.phase not in (Phase.VACANT, Phase.BORN) for page in self._role.pages)
+        return alive > self._keeper.idle_count()
+
+    def _settled(self, death: Death, fate: str) -> None:
+        _logger.info(log.DEATH_SETTLED, death=death.id, cause=death.cause, job=fate or None, jid=_jid(death))
+        self._figures.fate(death, fate)
+        self._role.tell(DeathSettled(death.id))
+
+
+def _jid(death: Death) -> str | None:
+    return death.held[death.running].jid if death.running is not None else None

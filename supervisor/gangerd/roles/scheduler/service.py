@@ -1,0 +1,136 @@
+"""The scheduler's duties on one loop. Every scheduler seeks the leadership; only its holder does the rest.
+
+    due jobs            each second, and to the moment       promotion
+    expired leases      each second while any is suspect     recovery, judge
+    memos, consumers    each minute, each hour               upkeep
+    gauges              each second, with statsd only        gauges
+
+Each duty asks for the leadership again before it acts, and forgets what it knew when it has been lost.
+"""
+
+import contextlib
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from ganger.cluster import Cluster
+from ganger.errors import GangerError
+from ganger.keys import Control, Partition
+from gangerd import log
+from gangerd.messages import Drain, Message
+from gangerd.roles.loop import MS, LeaveLoop
+from gangerd.roles.queues import Queues
+from gangerd.roles.role import Role
+from gangerd.roles.scheduler.gauges import Gauges
+from gangerd.roles.scheduler.leadership import Leadership
+from gangerd.roles.scheduler.promotion import Promotion
+from gangerd.roles.scheduler.recovery import Recovery
+from gangerd.roles.scheduler.upkeep import Steps, drop_consumers, sweep
+
+ROUND_MS = 1_000
+ROUND_S = 0.8
+SWEEP_MS = 60_000
+CONSUMERS_MS = 3_600_000
+_logger = log.get()
+
+
+class Scheduler:
+    def __init__(self, role: Role, cluster: Cluster) -> None:
+        self._role = role
+        self._cluster = cluster
+        keys = Control(role.config.namespace)
+        self._queues = Queues(cluster, keys)
+        self._leadership = Leadership(cluster, keys, role.host)
+        self._promotion = Promotion(cluster)
+        self._recovery = Recovery(cluster, role.config.lease_ms, random.Random())
+        self._gauges = Gauges(role.config)
+        self._steps = Steps()
+        self._rounds = 0
+        self._was_leader = False
+
+    def begin(self) -> str:
+        """Take up the duties; a line for status."""
+        loop = self._role.loop
+        loop.when_asked("promote", self._promote)
+        loop.when_asked("step", self._step)
+        loop.every("round", ROUND_MS, self._round, jitter=0.05)
+        loop.every("sweep", SWEEP_MS, lambda: self._upkeep(sweep), jitter=0.2)
+        loop.every("consumers", CONSUMERS_MS, lambda: self._upkeep(drop_consumers), jitter=0.2)
+        return "seeks the leadership"
+
+    def handle(self, message: Message) -> None:
+        """A message of the master."""
+        if isinstance(message, Drain):
+            self._leadership.resign()
+            self._gauges.close()
+            self._cluster.close()
+            raise LeaveLoop(0)
+        _logger.warning(log.MESSAGE_UNEXPECTED, kind=type(message).__name__)
+
+    def leads(self) -> bool:
+        """Whether this is the leader now; what was known as one is forgotten when it is not any more."""
+        held = self._leadership.held
+        if self._was_leader and not held:
+            self._promotion.forget()
+            self._recovery.forget()
+            self._steps.forget()
+            self._gauges.forget()
+        self._was_leader = held
+        return held
+
+    # ---- duties ----------------------------------------------------------------------------------------
+
+    def _round(self) -> None:
+        self._leadership.seek()
+        if not self.leads():
+            return
+        self._rounds += 1
+        if self._rounds % 2 == 1:
+            with contextlib.suppress(GangerError):  # those known before go on
+                self._queues.refresh()
+        partitions = self._queues.all()
+        # A lease is watched from the first look that lists it: with nothing under watch, look half as often.
+        self._run(partitions, leases=self._recovery.watches or self._rounds % 2 == 1)
+
+    def _run(self, partitions: Sequence[Partition], *, leases: bool) -> None:
+        """All looks of a round in one trip."""
+        heard: list[Callable[[Partition, object, int], object]] = [self._promotion.heard]
+        commands = self._promotion.commands(partitions)
+        if leases:
+            heard.append(self._recovery.heard)
+            commands += [self._recovery.command(partition) for partition in partitions]
+        if self._gauges.wanted:
+            heard.append(self._gauges.heard)
+            commands += [self._gauges.command(partition) for partition in partitions]
+        replies = self._cluster.run_many(commands, deadline_s=ROUND_S)
+        now_ns = time.monotonic_ns()
+        for number, hear in enumerate(heard):
+            part = replies[number * len(partitions) : (number + 1) * len(partitions)]
+            for partition, reply in zip(partitions, part, strict=True):
+                if not self.leads():
+                    return
+                try:
+                    hear(partition, reply, now_ns)
+                except GangerError:
+                    continue  # next second
+        self._gauges.send()
+        self._arm()
+
+    def _promote(self) -> None:
+        if self.leads():
+            self._promotion.promote_due(time.monotonic_ns())
+            self._arm()
+
+    def _arm(self) -> None:
+        next_ns = self._promotion.next_ns()
+        if next_ns is not None:
+            self._role.loop.soon("promote", max(0.0, (next_ns - time.monotonic_ns()) / MS))
+
+    def _upkeep(self, work: Callable[..., object]) -> None:
+        if self.leads():
+            self._steps.start(work(self._cluster, self._queues.all()))  # type: ignore[arg-type]
+            self._role.loop.soon("step")
+
+    def _step(self) -> None:
+        if self.leads() and self._steps.step():
+            self._role.loop.soon("step", 20)

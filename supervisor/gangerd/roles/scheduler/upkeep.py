@@ -1,0 +1,57 @@
+"""Housekeeping in small steps: old memo fields, consumers of hosts that are gone. Never more than a step a
+call.
+
+A round over all partitions is spread over the loop's rounds, so that no duty of the leader waits for it.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain
+
+from ganger.cluster import Cluster
+from ganger.errors import GangerError
+from ganger.keys import Partition
+from ganger.operations import recover, upkeep
+
+DEADLINE_S = 0.8
+
+
+class Steps:
+    """`step` does the next piece of work; `start` adds a round after those under way."""
+
+    def __init__(self) -> None:
+        self._work: Iterator[Callable[[], object]] = iter(())
+
+    def start(self, work: Iterable[Callable[[], object]]) -> None:
+        self._work = chain(self._work, work)
+
+    def step(self) -> bool:
+        """Whether there was one. A step that fails is left to the next round."""
+        for action in self._work:
+            with contextlib.suppress(GangerError):
+                action()
+            return True
+        return False
+
+    def forget(self) -> None:
+        self._work = iter(())
+
+
+def sweep(cluster: Cluster, partitions: Iterable[Partition]) -> Iterator[Callable[[], object]]:
+    """The steps that sweep the memos: as many per partition as its size takes."""
+    for partition in partitions:
+        cursor = [0]
+
+        def once(partition: Partition = partition, cursor: list[int] = cursor) -> None:
+            cursor[0], _ = upkeep.sweep_memo(cluster, partition, cursor[0], deadline_s=DEADLINE_S)
+
+        yield once
+        while cursor[0]:
+            yield once
+
+
+def drop_consumers(cluster: Cluster, partitions: Iterable[Partition]) -> Iterator[Callable[[], object]]:
+    """The steps that delete consumers which have had nothing for an hour."""
+    for partition in partitions:
+        yield partial(recover.drop_consumers, cluster, partition, deadline_s=DEADLINE_S)
