@@ -202,3 +202,11 @@ def _record(state: State, failure: Failure) -> FailureRecord:
         worker=failure.worker,
         stack=failure.stack,
     )
+
+
+def exception_names(kind: type[BaseException]) -> tuple[str, ...]:
+    """The names by which retry_on and discard_on may mean an exception: its class and its bases."""
+    names = []
+    for base in kind.__mro__[:-1]:
+        names += [base.__name__, f"{base.__module__}.{base.__qualname__}"]
+    return tuple(names)

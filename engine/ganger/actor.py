@@ -1,0 +1,144 @@
+"""Actors: functions that can be pushed as jobs.
+
+`@job` checks the function and its options when the module is imported, so that a mistake is found there and
+not in a worker at night. The worker finds the function by its type in `registered()`; the host announces
+`manifest()`.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from ganger import options as known
+from ganger.arguments import Signature, check_handler
+from ganger.client import Client, PushOptions, default_client, push_options, split_call
+from ganger.errors import BadOptions
+from ganger.keys import check_type
+from ganger.options import Options
+from ganger.retry import Policy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_registry: dict[str, "Actor[Any, Any]"] = {}
+
+
+class Actor(Generic[P, R]):
+    """A function with a job type's name and options. Calling it just calls the function."""
+
+    def __init__(self, function: Callable[P, R], name: str, options: Options) -> None:
+        self.function = function
+        self.name = name
+        self.defaults = options
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.policy = Policy.from_manifest(options.entry())
+        self.signature = Signature(function)
+        self.__wrapped__ = function
+        self.__name__ = function.__name__
+        self.__qualname__ = function.__qualname__
+        self.__module__ = function.__module__
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        return self.function(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<job {self.name} on queue {self.defaults.queue}>"
+
+    def push(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Push one; its jid. Raises BadArguments, JobTooLarge, OutcomeUnknown..., as Client.push does."""
+        return Push(self, PushOptions()).push(*args, **kwargs)
+
+    def push_many(self, calls: Iterable[Sequence[Any] | Mapping[str, Any]]) -> list[str]:
+        """Push many in one trip: a tuple of args, or a dict of kwargs, per job."""
+        return Push(self, PushOptions()).push_many(calls)
+
+    def options(self, **options: Any) -> "Push[P, R]":
+        """This job with options for one push: delay, at, priority, queue, retry, expires_in, timeout."""
+        return Push(self, push_options(options))
+
+    def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """The arguments of a job's body, checked and made into the annotated types. Raises BadArguments."""
+        return self.signature.for_run(args, kwargs)
+
+
+class Push(Generic[P, R]):
+    """An actor together with options for a push."""
+
+    def __init__(self, actor: Actor[P, R], chosen: PushOptions) -> None:
+        self._actor = actor
+        self._chosen = chosen
+
+    def push(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Push one; its jid."""
+        return self.push_with(None, *args, **kwargs)
+
+    def push_with(self, client: Client | None, *args: Any, **kwargs: Any) -> str:
+        """The same through a client of one's own."""
+        actor = self._actor
+        call = actor.signature.for_push(args, kwargs)
+        return (client or default_client()).send(actor.name, actor.defaults, self._chosen, [call])[0]
+
+    def push_many(
+        self, calls: Iterable[Sequence[Any] | Mapping[str, Any]], *, client: Client | None = None
+    ) -> list[str]:
+        """Push many in one trip."""
+        actor = self._actor
+        rows = [actor.signature.for_push(*split_call(call)) for call in calls]
+        return (client or default_client()).send(actor.name, actor.defaults, self._chosen, rows)
+
+
+@overload
+def job(function: Callable[P, R], /) -> Actor[P, R]: ...
+@overload
+def job(*, name: str | None = None, **options: Any) -> Callable[[Callable[P, R]], Actor[P, R]]: ...
+def job(function: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
+    """Make a function a job. Options: queue, priority, retry, backoff, retry_on, discard_on, timeout, grace,
+    expires_in, dead, crash_limit, memory; `name` defaults to module.function.
+
+    Raises BadHandler, BadOptions, BadName."""
+    if function is not None:
+        return _define(function, name, {})
+    known.make(options)  # so that a bad option is reported at its own line, not at the function's
+    return lambda function: _define(function, name, options)
+
+
+def registered() -> dict[str, Actor[Any, Any]]:
+    """Every job type that this process has defined."""
+    return dict(_registry)
+
+
+def manifest() -> dict[str, Any]:
+    """What a host announces of its app, JSON-able: {"types": {name: options}}."""
+    return {"types": {name: actor.defaults.entry() for name, actor in sorted(_registry.items())}}
+
+
+def _define(function: Any, name: str | None, given: dict[str, Any]) -> Actor[Any, Any]:
+    check_handler(function)
+    type = check_type(_default_name(function) if name is None else name)
+    earlier = _registry.get(type)
+    if earlier is not None and (earlier.__module__, earlier.__qualname__) != (
+        function.__module__,
+        function.__qualname__,
+    ):
+        raise BadOptions(
+            f"job type {type!r} is defined twice: by {earlier.__module__}.{earlier.__qualname__} and by"
+            f" {function.__module__}.{function.__qualname__}; give one of them another name."
+        )
+    actor: Actor[Any, Any] = Actor(function, type, known.make(given))
+    _registry[type] = actor
+    known.define(type, actor.defaults)
+    return actor
+
+
+def _default_name(function: Any) -> str:
+    """module.function. A script run as __main__ is named after its file, as a worker will import it."""
+    module = function.__module__
+    if module == "__main__":
+        main = sys.modules["__main__"]
+        spec = getattr(main, "__spec__", None)
+        file = getattr(main, "__file__", None)
+        module = spec.name if spec is not None else Path(file).stem if file else module
+    return f"{module}.{function.__qualname__.replace('<locals>.', '')}"

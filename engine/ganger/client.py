@@ -1,0 +1,233 @@
+"""The client: pushes jobs, by name or on behalf of an actor. Safe for threads and for forking servers.
+
+It checks options and arguments, encodes bodies and leaves the way to Redis to pushing.py. A job whose type is
+not defined in this process is checked against the types that live hosts announce.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ganger import options as known
+from ganger.arguments import plain
+from ganger.clock import monotonic_s, now_ms
+from ganger.cluster import Cluster
+from ganger.config import EngineConfig
+from ganger.errors import BadArguments, BadOptions, JobTooLarge, UnknownType
+from ganger.job import Body, encode_body
+from ganger.keys import Control, check_queue, check_type
+from ganger.operations import control
+from ganger.options import Options
+from ganger.pushing import Pusher, Target
+
+_TYPES_FRESH_S = 5.0
+
+
+class PushOptions(msgspec.Struct, frozen=True):
+    """What may be said at one push; None leaves it to the type. Times in seconds."""
+
+    queue: str | None = None
+    priority: int | None = None
+    delay: float | None = None
+    at: datetime | float | None = None
+    retry: int | None = None
+    timeout: float | None = None
+    expires_in: float | None = None
+
+    def overrides(self) -> dict[str, Any]:
+        """What the worker must know of it, checked. Raises BadOptions."""
+        found: dict[str, Any] = {}
+        if self.retry is not None:
+            found["retry"] = known.check_retry(self.retry)
+        if self.timeout is not None:
+            found["timeout"] = known.check_timeout(self.timeout)
+        return found
+
+    def due(self) -> tuple[int | None, int | None]:
+        """(delay_ms, at_ms), at most one of them given. Raises BadOptions."""
+        if self.delay is not None and self.at is not None:
+            raise BadOptions("give either delay or at, not both.")
+        if self.delay is not None:
+            delay_ms = int(_number("delay", self.delay) * 1000)
+            return (delay_ms, None) if delay_ms > 0 else (None, None)
+        if self.at is None:
+            return None, None
+        if isinstance(self.at, datetime):
+            if self.at.tzinfo is None:
+                raise BadOptions("at must have a time zone: datetime.now(UTC) + ..., or seconds since 1970.")
+            return None, int(self.at.timestamp() * 1000)
+        return None, int(_number("at", self.at) * 1000)
+
+
+def push_options(given: Mapping[str, Any]) -> PushOptions:
+    """Raises BadOptions for a name that is none."""
+    for name in given:
+        if name not in PushOptions.__struct_fields__:
+            raise BadOptions(
+                f"unknown option {name!r} for a push; there are {', '.join(PushOptions.__struct_fields__)}."
+            )
+    return PushOptions(**given)
+
+
+class Client:
+    """`Client()` finds its settings itself (GANGER_REDIS, ganger.toml, embedded servers); see
+    EngineConfig."""
+
+    def __init__(self, config: EngineConfig | None = None, *, cluster: Cluster | None = None) -> None:
+        self._config = EngineConfig.discover() if config is None else config
+        self._cluster = Cluster(self._config.redis) if cluster is None else cluster
+        replicas = 1 if self._config.durability == "replicated" else 0
+        self._pusher = Pusher(self._cluster, self._config.namespace, replicas=replicas)
+        self._types: dict[str, Options] = {}
+        self._types_until_s = 0.0
+
+    def push(
+        self,
+        type: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        jid: str | None = None,
+        **options: Any,
+    ) -> str:
+        """Push a job by its type's name; its jid. `options`: queue, priority, delay, at, retry, timeout,
+        expires_in (see PushOptions).
+
+        With the `jid` of an earlier push, nothing is added twice. Raises UnknownType when hosts are announced
+        and none serves it, BadArguments, BadOptions, JobTooLarge, OutcomeUnknown (push again with its .jids),
+        NodeDown and the like."""
+        chosen = push_options(options)
+        body = [plain(value, f"args[{place}]") for place, value in enumerate(args)]
+        named = {name: plain(value, name) for name, value in (kwargs or {}).items()}
+        return self.send(type, self._options_of(type), chosen, [(body, named)], jid=jid)[0]
+
+    def push_many(
+        self, type: str, calls: Iterable[Sequence[Any] | Mapping[str, Any]], **options: Any
+    ) -> list[str]:
+        """Push many of one type in one trip; each call is a sequence of args or a mapping of kwargs."""
+        chosen = push_options(options)
+        rows: list[tuple[Sequence[Any], Mapping[str, Any]]] = []
+        for call in calls:
+            args, kwargs = split_call(call)
+            rows.append(
+                (
+                    [plain(value, f"args[{place}]") for place, value in enumerate(args)],
+                    {name: plain(value, name) for name, value in kwargs.items()},
+                )
+            )
+        return self.send(type, self._options_of(type), chosen, rows)
+
+    def send(
+        self,
+        type: str,
+        options: Options,
+        chosen: PushOptions,
+        calls: Sequence[tuple[Sequence[Any], Mapping[str, Any]]],
+        *,
+        jid: str | None = None,
+    ) -> list[str]:
+        """The rest of a push, once type and arguments are known to be good: also what an actor calls."""
+        delay_ms, at_ms = chosen.due()
+        target = Target(
+            queue=options.queue if chosen.queue is None else check_queue(chosen.queue),
+            priority=options.priority if chosen.priority is None else known.check_priority(chosen.priority),
+            type=type,
+            delay_ms=delay_ms,
+            at_ms=at_ms,
+        )
+        expires_in = options.expires_in
+        if chosen.expires_in is not None:
+            expires_in = known.check_expires_in(chosen.expires_in)
+        pushed_at_ms = now_ms()
+        due_ms = at_ms if at_ms is not None else pushed_at_ms + (delay_ms or 0)
+        expires_at_ms = None if expires_in is None else due_ms + int(expires_in * 1000)
+        overrides = chosen.overrides()
+        bodies = [
+            self._encode(Body(list(args), dict(kwargs), pushed_at_ms, expires_at_ms, overrides))
+            for args, kwargs in calls
+        ]
+        if not bodies:
+            return []
+        if len(bodies) == 1:
+            return [self._pusher.push_one(target, bodies[0], jid=jid)]
+        return self._pusher.push_many(target, bodies)
+
+    def close(self) -> None:
+        """Close the connections; a later push opens new ones."""
+        self._cluster.close()
+
+    def _encode(self, body: Body) -> bytes:
+        try:
+            data = encode_body(body)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise BadArguments(f"the arguments can't be written as JSON: {error}.") from None
+        most = self._config.max_job_bytes
+        if len(data) > most:
+            raise JobTooLarge(
+                f"The job is {len(data)} bytes as JSON, more than max_job_bytes = {most};"
+                " push a reference to the data instead."
+            )
+        return data
+
+    def _options_of(self, type: str) -> Options:
+        """The type's options: from this process, or as announced."""
+        check_type(type)
+        found = known.defined(type)
+        if found is not None:
+            return found
+        if type not in self._types or monotonic_s() > self._types_until_s:
+            announced = control.types(self._cluster, Control(self._config.namespace))
+            self._types = {name: _announced(entry) for name, entry in announced.items()}
+            self._types_until_s = monotonic_s() + _TYPES_FRESH_S
+        if self._types and type not in self._types:
+            raise UnknownType(
+                f"No live worker serves job type {type!r}; start one whose app defines it, or check the name."
+            )
+        return self._types.get(type, Options())
+
+
+def split_call(call: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """(args, kwargs) of one element of push_many. Raises BadArguments."""
+    if isinstance(call, Mapping):
+        return (), call
+    if isinstance(call, list | tuple):
+        return call, {}
+    raise BadArguments(f"push_many takes a tuple of arguments (or a dict of them) per job, not {call!r:.80}.")
+
+
+def _announced(entry: Mapping[str, Any]) -> Options:
+    """Options as another host's manifest tells them; one of another version may say what can't be read
+    here."""
+    try:
+        return msgspec.convert(dict(entry), Options)
+    except msgspec.ValidationError:
+        return Options()
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e11 < value < 1e11:
+        raise BadOptions(f"{name} must be a number of seconds, not {value!r}.")
+    return float(value)
+
+
+_default: Client | None = None
+_default_lock = threading.Lock()
+
+
+def default_client() -> Client:
+    """The client behind Actor.push, made at the first use. Raises NotConfigured."""
+    global _default
+    with _default_lock:
+        if _default is None:
+            _default = Client()
+        return _default
+
+
+def set_default_client(client: Client | None) -> None:
+    """Use this client from now on (tests, an application with settings of its own)."""
+    global _default
+    with _default_lock:
+        _default = client

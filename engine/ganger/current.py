@@ -1,0 +1,46 @@
+"""The job that this process is running: for its handler to look at. The worker sets it; one job at a time."""
+
+from dataclasses import dataclass
+
+from ganger.errors import BadOptions, GangerError
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What a handler may know of its own run."""
+
+    jid: str
+    attempt: int
+    """1 for the first."""
+    type: str
+    queue: str
+
+    def progress(self, percent: float, message: str = "") -> None:
+        """Not built yet: raises BadOptions."""
+        raise BadOptions("progress needs the option track, which is not built yet.")
+
+
+class NoJob(GangerError, LookupError):
+    """current() was called outside a job."""
+
+
+_current: Current | None = None
+
+
+def current() -> Current:
+    """The job under way; also from threads that its handler started. Raises NoJob outside a job."""
+    if _current is None:
+        raise NoJob("No job is running here; current() is for the code of a job.")
+    return _current
+
+
+def enter(job: Current) -> None:
+    """The worker begins a run."""
+    global _current
+    _current = job
+
+
+def leave() -> None:
+    """The worker's run is over."""
+    global _current
+    _current = None

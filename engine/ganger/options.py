@@ -1,0 +1,152 @@
+"""The options of a job type: their checks, their defaults, and what the manifest says of them. No I/O.
+
+An option that the design names but no code serves yet is refused, never ignored. `Options.entry()` is one
+type in the manifest, which the host announces; a Policy (retry.py) is read back from it.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from ganger.errors import BadOptions
+from ganger.keys import DEFAULT_PRIORITY, PRIORITIES, check_queue
+from ganger.retry import DEFAULT_CRASH_LIMIT, DEFAULT_GRACE_S, DEFAULT_RETRY, DEFAULT_TIMEOUT_S
+
+DEFAULT_QUEUE = "default"
+MAX_RETRY = 1000
+MAX_TIMEOUT_S = 30 * 24 * 3600.0
+NOT_BUILT = frozenset({"unique_for", "unique_until", "unique_key", "track"})
+Backoff = float | Sequence[float] | Callable[[int], float] | str
+"""Seconds; a list of them (the last goes on); a function of the number of the retry (1, 2, ...);
+"exponential"."""
+
+
+class Options(msgspec.Struct, frozen=True):
+    """What @job was told, checked. Times in seconds, memory in bytes."""
+
+    queue: str = DEFAULT_QUEUE
+    priority: int = DEFAULT_PRIORITY
+    retry: int = DEFAULT_RETRY
+    backoff: tuple[float, ...] | None = None
+    retry_on: tuple[str, ...] = ()
+    discard_on: tuple[str, ...] = ()
+    timeout: float = DEFAULT_TIMEOUT_S
+    grace: float = DEFAULT_GRACE_S
+    expires_in: float | None = None
+    dead: bool = False
+    crash_limit: int = DEFAULT_CRASH_LIMIT
+    memory: int | None = None
+
+    def entry(self) -> dict[str, Any]:
+        """This type in the manifest: JSON-able."""
+        found: dict[str, Any] = msgspec.to_builtins(self)
+        return found
+
+
+def make(given: dict[str, Any]) -> Options:
+    """Check the options given to @job. Raises BadOptions, which names the option; BadName for the queue."""
+    for name in given:
+        if name in NOT_BUILT:
+            raise BadOptions(f"option {name} is not built yet; leave it out.")
+        if name not in Options.__struct_fields__:
+            raise BadOptions(f"unknown option {name!r}; there are {', '.join(Options.__struct_fields__)}.")
+    checked = {name: value for name, value in given.items() if value is not None}
+    retry = _whole("retry", checked.get("retry", DEFAULT_RETRY), 0, MAX_RETRY)
+    if "backoff" in checked:
+        checked["backoff"] = _backoff(checked["backoff"], retry)
+    for name in ("retry_on", "discard_on"):
+        if name in checked:
+            checked[name] = _exception_names(name, checked[name])
+    if "dead" in checked and not isinstance(checked["dead"], bool):
+        raise BadOptions(f"option dead must be True or False, not {checked['dead']!r}.")
+    return Options(
+        **{name: _CHECKS[name](value) if name in _CHECKS else value for name, value in checked.items()}
+    )
+
+
+def check_priority(value: Any) -> int:
+    """A priority from 1 to 9, or BadOptions."""
+    return _whole("priority", value, PRIORITIES[0], PRIORITIES[-1])
+
+
+def check_retry(value: Any) -> int:
+    return _whole("retry", value, 0, MAX_RETRY)
+
+
+def check_timeout(value: Any) -> float:
+    """Always finite: a job without a limit would be renewed for ever when it hangs."""
+    return _seconds("timeout", value, MAX_TIMEOUT_S, zero=False)
+
+
+def check_expires_in(value: Any) -> float:
+    return _seconds("expires_in", value, 10 * 365 * 24 * 3600.0, zero=False)
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "queue": check_queue,
+    "priority": check_priority,
+    "retry": check_retry,
+    "timeout": check_timeout,
+    "grace": lambda value: _seconds("grace", value, 3600.0, zero=True),
+    "expires_in": check_expires_in,
+    "crash_limit": lambda value: _whole("crash_limit", value, 1, 1000),
+    "memory": lambda value: _whole("memory", value, 1 << 20, 1 << 50),
+}
+
+
+def _whole(name: str, value: Any, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise BadOptions(f"option {name} must be a whole number from {least} to {most}, not {value!r}.")
+    return value
+
+
+def _seconds(name: str, value: Any, most: float, *, zero: bool) -> float:
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not fits or not (value >= 0 if zero else value > 0) or value > most:
+        raise BadOptions(f"option {name} must be seconds, above 0 and at most {most:.0f}, not {value!r}.")
+    return float(value)
+
+
+def _backoff(given: Backoff, retry: int) -> tuple[float, ...]:
+    """The delays before retry 1, 2, ... in seconds, worked out now: the coordinator has no user code to
+    call."""
+    if given == "exponential":
+        return tuple(min(2.0**n, 3600.0) for n in range(1, min(retry, 12) + 1)) or (2.0,)
+    if isinstance(given, str):
+        raise BadOptions(f'option backoff: the only word it knows is "exponential", not {given!r}.')
+    delays: Iterable[Any]
+    if callable(given):
+        delays = [given(n) for n in range(1, max(retry, 1) + 1)]
+    else:
+        delays = given if isinstance(given, Sequence) else [given]
+    checked = tuple(_seconds("backoff", delay, 365 * 24 * 3600.0, zero=True) for delay in delays)
+    if not checked:
+        raise BadOptions("option backoff must not be empty; leave it out for the default.")
+    return checked
+
+
+def _exception_names(option: str, given: Any) -> tuple[str, ...]:
+    names = []
+    for one in given if isinstance(given, list | tuple | set | frozenset) else [given]:
+        if isinstance(one, type) and issubclass(one, BaseException):
+            names.append(f"{one.__module__}.{one.__qualname__}")
+        elif isinstance(one, str) and one:
+            names.append(one)
+        else:
+            raise BadOptions(f"option {option} takes exception classes or their names, not {one!r}.")
+    return tuple(names)
+
+
+_defined: dict[str, Options] = {}
+
+
+def define(type: str, options: Options) -> None:
+    """This process defines the type; actor.py calls it."""
+    _defined[type] = options
+
+
+def defined(type: str) -> Options | None:
+    """The options of a type that this process defines, or None."""
+    return _defined.get(type)

@@ -1,0 +1,167 @@
+"""Pushing: bodies of one type into the partitions of a queue. The client's lower half.
+
+Jobs go round robin, from a random start, past partitions whose node is down. What surely never ran (NodeDown,
+ClusterUnavailable) is tried in another partition under another jid; what may have run is reported with its
+jids, which are safe to push again. Safe for threads.
+"""
+
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ganger import jid as jids
+from ganger.calls import open_partition
+from ganger.clock import monotonic_s
+from ganger.cluster import Cluster
+from ganger.command import Command
+from ganger.errors import BadOptions, ClusterUnavailable, GangerError, NodeDown, OutcomeUnknown, Uninitialised
+from ganger.keys import Control, Partition, partitions
+from ganger.operations import control, enqueue
+from ganger.operations.enqueue import NewJob
+
+MIN_CHUNK = 16
+MAX_CHUNK_BYTES = 4 << 20
+DEADLINE_S = 10.0
+_FIRST_TRY_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where jobs go and when: neither delay nor instant means now."""
+
+    queue: str
+    priority: int
+    type: str
+    delay_ms: int | None = None
+    at_ms: int | None = None
+
+
+class Pusher:
+    def __init__(self, cluster: Cluster, namespace: str, *, replicas: int = 0) -> None:
+        self._cluster = cluster
+        self._control = Control(namespace)
+        self._replicas = replicas
+        self._counts: dict[str, int] = {}
+        self._turn = itertools.count(random.SystemRandom().randrange(1 << 16))
+
+    def push_one(self, target: Target, body: bytes, *, jid: str | None = None) -> str:
+        """The jid of the job. The same jid again is a no-op for ten minutes. Raises BadOptions for a jid of
+        another queue; OutcomeUnknown with .jids when it may or may not be in."""
+        if jid is not None:
+            place = self._partition_of(target.queue, jid)
+            self._send(target, place, [NewJob(jid, target.type, body)], DEADLINE_S)
+            return jid
+        until = monotonic_s() + DEADLINE_S
+        candidates = list(self._candidates(target.queue))
+        for place in candidates[:-1]:
+            job = NewJob(jids.mint(target.queue, place.index)[0], target.type, body)
+            try:
+                self._send(target, place, [job], min(_FIRST_TRY_S, max(until - monotonic_s(), 0.1)))
+                return job.jid
+            except (NodeDown, ClusterUnavailable):
+                if monotonic_s() > until - 1.0:
+                    break
+        place = candidates[-1]
+        job = NewJob(jids.mint(target.queue, place.index)[0], target.type, body)
+        self._send(target, place, [job], max(until - monotonic_s(), 1.0))
+        return job.jid
+
+    def push_many(self, target: Target, bodies: Sequence[bytes]) -> list[str]:
+        """The jids, in the order of the bodies. One trip to all nodes at once. Raises OutcomeUnknown with the
+        jids of the jobs that may or may not be in; the others are in."""
+        places = itertools.cycle(list(self._candidates(target.queue)))
+        chunks: list[tuple[Partition, list[NewJob]]] = []
+        for part in _chunks(bodies, self._count(target.queue)):
+            place = next(places)
+            minted = jids.mint(target.queue, place.index, len(part))
+            jobs = [NewJob(jid, target.type, body) for jid, body in zip(minted, part, strict=True)]
+            chunks.append((place, jobs))
+        commands = [self._command(target, place, jobs) for place, jobs in chunks]
+        replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S, replicas=self._replicas)
+        pushed: list[str] = []
+        unknown: list[str] = []
+        failure: GangerError | None = None
+        for (place, jobs), reply in zip(chunks, replies, strict=True):
+            try:
+                pushed += self._finish(target, place, jobs, reply)
+            except OutcomeUnknown as error:
+                unknown += [job.jid for job in jobs]
+                failure = failure or error
+        if failure is not None:
+            raise OutcomeUnknown(
+                f"{len(unknown)} of {len(bodies)} jobs may or may not be in: {failure}", jids=unknown
+            )
+        return pushed
+
+    def _finish(self, target: Target, place: Partition, jobs: list[NewJob], reply: object) -> list[str]:
+        """The jids of a chunk that is in now."""
+        try:
+            enqueue.parse_push(reply, place, jobs)
+            return [job.jid for job in jobs]
+        except Uninitialised:
+            self._send(target, place, jobs, DEADLINE_S)
+            return [job.jid for job in jobs]
+        except (NodeDown, ClusterUnavailable):
+            return [self.push_one(target, job.body) for job in jobs]
+
+    def _command(self, target: Target, place: Partition, jobs: list[NewJob]) -> Command:
+        if target.delay_ms is None and target.at_ms is None:
+            return enqueue.push_command(place, target.priority, jobs)
+        return enqueue.schedule_command(
+            place, target.priority, jobs, delay_ms=target.delay_ms, at_ms=target.at_ms
+        )
+
+    def _send(self, target: Target, place: Partition, jobs: list[NewJob], deadline_s: float) -> None:
+        command = self._command(target, place, jobs)
+        names = [job.jid for job in jobs]
+        try:
+            reply = self._cluster.run(command, deadline_s=deadline_s, replicas=self._replicas)
+            try:
+                enqueue.parse_push(reply, place, jobs)
+            except Uninitialised:
+                open_partition(self._cluster, place, deadline_s=deadline_s)
+                reply = self._cluster.run(command, deadline_s=deadline_s, replicas=self._replicas)
+                enqueue.parse_push(reply, place, jobs)
+        except OutcomeUnknown as error:
+            raise OutcomeUnknown(f"{error} Push it again with jid={names[0]!r}.", jids=names) from error
+
+    def _count(self, queue: str) -> int:
+        """Partitions of the queue: fixed by its first push, so it is asked for once."""
+        count = self._counts.get(queue)
+        if count is None:
+            count = control.register_queue(self._cluster, self._control, queue)
+            self._counts[queue] = count
+        return count
+
+    def _candidates(self, queue: str) -> Iterator[Partition]:
+        """All partitions from the next one on, those on nodes that are down last."""
+        places = partitions(self._control.namespace, queue, self._count(queue))
+        start = next(self._turn)
+        turned = [places[(start + i) % len(places)] for i in range(len(places))]
+        down = [place for place in turned if self._cluster.is_down(place.slot)]
+        yield from (place for place in turned if place not in down)
+        yield from down
+
+    def _partition_of(self, queue: str, jid: str) -> Partition:
+        jids.check(jid)
+        count = self._count(queue)
+        index = jids.partition_of(jid)
+        if jids.queue_digest_of(jid) != jids.digest(queue) or index >= count:
+            raise BadOptions(f"jid {jid} was not made for queue {queue}.")
+        return partitions(self._control.namespace, queue, count)[index]
+
+
+def _chunks(bodies: Sequence[bytes], spread: int) -> Iterator[list[bytes]]:
+    """Parts for one partition each: even, bounded in number and bytes."""
+    size = min(max(-(-len(bodies) // spread), MIN_CHUNK), jids.MAX_PER_OP)
+    part: list[bytes] = []
+    weight = 0
+    for body in bodies:
+        if part and (len(part) >= size or weight + len(body) > MAX_CHUNK_BYTES):
+            yield part
+            part, weight = [], 0
+        part.append(body)
+        weight += len(body)
+    if part:
+        yield part
