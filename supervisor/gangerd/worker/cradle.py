@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 
 from gangerd import messages
-from gangerd.linux import cgroup, faults, processes, signals, title
+from gangerd.linux import cgroup_leaf, faults, processes, signals, title
 from gangerd.linux.channel import Channel, Closed
 from gangerd.worker.birth import Birth
 
@@ -61,7 +61,7 @@ def _own_the_process(birth: Birth) -> None:
     os.close(null)
     processes.set_oom_score_adj(OOM_SCORE_ADJ)
     if birth.leaf:
-        cgroup.join(birth.leaf)
+        cgroup_leaf.join(birth.leaf)
     faults.enable(birth.crash_fd)
     _reseed()
     gc.enable()

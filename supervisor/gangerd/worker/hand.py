@@ -9,10 +9,9 @@ reply of a settle and the next `hold`: entries stand as DONE that are settled; s
 gone."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from ganger.job import Entry
-
 from gangerd.linux.shared_memory import lock_byte, unlock_byte
 from gangerd.page import PageWriter
 from gangerd.recorder import MAX_HELD, EntryState, Held, page_offset
@@ -26,8 +25,8 @@ class Hand:
         self._fd = recorder_fd
         self._lock_at = page_offset(slot)
         self.entries: list[Entry] = []
-        self.done: list[Entry] = []
-        """Plain successes, to be settled with the next trip."""
+        self.done: list[tuple[int, Entry]] = []
+        """Plain successes to be settled with the next trip, each with its place on the page."""
         self._first = 0
 
     def room(self, most: int) -> int:
@@ -36,16 +35,12 @@ class Hand:
 
     def take_up(self, entries: list[Entry]) -> None:
         """A claim's entries are ours; what is still unsettled stays on the page before them."""
-        carried = self.done
+        carried = [entry for _, entry in self.done]
         states = [EntryState.DONE] * len(carried) + [EntryState.HELD] * len(entries)
         self._page.hold([held(entry) for entry in [*carried, *entries]], states, time.monotonic_ns())
+        self.done = list(enumerate(carried))
         self._first = len(carried)
         self.entries = entries
-
-    def put_down(self) -> None:
-        """Nothing is held any more; what is done and unsettled stays."""
-        if self.entries or self._first:
-            self.take_up([])
 
     def start(self, index: int) -> bool:
         """Make entry `index` the running one, unless the host took it back first. Who may have it is decided
@@ -57,12 +52,21 @@ class Hand:
             unlock_byte(self._fd, self._lock_at)
 
     def succeeded(self, index: int) -> None:
-        self._page.states[self._first + index] = _DONE
-        self.done.append(self.entries[index])
+        place = self._first + index
+        self._page.states[place] = _DONE
+        self.done.append((place, self.entries[index]))
 
     def gone(self, index: int) -> None:
-        """The entry's end is in Redis (retried, buried, released ...)."""
+        """The entry's end is in Redis (retried, buried, expired ...)."""
         self._page.states[self._first + index] = _GONE
+
+    def settled(self, kept: list[tuple[int, Entry]]) -> None:
+        """All that was done is settled in Redis but for `kept`."""
+        waiting = {place for place, _ in kept}
+        for place, _ in self.done:
+            if place not in waiting:
+                self._page.states[place] = _GONE
+        self.done = kept
 
     def take_back(self) -> list[Entry]:
         """Entries that were never started, from now on not ours to start; the caller releases them."""
@@ -71,7 +75,7 @@ class Hand:
             taken = self._page.take_back()
         finally:
             unlock_byte(self._fd, self._lock_at)
-        return [self.entries[index - self._first] for index in taken]
+        return [self.entries[place - self._first] for place in taken]
 
 
 def held(entry: Entry) -> Held:
@@ -96,10 +100,8 @@ def by_stream(entries: Iterable[Entry]) -> dict[int, list[bytes]]:
     return ids
 
 
-def by_partition(entries: Sequence[Entry]) -> list[list[Entry]]:
-    """The entries grouped by partition, in order of appearance; one claim's are of one, the common case."""
-    if not entries:
-        return []
+def by_partition(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """The entries grouped by partition, in order of appearance."""
     groups: dict[int, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(id(entry.partition), []).append(entry)

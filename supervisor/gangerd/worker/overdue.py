@@ -7,7 +7,9 @@ read would poison the connection). Code that swallows it meets it again a second
 timeout ends it all."""
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
+from typing import Any
 
 from ganger.errors import JobTimeout
 
@@ -36,7 +38,7 @@ class SoftTimeout:
             raise JobTimeout(f"the job ran longer than its {self._timeout_s:g} s")
 
 
-def call_handler(function, args, kwargs):  # type: ignore[no-untyped-def]
+def call_handler(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """The frame that marks where user code begins; its name is looked for by `in_handler`."""
     return function(*args, **kwargs)
 

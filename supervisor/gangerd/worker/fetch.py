@@ -1,0 +1,129 @@
+"""One trip to Redis: what is done is settled, and a claim brings new entries. The worker loop calls.
+
+Crash points and lost replies. The claim's token stands in the page before the claim leaves; a worker that
+dies on the way leaves the host enough to close it. A settle whose reply is lost rides again with the next
+trip and finds its ids gone. A claim whose outcome stays unknown is closed (so that it can never run later)
+before this worker claims there again, and what it took goes back unstarted."""
+
+import time
+from typing import Any
+
+from ganger.cluster import Cluster
+from ganger.command import Command
+from ganger.errors import GangerError, NodeDown
+from ganger.job import BLANK, Entry
+from ganger.keys import Partition
+from ganger.operations import claim, failing, settle
+from gangerd.page import PageWriter
+from gangerd.recorder import HISTOGRAM, Counter, Phase
+from gangerd.worker.costs import Costs
+from gangerd.worker.hand import Hand, by_partition, by_stream
+from gangerd.worker.sight import Sight, Target
+
+BUDGET_US = 50_000
+"""A claim fetches what is expected to run within this: the longest a job waits behind its batch."""
+MOST = 64
+MOST_BYTES = 4 << 20
+DEADLINE_S = 5.0
+_CLAIMS, _EMPTY, _WAIT_US = int(Counter.CLAIMS), int(Counter.EMPTY_CLAIMS), int(Counter.WAIT_US)
+
+
+class Fetch:
+    """`trip` is the whole of it; `more` says whether the last claim left something behind."""
+
+    def __init__(self, cluster: Cluster, page: PageWriter, hand: Hand, host: str, incarnation: str) -> None:
+        self._cluster = cluster
+        self._page = page
+        self._hand = hand
+        self._host = host
+        self._incarnation = incarnation
+        self._op = 0
+        self._unknown: dict[int, int] = {}
+        self._table: dict[str, int] | None = None
+        self._costs = b""
+        self.more = False
+
+    def trip(self, target: Target, sight: Sight, costs: Costs) -> list[Entry]:
+        """Settle, claim, and take up what the claim brought. Raises GangerError when the claim failed; what
+        was settled stays settled."""
+        if target.index in self._unknown:
+            self._close_unknown(target)
+        self._op += 1
+        self._page.claim_sent(self._op, target.index)
+        self._page.enter(Phase.CLAIMING, time.monotonic_ns())
+        groups, commands = self._settles()
+        commands.append(self._claim(target.partition, costs))
+        replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S)
+        self._settled(groups, replies)
+        claimed = self._claimed(target, replies[-1])
+        self.more = claimed.more
+        if not claimed.more:
+            sight.drained(target, took=bool(claimed.entries))
+        self._hand.take_up(claimed.entries)
+        self._page.claim_over()
+        self._count(claimed)
+        for garbled in claimed.garbled:
+            failing.set_aside(self._cluster, target.partition, self._host, garbled.stream, garbled.id)
+        return claimed.entries
+
+    def settle(self) -> None:
+        """Settle what is done in a trip of its own: before sleep, before a failure is reported, at the end.
+        What could not be settled stays in hand for the next trip."""
+        if self._hand.done:
+            groups, commands = self._settles()
+            self._settled(groups, self._cluster.run_many(commands, deadline_s=DEADLINE_S))
+
+    def release(self, entries: list[Entry]) -> None:
+        """Hand back what was never started: no attempt is used, and it goes first in its priority."""
+        for group in by_partition(entries):
+            failing.release(self._cluster, group[0].partition, self._host, [(entry, None) for entry in group])
+        self._page.counters[Counter.RELEASED] += len(entries)
+
+    def _settles(self) -> tuple[list[list[Entry]], list[Command]]:
+        groups = by_partition(entry for _, entry in self._hand.done)
+        return groups, [settle.command(group[0].partition, "succeeded", by_stream(group)) for group in groups]
+
+    def _settled(self, groups: list[list[Entry]], replies: list[Any]) -> None:
+        failed = {
+            entry.id
+            for group, reply in zip(groups, replies, strict=False)
+            if isinstance(reply, Exception)
+            for entry in group
+        }
+        self._hand.settled([kept for kept in self._hand.done if kept[1].id in failed] if failed else [])
+
+    def _claim(self, partition: Partition, costs: Costs) -> Command:
+        table = costs.table()
+        if table is not self._table:
+            self._table, self._costs = table, claim.pack_costs(table)
+        cap = self._hand.room(MOST)
+        return claim.command(
+            partition, self._host, self._incarnation, self._op, BUDGET_US, cap, MOST_BYTES, self._costs
+        )
+
+    def _claimed(self, target: Target, reply: Any) -> claim.Claimed:
+        try:
+            return claim.parse(reply, target.partition)
+        except GangerError as error:
+            if not isinstance(error, NodeDown):  # that one was never sent
+                self._unknown[target.index] = self._op
+            self._page.claim_over()
+            raise
+
+    def _close_unknown(self, target: Target) -> None:
+        partition = target.partition
+        op = self._unknown[target.index]
+        taken = claim.close(self._cluster, partition, self._host, self._incarnation, op)
+        self.release([Entry(partition, stream, id, "", "", BLANK, b"") for stream, id in taken])
+        del self._unknown[target.index]
+
+    def _count(self, claimed: claim.Claimed) -> None:
+        counters = self._page.counters
+        counters[_CLAIMS] += 1
+        if not claimed.entries:
+            counters[_EMPTY] += 1
+            return
+        now_us = time.time_ns() // 1000
+        for entry in claimed.entries:
+            waited_us = now_us - int(entry.id.partition(b"-")[0]) * 1000
+            counters[_WAIT_US + min(max(waited_us, 0).bit_length(), HISTOGRAM - 1)] += 1

@@ -1,0 +1,183 @@
+"""The worker: claim, perform, settle, straight to Redis, one job at a time. The template calls `main` after
+its second fork.
+
+It is told what to do by one control word in its page, seen before each claim and each start; a message on
+its channel or a ring of the doorbell only ends its sleep. It stops claiming by itself when the coordinator
+has not renewed leases for STALE_NS: what it holds would soon be taken for lost."""
+
+import os
+import signal
+import sys
+import time
+
+from ganger.cluster import Cluster
+from ganger.config import parse_redis_url
+from ganger.errors import GangerError
+from gangerd import log, messages
+from gangerd.board import Board
+from gangerd.linux import doorbell, signals
+from gangerd.linux.channel import Channel, Closed
+from gangerd.linux.shared_memory import map_region
+from gangerd.page import PageWriter
+from gangerd.recorder import (
+    BOARD_BYTES,
+    HEADER_BYTES,
+    PAGE_BYTES,
+    Control,
+    HeaderWord,
+    Phase,
+    page_offset,
+)
+from gangerd.worker.birth import Birth
+from gangerd.worker.costs import Costs
+from gangerd.worker.cradle import settle_in
+from gangerd.worker.fetch import Fetch
+from gangerd.worker.hand import Hand
+from gangerd.worker.perform import Performer
+from gangerd.worker.report import Report
+from gangerd.worker.sight import Sight
+
+STALE_NS = 10_000_000_000
+SLEEP_S = 5.0
+"""The longest sleep of an idle worker: a look at the renewal stamp, no more."""
+REDIS_AWAY_S = 0.2
+_MAY_CLAIM, _RETIRE = int(Control.MAY_CLAIM), int(Control.RETIRE)
+
+
+def main(birth: Birth) -> int:
+    """The worker's life, in the forked child; the exit code. Never returns into the template's frames'
+    cleanup: the caller leaves by os._exit."""
+    alarm = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+    retired = [False]
+
+    def retire() -> None:
+        retired[0] = True
+        os.eventfd_write(alarm, 1)
+
+    channel = settle_in(birth, retire)
+    if channel is None:
+        return 0
+    return Worker(birth, channel, alarm, retired).run()
+
+
+class Worker:
+    def __init__(
+        self, birth: Birth, channel: Channel[messages.Message], alarm: int, retired: list[bool]
+    ) -> None:
+        self._birth = birth
+        self._channel = channel
+        self._alarm = alarm
+        self._retired = retired
+        self._header = memoryview(map_region(birth.recorder_fd, 0, HEADER_BYTES, writable=False)).cast("Q")
+        self._board = Board(memoryview(map_region(birth.recorder_fd, HEADER_BYTES, BOARD_BYTES)))
+        page_memory = map_region(birth.recorder_fd, page_offset(birth.slot), PAGE_BYTES)
+        self._page = PageWriter(memoryview(page_memory))
+        self._page.begin(birth.incarnation, os.getpid(), birth.generation, time.monotonic_ns())
+        self._hand = Hand(self._page, birth.recorder_fd, birth.slot)
+        self._sight = Sight(self._board, birth.config.namespace)
+        self._costs = Costs()
+        self._cluster = connect(birth)
+        self._fetch = Fetch(self._cluster, self._page, self._hand, birth.host, birth.incarnation)
+        self._sleeper = doorbell.Sleeper(birth.doorbell_fd, [channel.fileno(), alarm])
+        report = Report(
+            self._cluster,
+            self._page,
+            self._hand,
+            birth.host,
+            birth.config.host,
+            birth.incarnation,
+            lambda pause_s: self._read(self._sleeper.wait(pause_s)),
+        )
+        limit = birth.config.memory_max_bytes or 0
+        self._performer = Performer(self._page, self._hand, self._costs, report, birth.slot, limit)
+        signal.signal(signals.SOFT_TIMEOUT_SIGNAL, self._performer.soft.knock)
+
+    def run(self) -> int:
+        """Claim, perform, sleep, until told to retire; then give back what was not started, and leave."""
+        reason = "retired"
+        try:
+            while not self._retiring():
+                target = self._sight.next() if self._may_claim() else None
+                if target is None:
+                    self._sleep()
+                    continue
+                try:
+                    entries = self._fetch.trip(target, self._sight, self._costs)
+                except GangerError as error:
+                    self._redis_away(error)
+                    continue
+                if self._fetch.more:
+                    self._wake_another()
+                if entries:
+                    self._perform(len(entries))
+        except Closed:
+            reason = "the master is gone"
+        return self._leave(reason)
+
+    def _perform(self, count: int) -> None:
+        self._page.enter(Phase.RUNNING, time.monotonic_ns())
+        for index in range(count):
+            if self._retiring():
+                break
+            self._performer.perform(index)
+        if self._retiring():
+            self._fetch.release(self._hand.take_back())
+
+    def _retiring(self) -> bool:
+        return bool(self._page.control() & _RETIRE) or self._retired[0]
+
+    def _may_claim(self) -> bool:
+        if not self._page.control() & _MAY_CLAIM:
+            return False
+        return time.monotonic_ns() - self._header[HeaderWord.RENEWED_AT_NS] < STALE_NS
+
+    def _wake_another(self) -> None:
+        """There is more than this worker took: the next sleeper may have it."""
+        if self._board.anyone_idle(self._birth.config.workers + 1):
+            doorbell.ring(self._birth.doorbell_fd)
+
+    def _sleep(self) -> None:
+        """Sleep at the doorbell. The idle byte goes up before the last look at the board: whoever signals
+        later sees a sleeper to ring for."""
+        self._fetch.settle()
+        self._performer.rest()
+        self._page.enter(Phase.IDLE, time.monotonic_ns())
+        self._board.set_idle(self._birth.slot, True)
+        try:
+            if not (self._may_claim() and self._sight.anything()) and not self._retiring():
+                self._read(self._sleeper.wait(0.5 if self._hand.done else SLEEP_S))
+        finally:
+            self._board.set_idle(self._birth.slot, False)
+
+    def _read(self, woken: doorbell.Woken) -> None:
+        if self._channel.fileno() in woken.readable:
+            self._channel.receive()  # a Wake says only: look at the control word
+        if self._alarm in woken.readable:
+            os.eventfd_read(self._alarm)
+
+    def _redis_away(self, error: GangerError) -> None:
+        """The transport has retried as long as it may; the coordinator silences a partition out of reach."""
+        log.get().warning(log.REDIS_DOWN, error=str(error))
+        self._read(self._sleeper.wait(REDIS_AWAY_S))
+
+    def _leave(self, reason: str) -> int:
+        """Crash point: whatever can't be settled now stands in the page, and the host settles it from
+        there."""
+        self._page.enter(Phase.LEAVING, time.monotonic_ns())
+        try:
+            self._fetch.release(self._hand.take_back())
+            self._fetch.settle()
+            if not self._hand.done:
+                self._page.hold([], [], time.monotonic_ns())
+            self._channel.send(messages.Leaving(self._birth.incarnation, reason))
+        except (GangerError, Closed) as error:
+            log.get().warning(log.REDIS_DOWN, error=str(error))
+        self._cluster.close()
+        sys.stdout.flush()
+        return 0
+
+
+def connect(birth: Birth) -> Cluster:
+    """This process's own way to Redis; nothing is sent yet."""
+    config = birth.config
+    return Cluster(parse_redis_url(config.redis_url()))

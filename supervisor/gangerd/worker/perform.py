@@ -1,0 +1,192 @@
+"""One attempt at one job: decode, start, call the handler under its time limit, tell how it ended.
+
+A success is noted in the page and settled with the next trip; any other end is reported to Redis at once
+(report.py). The worker loop calls. The master watches the deadlines written here: it knocks at the soft one
+(overdue.py) and kills at the hard one.
+
+Crash points. Before `start` commits, the entry is HELD and goes back without an attempt. From there to `DONE`
+it is STARTED: a death now is this job's own. Between DONE and the settle it is finished: the host settles it
+from the page, it does not run again.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from ganger.actor import Actor, registered
+from ganger.current import Current, enter, leave
+from ganger.errors import BadArguments, JobTimeout, UnknownType
+from ganger.job import Body, Entry, decode_body
+from ganger.retry import Policy
+from gangerd.linux import title
+from gangerd.page import PageWriter
+from gangerd.recorder import HISTOGRAM, Counter
+from gangerd.worker.costs import Costs
+from gangerd.worker.hand import Hand
+from gangerd.worker.overdue import SoftTimeout, call_handler
+from gangerd.worker.report import Report
+
+_STARTED, _SUCCEEDED, _RUN_US = int(Counter.STARTED), int(Counter.SUCCEEDED), int(Counter.RUN_US)
+_BUSY_NS = int(Counter.BUSY_NS)
+_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How jobs of one type run here, worked out once per type (and anew for a push that overrides
+    something)."""
+
+    call: Callable[..., Any]
+    bind: Callable[..., tuple[Sequence[Any], Mapping[str, Any]]]
+    policy: Policy
+    is_async: bool
+    soft_ns: int
+    hard_ns: int
+    memory_bytes: int
+
+
+class Performer:
+    """`slot` goes into the process title; `memory_bytes` is the limit of types that set none (0: no
+    limit)."""
+
+    def __init__(
+        self, page: PageWriter, hand: Hand, costs: Costs, report: Report, slot: int, memory_bytes: int
+    ) -> None:
+        self._page = page
+        self._hand = hand
+        self._costs = costs
+        self._report = report
+        self._title = title.Title(f"ganger: worker {slot}")
+        self._plans = {kind: plan(actor, memory_bytes) for kind, actor in registered().items()}
+        self._pid = os.getpid()
+        self._runner: asyncio.Runner | None = None
+        self.soft = SoftTimeout()
+
+    def perform(self, index: int) -> None:
+        """Run entry `index` of the hand, unless the host took it back; afterwards it is done or reported."""
+        entry = self._hand.entries[index]
+        known, body = self._prepare(entry)
+        started_ns = time.monotonic_ns()
+        soft_ns = started_ns + known.soft_ns
+        self._page.set_deadlines(started_ns, soft_ns, started_ns + known.hard_ns, known.memory_bytes)
+        if not self._hand.start(index):
+            return
+        if body.expires_at_ms is not None and body.expires_at_ms <= time.time_ns() // 1_000_000:
+            self._report.expired(index, entry)
+            return
+        error = self._attempt(entry, known, body, soft_ns)
+        ran_ns = time.monotonic_ns() - started_ns
+        self._count(entry.type, ran_ns)
+        if error is None:
+            self._hand.succeeded(index)
+            self._page.counters[_SUCCEEDED] += 1
+        else:
+            self._report.failed(index, entry, known.policy, error, ran_ns // 1_000_000)
+
+    def rest(self) -> None:
+        """Nothing runs: say so in the process title."""
+        self._title.show("idle")
+
+    def _prepare(self, entry: Entry) -> tuple[Plan, Body]:
+        """The plan and the body; what is wrong with either fails as the attempt, with its own cause."""
+        known = self._plans.get(entry.type)
+        if known is None:
+            known = _refusing(UnknownType(f"this app has no job type {entry.type!r}"), Policy())
+        try:
+            body = decode_body(entry.body)
+            if body.overrides:
+                known = _overridden(known, body.overrides)
+        except (msgspec.MsgspecError, ValueError, TypeError) as error:
+            return _refusing(BadArguments(f"the job's body can't be read: {error}"), known.policy), Body()
+        return known, body
+
+    def _attempt(self, entry: Entry, known: Plan, body: Body, soft_ns: int) -> BaseException | None:
+        """Call the handler; what it raised, if anything. SystemExit and KeyboardInterrupt are a job's
+        failures like any other: neither ends the worker."""
+        self._title.show(entry.type)
+        enter(Current(entry.jid, entry.state.attempt, entry.type, entry.partition.queue))
+        try:
+            args, kwargs = known.bind(body.args, body.kwargs)
+            if known.is_async:
+                self._await(known, args, kwargs)
+            else:
+                self.soft.arm(soft_ns, known.soft_ns / _NS)
+                call_handler(known.call, args, kwargs)
+        except BaseException as error:
+            return error
+        finally:
+            self.soft.disarm()
+            leave()
+            if os.getpid() != self._pid:
+                _leave_as_child()
+        return None
+
+    def _await(self, known: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """An async handler, on a loop that lives as long as the worker. Its soft timeout is the loop's own
+        cancellation: an exception from a signal would be swallowed by whatever callback is running."""
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+
+        async def limited() -> None:
+            async with asyncio.timeout(known.soft_ns / _NS) as limit:
+                await known.call(*args, **kwargs)
+            assert not limit.expired()
+
+        try:
+            self._runner.run(limited())
+        except TimeoutError as error:
+            raise JobTimeout(f"the job ran longer than its {known.soft_ns / _NS:g} s") from error
+
+    def _count(self, kind: str, ran_ns: int) -> None:
+        counters = self._page.counters
+        counters[_STARTED] += 1
+        counters[_BUSY_NS] += ran_ns
+        counters[_RUN_US + min((ran_ns // 1000).bit_length(), HISTOGRAM - 1)] += 1
+        self._costs.ran(kind, ran_ns / 1000)
+
+
+def plan(actor: Actor[Any, Any], memory_bytes: int) -> Plan:
+    """How jobs of this type run."""
+    options = actor.defaults
+    soft_ns = int(options.timeout * _NS)
+    return Plan(
+        call=actor.function,
+        bind=actor.bind,
+        policy=actor.policy,
+        is_async=actor.is_async,
+        soft_ns=soft_ns,
+        hard_ns=soft_ns + int(options.grace * _NS),
+        memory_bytes=options.memory or memory_bytes,
+    )
+
+
+def _overridden(known: Plan, overrides: dict[str, Any]) -> Plan:
+    """The plan with what one push asked for. Raises ValueError (msgspec's) for overrides that make no
+    sense."""
+    policy = Policy.from_manifest(msgspec.to_builtins(known.policy), overrides)
+    grace_ns = known.hard_ns - known.soft_ns
+    soft_ns = int(policy.timeout * _NS) if "timeout" in overrides else known.soft_ns
+    return replace(known, policy=policy, soft_ns=soft_ns, hard_ns=soft_ns + grace_ns)
+
+
+def _refusing(error: Exception, policy: Policy) -> Plan:
+    """A plan whose attempt fails with this error before anything of the app's runs."""
+
+    def bind(*_: Any) -> Any:
+        raise error
+
+    return Plan(bind, bind, policy, is_async=False, soft_ns=_NS, hard_ns=2 * _NS, memory_bytes=0)
+
+
+def _leave_as_child() -> None:
+    """The handler forked and its child came back here: it is no worker, or every following job would run
+    twice."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -1,0 +1,148 @@
+"""What becomes of an attempt that did not succeed: it is described, decided and moved in Redis, at once.
+
+The performer calls. Until Redis has answered, the entry stays STARTED on the page and its lease is renewed;
+killed in between, the worker leaves a Death whose handling finds the entry moved, or moves it.
+"""
+
+import time
+import traceback
+from collections.abc import Callable
+from random import Random
+from typing import TypeVar
+
+from ganger.cluster import Cluster
+from ganger.errors import BadArguments, GangerError, JobTimeout, UnknownType
+from ganger.job import Entry
+from ganger.operations import failing, settle
+from ganger.retry import Bury, Discard, Failure, Policy, Retry
+from gangerd import log
+from gangerd.page import PageWriter
+from gangerd.recorder import Counter, Phase
+from gangerd.worker.hand import Hand, by_stream
+
+T = TypeVar("T")
+_PAUSE_S = 0.2
+
+
+class Report:
+    """`consumer` is the master's incarnation; `host` and `worker` are for people."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        page: PageWriter,
+        hand: Hand,
+        consumer: str,
+        host: str,
+        worker: str,
+        pause: Callable[[float], None],
+    ) -> None:
+        self._cluster = cluster
+        self._page = page
+        self._hand = hand
+        self._consumer = consumer
+        self._host = host
+        self._worker = worker
+        self._pause = pause
+        self._rng = Random()
+
+    def failed(self, index: int, entry: Entry, policy: Policy, error: BaseException, ran_ms: int) -> None:
+        """The attempt ended with this error: retry, dead letter or gone, as the policy says."""
+        failure = describe(error, ran_ms, self._host, self._worker)
+        self._page.enter(Phase.SETTLING, time.monotonic_ns())
+        verdict = self._until_answered(
+            lambda: failing.fail(self._cluster, entry, self._consumer, policy, failure, self._rng)
+        )
+        self._hand.gone(index)
+        self._count(failure, verdict)
+        log.get().warning(
+            log.JOB_FAILED,
+            jid=entry.jid,
+            type=entry.type,
+            queue=entry.partition.queue,
+            attempt=entry.state.attempt,
+            cause=failure.cause,
+            error=f"{failure.error}: {failure.message}"[:500],
+            next=type(verdict.decision).__name__.lower(),
+            outcome=str(verdict.outcome),
+        )
+        self._page.enter(Phase.RUNNING, time.monotonic_ns())
+
+    def expired(self, index: int, entry: Entry) -> None:
+        """The job's time to run is over: it is settled without having run."""
+        partition, ids = entry.partition, by_stream([entry])
+        self._until_answered(lambda: settle.settle(self._cluster, partition, "expired", ids))
+        self._hand.gone(index)
+        self._page.counters[Counter.EXPIRED] += 1
+
+    def _until_answered(self, call: Callable[[], T]) -> T:
+        """Repeat while Redis is out of reach: the outcome must get there, and the lease is renewed meanwhile.
+        The end of it, if Redis stays away, is the end of this worker's drain."""
+        while True:
+            try:
+                return call()
+            except GangerError as error:
+                log.get().warning(log.REDIS_DOWN, error=str(error))
+                self._pause(_PAUSE_S)
+
+    def _count(self, failure: Failure, verdict: failing.Verdict) -> None:
+        counters = self._page.counters
+        if verdict.outcome is not failing.Outcome.MOVED:
+            counters[Counter.STALE] += 1
+            return
+        counters[Counter.FAILED] += 1
+        if failure.cause == "timeout":
+            counters[Counter.TIMEOUTS] += 1
+        match verdict.decision:
+            case Retry():
+                counters[Counter.RETRIED] += 1
+            case Bury():
+                counters[Counter.DEAD] += 1
+            case Discard():
+                counters[Counter.EXHAUSTED] += 1
+
+
+def describe(error: BaseException, ran_ms: int, host: str, worker: str) -> Failure:
+    """The failure as it is kept with the job: cause, class, text, the handler's part of the traceback."""
+    delay_s = getattr(error, "retry_in_s", None)
+    bases = [base for base in type(error).__mro__ if base not in (object, BaseException)]
+    return Failure(
+        cause=_cause(error),
+        error=type(error).__name__,
+        message=_text(error),
+        at_ms=time.time_ns() // 1_000_000,
+        ran_ms=ran_ms,
+        host=host,
+        worker=worker,
+        stack=_stack(error),
+        delay_s=float(delay_s) if isinstance(delay_s, (int, float)) else None,
+        names=tuple(
+            name for base in bases for name in (base.__name__, f"{base.__module__}.{base.__qualname__}")
+        ),
+    )
+
+
+def _cause(error: BaseException) -> str:
+    match error:
+        case JobTimeout():
+            return "timeout"
+        case UnknownType():
+            return "unknown_type"
+        case BadArguments():
+            return "bad_arguments"
+    return "exception"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:
+        return f"<its text can't be had: {type(broken).__name__}>"
+
+
+def _stack(error: BaseException) -> str:
+    try:
+        frames = traceback.TracebackException.from_exception(error, limit=-50)
+        return "".join(frames.format())
+    except Exception as broken:
+        return f"<its traceback can't be had: {type(broken).__name__}>"

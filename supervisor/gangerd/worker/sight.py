@@ -1,0 +1,85 @@
+"""What a worker sees of the work that waits on its host: the board's directory as partitions, and what to
+visit next.
+
+Combines the board (shared memory) with the choice (pure). The worker loop calls; nothing here talks to Redis.
+"""
+
+import random
+from dataclasses import dataclass
+
+from ganger.keys import Partition, partitions
+from gangerd.board import Board
+from gangerd.worker.choice import QueueChoice, pick_partition
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A partition to visit; `seen` is the signal that sent us there."""
+
+    index: int
+    partition: Partition
+    seen: int
+
+
+@dataclass(slots=True)
+class _Stretch:
+    first: int
+    count: int
+    partitions: tuple[Partition, ...]
+    last: int
+
+
+class Sight:
+    def __init__(self, board: Board, namespace: str) -> None:
+        self._board = board
+        self._namespace = namespace
+        self._word = 0
+        self._stretches: dict[str, _Stretch] = {}
+        self._choice = QueueChoice({})
+
+    def anything(self) -> bool:
+        """Whether something waits, without choosing."""
+        if self._board.directory_word != self._word:
+            self._read_directory()
+        return any(
+            True
+            for stretch in self._stretches.values()
+            for _ in self._board.waiting(stretch.first, stretch.count)
+        )
+
+    def next(self) -> Target | None:
+        """The partition to claim from now; None when nothing waits on this host's queues."""
+        if self._board.directory_word != self._word:
+            self._read_directory()
+        waiting = {
+            queue: found
+            for queue, stretch in self._stretches.items()
+            if (found := list(self._board.waiting(stretch.first, stretch.count)))
+        }
+        if not waiting:
+            return None
+        queue = self._choice.pick(list(waiting))
+        stretch = self._stretches[queue]
+        index = pick_partition(waiting[queue], stretch.last)
+        assert index is not None
+        stretch.last = index
+        return Target(index, stretch.partitions[index - stretch.first], self._board.signals[index])
+
+    def drained(self, target: Target, *, took: bool) -> None:
+        """Nothing is left there, as of the signal seen before the claim left; an empty visit costs no
+        turn."""
+        self._board.drained[target.index] = target.seen
+        if not took:
+            self._choice.refund()
+
+    def _read_directory(self) -> None:
+        self._word = self._board.directory_word
+        lines = self._board.directory()
+        first = 0
+        self._stretches = {}
+        for line in lines:
+            place = first + random.randrange(line.partitions)  # siblings start at different partitions
+            held = partitions(self._namespace, line.queue, line.partitions)
+            self._stretches[line.queue] = _Stretch(first, line.partitions, held, place)
+            first += line.partitions
+        self._choice = QueueChoice({line.queue: line.weight for line in lines})
