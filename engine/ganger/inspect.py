@@ -1,0 +1,158 @@
+"""Inspecting: the documents behind `ganger status`, `queues`, `workers`, `crashes`, `job show`, `dead list`.
+
+Read-only. Each function answers plain dicts and lists, ready for JSON, with the field names that are public
+surface. It looks at every partition of a queue in one trip; a partition out of reach is counted in
+`unreachable`, never waited for twice.
+"""
+
+from typing import Any
+
+import msgspec
+
+from ganger import jid as jids
+from ganger.cluster import Cluster
+from ganger.errors import GangerError, JobNotFound
+from ganger.job import Record, decode_body
+from ganger.keys import Control, Partition, partitions
+from ganger.lifecycle import COUNTERS
+from ganger.operations import control, find, look
+from ganger.operations import dead as dead_letters
+
+HOST_SILENT_MS = 15_000
+"""A host whose last heartbeat is older is not shown among the workers."""
+
+
+def all_partitions(cluster: Cluster, namespace: str) -> dict[str, tuple[Partition, ...]]:
+    """Every queue that was ever pushed to, with its partitions."""
+    known = control.queues(cluster, Control(namespace))
+    return {queue: partitions(namespace, queue, count) for queue, count in known.items()}
+
+
+def status(cluster: Cluster, namespace: str) -> dict[str, Any]:
+    """{queues, workers, totals}."""
+    rows, counters = _queues(cluster, all_partitions(cluster, namespace))
+    totals: dict[str, Any] = {name: counters.get(name, 0) for name in COUNTERS}
+    totals["crashes"] = control.crash_totals(cluster, Control(namespace))
+    return {"queues": rows, "workers": workers(cluster, namespace), "totals": totals}
+
+
+def totals(cluster: Cluster, namespace: str) -> dict[str, Any]:
+    """Counters over all queues since ever, and deaths by cause."""
+    found: dict[str, Any] = status(cluster, namespace)["totals"]
+    return found
+
+
+def queues(cluster: Cluster, namespace: str) -> dict[str, dict[str, Any]]:
+    """{queue: {ready, later, dead, in_flight, oldest_age_ms, paused, partitions, unreachable, counters}}."""
+    return _queues(cluster, all_partitions(cluster, namespace))[0]
+
+
+def _queues(
+    cluster: Cluster, found: dict[str, tuple[Partition, ...]]
+) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+    places = [place for group in found.values() for place in group]
+    replies = cluster.run_many([look.look_command(place) for place in places], deadline_s=5.0)
+    looks = dict(zip(places, replies, strict=True))
+    rows: dict[str, dict[str, Any]] = {}
+    sums: dict[str, int] = {}
+    for queue, group in found.items():
+        row = {"ready": 0, "later": 0, "dead": 0, "in_flight": 0, "oldest_age_ms": 0}
+        counters: dict[str, int] = {}
+        unreachable = 0
+        for place in group:
+            try:
+                seen = look.parse_look(looks[place], place)
+            except GangerError:
+                unreachable += 1
+                continue
+            for name in ("ready", "later", "dead", "in_flight"):
+                row[name] += getattr(seen, name)
+            row["oldest_age_ms"] = max(row["oldest_age_ms"], seen.oldest_age_ms)
+            for name, value in seen.counters.items():
+                counters[name] = counters.get(name, 0) + value
+                sums[name] = sums.get(name, 0) + value
+        about = {"paused": False, "partitions": len(group), "unreachable": unreachable}
+        rows[queue] = {**row, **about, "counters": counters}
+    return rows, sums
+
+
+def workers(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
+    """[{host, pid, slot, generation, state, jid, type, since_ms, rss_bytes}], from the hosts' heartbeats."""
+    hosts = control.hosts(cluster, Control(namespace))
+    newest = max((host.at_ms for host in hosts), default=0)
+    return [
+        {"host": host.status.get("host", ""), **worker}
+        for host in hosts
+        if host.at_ms >= newest - HOST_SILENT_MS
+        for worker in host.status.get("workers", [])
+    ]
+
+
+def crashes(cluster: Cluster, namespace: str, limit: int = 100) -> list[dict[str, Any]]:
+    """Post-mortems, newest first."""
+    return control.crashes(cluster, Control(namespace), limit)
+
+
+def locate(cluster: Cluster, namespace: str, jid: str) -> find.Found:
+    """The job of a jid, wherever it is. Raises JobNotFound (done, gone, or never pushed), BadOptions."""
+    jids.check(jid)
+    index = jids.partition_of(jid)
+    for queue, group in all_partitions(cluster, namespace).items():
+        # Fifteen bits name the queue, so another may answer to them too: look in each.
+        if jids.digest(queue) == jids.queue_digest_of(jid) and index < len(group):
+            found = find.find(cluster, group[index], jid)
+            if found is not None:
+                return found
+    raise JobNotFound(f"Job {jid} is in no queue: it is done, it was removed, or it was never pushed.")
+
+
+def job(cluster: Cluster, namespace: str, jid: str) -> dict[str, Any]:
+    """{jid, type, queue, state, attempt, crashes, args, kwargs, failures..}. Raises JobNotFound."""
+    found = locate(cluster, namespace, jid)
+    document = _document(found.partition, jid, found.record)
+    document["state"] = found.state.value
+    document |= {"due_at_ms": found.due_at_ms, "dead_at_ms": found.dead_at_ms, "consumer": found.consumer}
+    return document
+
+
+def dead(
+    cluster: Cluster, namespace: str, queue: str | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
+    """Dead letters of one queue or of all, newest first."""
+    found = all_partitions(cluster, namespace)
+    groups = list(found.values()) if queue is None else [found.get(queue, ())]
+    places = [place for group in groups for place in group]
+    commands = [dead_letters.list_command(place, limit) for place in places]
+    letters = [
+        letter
+        for place, reply in zip(places, cluster.run_many(commands, deadline_s=5.0), strict=True)
+        for letter in dead_letters.parse_list(reply, place)
+    ]
+    letters.sort(key=lambda letter: letter.at_ms, reverse=True)
+    return [
+        _document(letter.partition, letter.jid, letter.record) | {"state": "dead", "dead_at_ms": letter.at_ms}
+        for letter in letters[:limit]
+    ]
+
+
+def _document(partition: Partition, jid: str, record: Record) -> dict[str, Any]:
+    state = record.state
+    document: dict[str, Any] = {
+        "jid": jid,
+        "type": record.type,
+        "queue": partition.queue,
+        "partition": partition.index,
+        "priority": record.priority,
+        "attempt": state.attempt,
+        "crashes": state.crashes,
+        "lost": state.lost,
+        "released": state.released,
+        "failures": [msgspec.structs.asdict(failure) for failure in state.failures],
+    }
+    try:
+        body = decode_body(record.body)
+        document |= {"args": body.args, "kwargs": body.kwargs, "pushed_at_ms": body.pushed_at_ms}
+        document |= {"expires_at_ms": body.expires_at_ms, "overrides": body.overrides}
+    except msgspec.DecodeError:
+        document |= {"args": None, "kwargs": None, "garbled": record.body[:200].decode("utf-8", "replace")}
+    return document
