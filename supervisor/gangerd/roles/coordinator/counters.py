@@ -34,10 +34,10 @@ class Deltas:
             self._last[incarnation] = counters
         self._add(incarnation, counters)
 
-    def death(self, incarnation: str, counters: Sequence[int]) -> None:
-        """The last counters of a dead worker; a repeat of the same death counts nothing."""
+    def death(self, incarnation: str, counters: Sequence[int]) -> bool:
+        """The last counters of a dead worker; False for a repeat of the same death, which counts nothing."""
         if incarnation in self._closed:
-            return
+            return False
         if counters and not (self._first and incarnation not in self._last):
             self._add(incarnation, counters)
         self._last.pop(incarnation, None)
@@ -45,6 +45,7 @@ class Deltas:
         self._closed[incarnation] = None
         while len(self._closed) > _CLOSED_KEPT:
             del self._closed[next(iter(self._closed))]
+        return True
 
     def take(self) -> list[int]:
         """What has been counted since the last call, by counter: the end of a round."""

@@ -1,21 +1,83 @@
-"""Figures."""
+"""This host's numbers for statsd: from its workers' pages, and from what the coordinator itself does for
+them.
 
+A worker counts what it does; what happens to a job after its worker's death, or before its start, the host
+has done and counts. What only the whole cluster knows (enqueued, depth, age) is the scheduler's. Nothing is
+gathered where no statsd is configured.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gangerd import metrics
 from gangerd.config import Config
 from gangerd.messages import Death
+from gangerd.metrics import PAGE_COUNTERS, Statsd
 from gangerd.page import Page
+from gangerd.recorder import COUNTERS, COUNTERS_AT, HISTOGRAM, Counter, Phase
 from gangerd.roles.coordinator.counters import Deltas
+from gangerd.roles.coordinator.verdicts import is_crash_record
+
+FATES: Mapping[str, tuple[str, ...]] = {
+    "retry": (metrics.JOBS_FAILED, metrics.JOBS_RETRIED),
+    "bury": (metrics.JOBS_FAILED, metrics.JOBS_DEAD),
+    "discard": (metrics.JOBS_FAILED, metrics.JOBS_EXHAUSTED),
+    "recover": (metrics.JOBS_LOST,),
+    "release": (metrics.JOBS_RELEASED,),
+}
+"""What became of the job that ran when its worker died -> the counters that it moves."""
 
 
 class Figures:
-    def __init__(self, config: Config, fresh: bool) -> None:
+    """`fresh`: no coordinator has reported for this master before."""
+
+    def __init__(self, config: Config, *, fresh: bool) -> None:
+        self._statsd = Statsd.from_address(config.statsd)
+        self._wanted = bool(config.statsd)
+        self._host = config.host
         self._deltas = Deltas(fresh=fresh)
+        self._released = 0
 
-    def beat(self, pages: list[Page], rows: list[dict[str, object]]) -> None: ...
+    def beat(self, pages: Sequence[Page], rows: Sequence[Mapping[str, Any]], released: int) -> None:
+        """The second's round: `rows` are the heartbeat's, `released` what the host took back in all."""
+        if not self._wanted:
+            return
+        self._gather(pages)
+        self._statsd.count(metrics.JOBS_RELEASED, released - self._released)
+        self._released = released
+        idle = sum(row["state"] == "idle" for row in rows)
+        self._statsd.gauge(metrics.WORKERS_IDLE, idle, host=self._host)
+        self._statsd.gauge(metrics.WORKERS_BUSY, len(rows) - idle, host=self._host)
+        self._statsd.flush()
 
-    def death(self, death: Death) -> None: ...
+    def death(self, death: Death) -> None:
+        """A death has come, perhaps not for the first time."""
+        if not self._wanted or not self._deltas.death(death.worker, death.counters):
+            return
+        self._statsd.count(metrics.WORKERS_RESTARTS)
+        if is_crash_record(death) and death.running is not None:
+            held = death.held[death.running]
+            self._statsd.count(metrics.CRASH, cause=death.cause)
+            self._statsd.count(metrics.CRASH_OF_QUEUE, cause=death.cause, queue=held.queue)
+            self._statsd.count(metrics.CRASH_OF_TYPE, cause=death.cause, type=held.type)
 
-    def fate(self, death: Death, fate: str) -> None: ...
+    def fate(self, fate: str) -> None:
+        """What became of a dead worker's job."""
+        for name in FATES.get(fate, ()):
+            self._statsd.count(name)
 
-    def leases_lost(self, count: int) -> None: ...
+    def close(self, pages: Sequence[Page]) -> None:
+        """The last round."""
+        if self._wanted:
+            self._gather(pages)
+        self._statsd.close()
 
-    def close(self, pages: list[Page]) -> None: ...
+    def _gather(self, pages: Sequence[Page]) -> None:
+        for page in pages:
+            if page.phase != Phase.VACANT:
+                self._deltas.page(page.incarnation, list(page.words[COUNTERS_AT : COUNTERS_AT + COUNTERS]))
+        moved = self._deltas.take()
+        for counter, name in PAGE_COUNTERS.items():
+            self._statsd.count(name, moved[counter])
+        for first, name in ((Counter.RUN_US, metrics.RUN), (Counter.WAIT_US, metrics.WAIT)):
+            self._statsd.timing(name, moved[first : first + HISTOGRAM])

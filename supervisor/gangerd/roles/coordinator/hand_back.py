@@ -45,6 +45,8 @@ class HandBack:
         self._find = find
         self._owed: dict[Place, list[Held]] = {}
         self._retry_ns = 0
+        self.released = 0
+        """Entries given back so far."""
         # Per slot: the ids that were seen to already, as long as the page shows them.
         self._done: list[set[str]] = [set() for _ in pages]
 
@@ -150,6 +152,7 @@ class HandBack:
             except GangerError:
                 self._retry_ns = now_ns + PATIENCE_NS
             else:
+                self.released += len(entries)
                 del self._owed[place]
 
 

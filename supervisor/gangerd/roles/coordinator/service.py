@@ -59,7 +59,7 @@ class Coordinator:
         self._types = types
         undertaker = Undertaker(cluster, self._keys, self._queues, types, role.config.host, random.Random())
         self._deathbed = Deathbed(undertaker, self._settled)
-        self._figures = Figures(role.config, role.header[HeaderWord.COORDINATOR_PID] == 0)
+        self._figures = Figures(role.config, fresh=role.header[HeaderWord.COORDINATOR_PID] == 0)
         self._usage = Usage()
         self._beats = 0
         self._leaving_s: float | None = None
@@ -108,7 +108,7 @@ class Coordinator:
             self._beats += 1
         except GangerError:
             pass  # the poll has said that Redis is down; whoever looks sees the host's silence
-        self._figures.beat(pages, rows)
+        self._figures.beat(pages, rows, self._hand_back.released)
         if self._under_way():
             self._role.loop.soon("scan", SCAN_MS)
 
@@ -118,7 +118,6 @@ class Coordinator:
             self._role.header[HeaderWord.RENEWED_AT_NS] = time.monotonic_ns()
         if done.answered < done.asked or not (done.asked or self._lookout.polled):
             self._role.loop.soon("renew", RETRY_RENEWAL_MS)
-        self._figures.leases_lost(done.lost)
 
     def _scan(self) -> None:
         if self._hand_back.scan(time.monotonic_ns()) or self._under_way():
@@ -165,7 +164,7 @@ class Coordinator:
 
     def _settled(self, death: Death, fate: str) -> None:
         _logger.info(log.DEATH_SETTLED, death=death.id, cause=death.cause, job=fate or None, jid=_jid(death))
-        self._figures.fate(death, fate)
+        self._figures.fate(fate)
         self._role.tell(DeathSettled(death.id))
 
 

@@ -1,30 +1,55 @@
-"""Depth and age of queues for statsd, and the counters of Redis as deltas: what only the whole cluster knows.
+"""Depth and age of queues for statsd, and what Redis counts, as deltas: what only the whole cluster knows.
 
-Asked for only where statsd is configured. The leader alone sends, so nothing is counted twice; the first look
-after becoming the leader sets the marks and sends no delta.
+Asked for only where statsd is configured. The leader alone sends, so nothing is counted twice; its first
+look at a partition sets the mark and sends no delta.
 """
 
 from ganger.cluster import Command
 from ganger.keys import Partition
 from ganger.operations import look
+from gangerd import metrics
 from gangerd.config import Config
+from gangerd.metrics import Statsd
+
+COUNTED = {"enqueued": metrics.JOBS_ENQUEUED, "lost": metrics.JOBS_LOST}
+"""The counters of a partition that no worker's page has."""
 
 
 class Gauges:
     def __init__(self, config: Config) -> None:
         self.wanted = bool(config.statsd)
+        self._statsd = Statsd.from_address(config.statsd)
+        self._depth: dict[str, int] = {}
+        self._age_ms: dict[str, int] = {}
+        self._marks: dict[tuple[Partition, str], int] = {}
 
     def command(self, partition: Partition) -> Command:
         return look.look_command(partition)
 
     def heard(self, partition: Partition, reply: object, now_ns: int) -> None:
-        look.parse_look(reply, partition)
+        """Take note of one partition. Raises GangerError: its queue's depth is then what the others hold."""
+        seen = look.parse_look(reply, partition)
+        queue = partition.queue
+        self._depth[queue] = self._depth.get(queue, 0) + seen.ready
+        self._age_ms[queue] = max(self._age_ms.get(queue, 0), seen.oldest_age_ms)
+        for counter, name in COUNTED.items():
+            value = seen.counters.get(counter, 0)
+            before = self._marks.get((partition, counter))
+            self._marks[partition, counter] = value
+            if before is not None and value > before:
+                self._statsd.count(name, value - before)
 
     def send(self) -> None:
-        pass
+        """The end of a round."""
+        for queue, depth in self._depth.items():
+            self._statsd.gauge(metrics.QUEUE_DEPTH, depth, queue=queue)
+            self._statsd.gauge(metrics.QUEUE_OLDEST_AGE_MS, self._age_ms[queue], queue=queue)
+        self._depth, self._age_ms = {}, {}
+        self._statsd.flush()
 
     def forget(self) -> None:
-        pass
+        """Another leader sends from now on."""
+        self._marks, self._depth, self._age_ms = {}, {}, {}
 
     def close(self) -> None:
-        pass
+        self._statsd.close()

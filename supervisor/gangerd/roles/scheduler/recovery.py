@@ -57,11 +57,8 @@ class Recovery:
         if found is None:
             return False
         if isinstance(found, Garbled):
-            # It is no job; the first worker that claims it sets it aside and reports it.
-            found = Entry(partition, lease.stream, lease.id, "", "", BLANK, b"")
-        failure = Failure(
-            "lost", message=f"its host ({lease.consumer}) let the lease run out", host=lease.consumer
-        )
+            return self._set_aside(lease, found)
+        failure = Failure("lost", message=f"{lease.consumer} let its lease run out", host=lease.consumer)
         decision = decide(Policy(), found.state, failure, self._rng)
         assert isinstance(decision, Recover | Bury)
         bury = isinstance(decision, Bury)
@@ -76,4 +73,12 @@ class Recovery:
                 lost=decision.state.lost,
                 becomes="dead" if bury else "ready",
             )
+        return moved
+
+    def _set_aside(self, lease: recover.Lease, garbled: Garbled) -> bool:
+        """What is no job would only be claimed and lost again: to the dead letters, with its bytes."""
+        name = f"garbled-{lease.id.decode('ascii', 'replace')}"
+        entry = Entry(lease.partition, lease.stream, lease.id, name, "garbled", BLANK, b"")
+        moved = recover.recover(self._cluster, lease, entry, BLANK, bury=True, deadline_s=DEADLINE_S)
+        _logger.error(log.LEASE_JUDGED, jid=name, queue=lease.partition.queue, error=garbled.reason)
         return moved
