@@ -15,36 +15,37 @@ from ganger.errors import GangerError, JobNotFound
 from ganger.job import Record, decode_body
 from ganger.keys import Control, Partition, partitions
 from ganger.lifecycle import COUNTERS
-from ganger.operations import control, find, look
+from ganger.operations import control as catalog
 from ganger.operations import dead as dead_letters
+from ganger.operations import find, look
 
 HOST_SILENT_MS = 15_000
 """A host whose last heartbeat is older is not shown among the workers."""
 
 
-def all_partitions(cluster: Cluster, namespace: str) -> dict[str, tuple[Partition, ...]]:
+def all_partitions(cluster: Cluster, control: Control) -> dict[str, tuple[Partition, ...]]:
     """Every queue that was ever pushed to, with its partitions."""
-    known = control.queues(cluster, Control(namespace))
-    return {queue: partitions(namespace, queue, count) for queue, count in known.items()}
+    known = catalog.queues(cluster, control)
+    return {queue: partitions(control.namespace, queue, count) for queue, count in known.items()}
 
 
-def status(cluster: Cluster, namespace: str) -> dict[str, Any]:
+def status(cluster: Cluster, control: Control) -> dict[str, Any]:
     """{queues, workers, totals}."""
-    rows, counters = _queues(cluster, all_partitions(cluster, namespace))
+    rows, counters = _queues(cluster, all_partitions(cluster, control))
     totals: dict[str, Any] = {name: counters.get(name, 0) for name in COUNTERS}
-    totals["crashes"] = control.crash_totals(cluster, Control(namespace))
-    return {"queues": rows, "workers": workers(cluster, namespace), "totals": totals}
+    totals["crashes"] = catalog.crash_totals(cluster, control)
+    return {"queues": rows, "workers": workers(cluster, control), "totals": totals}
 
 
-def totals(cluster: Cluster, namespace: str) -> dict[str, Any]:
+def totals(cluster: Cluster, control: Control) -> dict[str, Any]:
     """Counters over all queues since ever, and deaths by cause."""
-    found: dict[str, Any] = status(cluster, namespace)["totals"]
+    found: dict[str, Any] = status(cluster, control)["totals"]
     return found
 
 
-def queues(cluster: Cluster, namespace: str) -> dict[str, dict[str, Any]]:
+def queues(cluster: Cluster, control: Control) -> dict[str, dict[str, Any]]:
     """{queue: {ready, later, dead, in_flight, oldest_age_ms, paused, partitions, unreachable, counters}}."""
-    return _queues(cluster, all_partitions(cluster, namespace))[0]
+    return _queues(cluster, all_partitions(cluster, control))[0]
 
 
 def _queues(
@@ -76,9 +77,9 @@ def _queues(
     return rows, sums
 
 
-def workers(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
+def workers(cluster: Cluster, control: Control) -> list[dict[str, Any]]:
     """[{host, pid, slot, generation, state, jid, type, since_ms, rss_bytes}], from the hosts' heartbeats."""
-    hosts = control.hosts(cluster, Control(namespace))
+    hosts = catalog.hosts(cluster, control)
     newest = max((host.at_ms for host in hosts), default=0)
     return [
         {"host": host.status.get("host", ""), **worker}
@@ -88,16 +89,16 @@ def workers(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
     ]
 
 
-def crashes(cluster: Cluster, namespace: str, limit: int = 100) -> list[dict[str, Any]]:
+def crashes(cluster: Cluster, control: Control, limit: int = 100) -> list[dict[str, Any]]:
     """Post-mortems, newest first."""
-    return control.crashes(cluster, Control(namespace), limit)
+    return catalog.crashes(cluster, control, limit)
 
 
-def locate(cluster: Cluster, namespace: str, jid: str) -> find.Found:
+def locate(cluster: Cluster, control: Control, jid: str) -> find.Found:
     """The job of a jid, wherever it is. Raises JobNotFound (done, gone, or never pushed), BadOptions."""
     jids.check(jid)
     index = jids.partition_of(jid)
-    for queue, group in all_partitions(cluster, namespace).items():
+    for queue, group in all_partitions(cluster, control).items():
         # Fifteen bits name the queue, so another may answer to them too: look in each.
         if jids.digest(queue) == jids.queue_digest_of(jid) and index < len(group):
             found = find.find(cluster, group[index], jid)
@@ -106,9 +107,9 @@ def locate(cluster: Cluster, namespace: str, jid: str) -> find.Found:
     raise JobNotFound(f"Job {jid} is in no queue: it is done, it was removed, or it was never pushed.")
 
 
-def job(cluster: Cluster, namespace: str, jid: str) -> dict[str, Any]:
+def job(cluster: Cluster, control: Control, jid: str) -> dict[str, Any]:
     """{jid, type, queue, state, attempt, crashes, args, kwargs, failures..}. Raises JobNotFound."""
-    found = locate(cluster, namespace, jid)
+    found = locate(cluster, control, jid)
     document = _document(found.partition, jid, found.record)
     document["state"] = found.state.value
     document |= {"due_at_ms": found.due_at_ms, "dead_at_ms": found.dead_at_ms, "consumer": found.consumer}
@@ -116,10 +117,10 @@ def job(cluster: Cluster, namespace: str, jid: str) -> dict[str, Any]:
 
 
 def dead(
-    cluster: Cluster, namespace: str, queue: str | None = None, limit: int = 100
+    cluster: Cluster, control: Control, queue: str | None = None, limit: int = 100
 ) -> list[dict[str, Any]]:
     """Dead letters of one queue or of all, newest first."""
-    found = all_partitions(cluster, namespace)
+    found = all_partitions(cluster, control)
     groups = list(found.values()) if queue is None else [found.get(queue, ())]
     places = [place for group in groups for place in group]
     commands = [dead_letters.list_command(place, limit) for place in places]
