@@ -34,7 +34,7 @@ def dead() -> None:
 @dir_option
 def show(queue: str | None, limit: int, as_json: bool, path: Path | None, directory: str | None) -> None:
     """List the dead letters, newest first."""
-    from ganger.operations import inspect
+    from ganger import inspect
 
     with connected(path, directory) as (cluster, control):
         found = inspect.dead(cluster, control, queue, limit)

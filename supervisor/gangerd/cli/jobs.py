@@ -22,7 +22,7 @@ def job() -> None:
 @dir_option
 def show(jid: str, as_json: bool, path: Path | None, directory: str | None) -> None:
     """Where the job JID is, what it was pushed with, and what has happened to it."""
-    from ganger.operations import inspect
+    from ganger import inspect
 
     with connected(path, directory) as (cluster, control):
         found = inspect.job(cluster, control, jid)

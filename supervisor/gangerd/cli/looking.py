@@ -15,7 +15,7 @@ from gangerd.cli.connection import connected, dir_option, file_option, json_opti
 @dir_option
 def queues(as_json: bool, path: Path | None, directory: str | None) -> None:
     """What waits in each queue, where, and for how long."""
-    from ganger.operations import inspect
+    from ganger import inspect
 
     with connected(path, directory) as (cluster, control):
         found = inspect.queues(cluster, control)
@@ -33,7 +33,7 @@ def queues(as_json: bool, path: Path | None, directory: str | None) -> None:
 @dir_option
 def workers(as_json: bool, path: Path | None, directory: str | None) -> None:
     """Every worker of every host and what it runs."""
-    from ganger.operations import inspect
+    from ganger import inspect
 
     with connected(path, directory) as (cluster, control):
         found = inspect.workers(cluster, control)
@@ -54,7 +54,7 @@ def workers(as_json: bool, path: Path | None, directory: str | None) -> None:
 @dir_option
 def crashes(limit: int, as_json: bool, path: Path | None, directory: str | None) -> None:
     """Which jobs killed their workers, and of what; newest first. --json has the stacks."""
-    from ganger.operations import inspect
+    from ganger import inspect
 
     with connected(path, directory) as (cluster, control):
         found = inspect.crashes(cluster, control, limit)

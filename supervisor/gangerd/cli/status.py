@@ -41,7 +41,7 @@ def status(as_json: bool, path: Path | None, directory: str | None) -> int:
 
 
 def _look(path: Path | None, directory: str | None) -> dict[str, Any]:
-    from ganger.operations import inspect
+    from ganger import inspect
 
     with connected(path, directory) as (cluster, control):
         return {

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from ganger import inspect
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.config import EngineConfig
 from ganger.keys import Control, partitions
 from ganger.operations import control as catalog
-from ganger.operations import inspect
 
 MOST = 1000
 
