@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,8 @@ from typing import Any
 import msgspec
 
 from gangerd.config import Config
+from gangerd.page import Page
+from gangerd.recorder import PAGE_BYTES, page_offset
 from support.waiting import until
 
 TESTS = Path(__file__).parents[1]
@@ -29,7 +30,8 @@ class MasterProcess:
         self.run_dir = self.config.run_dir
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self.log_file = root / "log"
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path[:1], str(root)])}
+        paths = [*os.environ.get("PYTHONPATH", "").split(os.pathsep), str(TESTS), str(root)]
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
         arguments = [msgspec.json.encode(self.config).decode(), json.dumps(timing)]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
@@ -96,9 +98,6 @@ class MasterProcess:
         return pid
 
     def running(self, slot: int) -> bool:
-        from gangerd.page import Page
-        from gangerd.recorder import PAGE_BYTES, page_offset
-
         recorders = sorted(self.run_dir.glob("recorder-*"), key=lambda path: path.stat().st_mtime)
         with recorders[-1].open("rb") as file:
             file.seek(page_offset(slot))
@@ -125,5 +124,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
+def living_children(running: MasterProcess) -> set[int]:
+    pid = running.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {int(child) for child in children if not gone(int(child))}

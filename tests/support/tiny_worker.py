@@ -39,6 +39,7 @@ def main(birth: Birth) -> int:
     if not _go(channel):
         (birth.config.run_dir / f"orphan-{birth.incarnation}").touch()
         return 0
+    faults.register_dump()
     page = PageWriter(memoryview(map_region(birth.recorder_fd, page_offset(birth.slot), PAGE_BYTES)))
     page.begin(birth.incarnation, os.getpid(), birth.generation, time.monotonic_ns())
     if mode == "exit-idle":

@@ -126,8 +126,6 @@ def _bury(tree: Tree, child: Child, reaped: Reaped | None, now_ns: int) -> None:
 
 def _bury_worker(tree: Tree, child: Child, reaped: Reaped, now_ns: int) -> None:
     burial = tree.undertaker.bury(child, reaped, at_ms=tree.wall_ms(), now_ns=now_ns)
-    if burial.death is not None:
-        tree.deaths.add(burial.death)
     if child.in_order and burial.death is None:
         _log.info(log.WORKER_LEFT, slot=child.slot, worker=child.incarnation, reason=child.reason)
     elif not burial.in_job:

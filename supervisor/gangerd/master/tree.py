@@ -136,7 +136,13 @@ def plant(config: Config, cast: Cast, timing: Timing, now_ns: int) -> Tree:
         memory=memory,
         fence=fence,
         undertaker=Undertaker(
-            recorder.seats, consumer=incarnation, endings=endings, memory=memory, fence=fence, run_dir=run_dir
+            recorder.seats,
+            consumer=incarnation,
+            endings=endings,
+            memory=memory,
+            board=recorder.board,
+            deaths=deaths,
+            run_dir=run_dir,
         ),
         deaths=deaths,
         restarts=Restarts(spawns_a_second=max(20, 4 * config.workers)),

@@ -5,8 +5,8 @@ from gangerd.master.restarts import ROLE_PACE, SECOND, WORKER_PACE, Restarts
 MS = 1_000_000
 
 
-def quick(**settings: int) -> Restarts:
-    return Restarts(**{"spawns_a_second": 1000, "intensity": 1000, **settings})
+def quick(spawns_a_second: int = 1000, intensity: int = 1000) -> Restarts:
+    return Restarts(spawns_a_second, intensity)
 
 
 def test_a_place_that_never_failed_is_filled_at_once() -> None:
