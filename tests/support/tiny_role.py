@@ -1,5 +1,6 @@
 """A role that knows no Redis: it says it is ready, stamps as the coordinator does, acknowledges deaths,
-writes them down, and leaves when it is drained. Used by the tests of the master: `python -m support.tiny_role`.
+writes them down, and leaves when it is drained. Used by the tests of the master, which exec
+`python -m support.tiny_role`.
 
 `role-mode-<name>` in the run directory: `fail` (RoleFailed, exit 78), `exit` (exit 3 at once), `mute` (takes
 deaths and does not acknowledge them).

@@ -133,7 +133,7 @@ class Worker:
 
     def _wake_another(self) -> None:
         """There is more than this worker took: the next sleeper may have it."""
-        if self._board.anyone_idle(self._birth.config.workers + 1):
+        if self._board.anyone_idle(self._header[HeaderWord.SLOTS]):
             doorbell.ring(self._birth.doorbell_fd)
 
     def _sleep(self) -> None:

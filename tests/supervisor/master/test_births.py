@@ -1,4 +1,4 @@
-"""Workers are replaced: at once after a death in a job, else with pauses, whatever becomes of the template."""
+"""Workers are replaced: at once after a death in a job, else with pauses, whatever befalls the template."""
 
 import itertools
 import os
