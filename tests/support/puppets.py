@@ -4,7 +4,6 @@ page.
 A puppet does what the function given to it says, with its page's writer and a journal: eight words of
 shared memory of its own, by which a test learns what it did without believing the page."""
 
-import faulthandler
 import mmap
 import os
 import select
@@ -15,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gangerd.linux import processes, reaping, shared_memory, signals
+from gangerd.linux import faults, processes, reaping, shared_memory, signals
 from gangerd.linux.reaping import Reaped
 from gangerd.master import seats
 from gangerd.master.children import WORKER, Child
@@ -95,8 +94,8 @@ class Stage:
             signal.signal(number, signal.SIG_DFL)
         signals.ignore_own_signals()
         crash_fd = self.seat(slot).crash_fd
-        faulthandler.enable(crash_fd)
-        faulthandler.register(signals.DUMP_SIGNAL, file=crash_fd, all_threads=True, chain=False)
+        faults.enable(crash_fd)
+        faults.register_dump()
         region = shared_memory.map_region(self.recorder.fd, page_offset(slot), PAGE_BYTES)
         page = PageWriter(memoryview(region))
         page.begin(incarnation, os.getpid(), 1, time.monotonic_ns())

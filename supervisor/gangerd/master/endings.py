@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gangerd import log
-from gangerd.linux import processes, reaping
+from gangerd.linux import faults, processes, reaping
 from gangerd.linux.signals import SOFT_TIMEOUT_SIGNAL
 from gangerd.master import ending
 from gangerd.master.children import Child
@@ -66,7 +66,7 @@ class Endings:
             return
         target = Target(child.pid, child.incarnation, 0 if cause == RELEASED else run_seq, cause)
         watch = self._watch(child)
-        self._step(child, watch, ending.Order(target, now_ns, os.fstat(seat.crash_fd).st_size))
+        self._step(child, watch, ending.Order(target, now_ns, faults.size(seat.crash_fd)))
         self._wish(watch, now_ns)
 
     def moved(self, gap_ns: int, now_ns: int) -> None:
@@ -112,7 +112,7 @@ class Endings:
             return ending.Stopped(now_ns, seen, self._gaps.allowance_ns(seen.started_ns))
         late = now_ns - under_way.since_ns >= ending.STOP_WAIT_NS
         state = "D" if late and processes.is_uninterruptible(child.pid) else ""
-        return ending.Tick(now_ns, os.fstat(seat.crash_fd).st_size, state)
+        return ending.Tick(now_ns, faults.size(seat.crash_fd), state)
 
     def _step(self, child: Child, watch: _Watch, event: Event) -> None:
         watch.ending, actions = ending.step(watch.ending, event)
@@ -124,7 +124,7 @@ class Endings:
                     watch.intent = intent
                     self._say(child, log.JOB_ENDED, cause=intent.cause, run=intent.run_seq)
                 case ending.EmptyCrashFile():
-                    _empty(self._seats[child.slot].crash_fd)
+                    faults.read_and_truncate(self._seats[child.slot].crash_fd)
                     self._say(child, log.JOB_SPARED)
                 case ending.Report(problem, text, stuck):
                     watch.stuck = stuck
@@ -147,9 +147,3 @@ def _send(pid: int, number: int) -> None:
     """To a child of ours that is not reaped yet, so the pid can't be anybody else's."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
-
-
-def _empty(crash_fd: int) -> None:
-    """The offset is shared with the worker: without moving it back the next stack would begin with a hole."""
-    os.ftruncate(crash_fd, 0)
-    os.lseek(crash_fd, 0, os.SEEK_SET)

@@ -16,7 +16,10 @@ from dataclasses import dataclass
 @dataclass(slots=True)
 class Growth:
     """One worker's memory in bytes; `peak` is the highest sample in the run `run_seq`, 0 when there was
-    none."""
+    none.
+
+    Of its cgroup's count of OOM kills, `kills_carried` had happened before that run: a job's own child may be
+    the victim, and the worker's later death is not explained by it."""
 
     baseline: int
     last: int
@@ -24,17 +27,20 @@ class Growth:
     run_seq: int = 0
     peak: int = 0
     limit: int = 0
+    kills_carried: int = 0
+    kills_last: int = 0
 
-    def sample(self, run_seq: int, rss: int, limit: int) -> bool:
+    def sample(self, run_seq: int, rss: int, limit: int, oom_kills: int = 0) -> bool:
         """A sample taken while this run was under way (0: none); whether the run is over its limit (0:
         none)."""
         if run_seq != self.run_seq:
             self.carried, self.run_seq, self.peak = self.last, run_seq, 0
-        self.last = rss
+            self.kills_carried = self.kills_last
+        self.last, self.kills_last = rss, oom_kills
         if run_seq:
             self.peak, self.limit = max(self.peak, rss), limit
         else:
-            self.carried = rss
+            self.carried, self.kills_carried = rss, oom_kills
         return bool(run_seq and limit) and rss - self.floor > limit
 
     @property

@@ -5,6 +5,7 @@ known, and a death's report wants the peak. 13 us a worker, twice a second."""
 
 from collections.abc import Iterable, Sequence
 
+from gangerd.linux import cgroup
 from gangerd.linux.proc import Usage
 from gangerd.master import memory
 from gangerd.master.children import Child
@@ -62,6 +63,13 @@ class MemoryWatch:
         growth = self._growths.get(incarnation)
         return growth.last if growth is not None else 0
 
+    def oom_kills_before(self, incarnation: str, run_seq: int) -> int:
+        """How many OOM kills its cgroup had counted before this run began, as far as was sampled."""
+        growth = self._growths.get(incarnation)
+        if growth is None:
+            return 0
+        return growth.kills_carried if run_seq == growth.run_seq else growth.kills_last
+
     def burdened(self, incarnation: str) -> bool:
         """It carries more than half its limit from earlier runs: replace it at its next boundary."""
         growth = self._growths.get(incarnation)
@@ -71,11 +79,14 @@ class MemoryWatch:
         growth = self._growths.get(child.incarnation)
         if growth is None:
             return False
-        page = self._seats[child.slot].page
+        seat = self._seats[child.slot]
+        page = seat.page
         before = look(page)
         rss = self._usage.rss_bytes(child.pid)
         seen = look(page)
         # A sample between two runs is nobody's.
         if rss is None or seen.incarnation != child.incarnation or seen.run_seq != before.run_seq:
             return False
-        return growth.sample(seen.run_seq, rss, memory.limit_of(seen.memory_bytes, self._limit_bytes))
+        kills = (cgroup.oom_kills(seat.leaf) or 0) if seat.leaf else 0
+        limit = memory.limit_of(seen.memory_bytes, self._limit_bytes)
+        return growth.sample(seen.run_seq, rss, limit, kills)

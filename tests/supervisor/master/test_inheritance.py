@@ -10,15 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from gangerd.board import Board, Line
+from gangerd.board import Line
 from gangerd.linux import processes, shared_memory
 from gangerd.master import seats
 from gangerd.master.deaths import Deaths
 from gangerd.master.inheritance import inherit
 from gangerd.messages import Death
 from gangerd.recorder import (
-    BOARD_BYTES,
-    HEADER_BYTES,
     ClaimToken,
     EntryState,
     HeaderWord,
@@ -79,8 +77,7 @@ class OldMaster:
         processes.die_with_parent(os.getppid())
         stage = Stage(seats.create(run_dir, OLD, len(scripts)))
         stage.recorder.header[HeaderWord.COORDINATOR_AT_NS] = time.monotonic_ns()
-        region = shared_memory.map_region(stage.recorder.fd, HEADER_BYTES, BOARD_BYTES)
-        Board(memoryview(region)).write_directory([Line("mail", 12, 1), Line("video", 6, 1)])
+        stage.recorder.board.write_directory([Line("mail", 12, 1), Line("video", 6, 1)])
         pids = [stage.fork(slot, script).pid for slot, script in enumerate(scripts)]
         os.write(tell, " ".join(map(str, pids)).encode())
         time.sleep(60)

@@ -52,6 +52,15 @@ def test_a_small_job_does_not_die_for_the_big_one_before_it() -> None:
     assert over == [False, False, True] and not growth.burdened  # half the limit or less: counted in
 
 
+def test_oom_kills_of_earlier_runs_are_known() -> None:
+    growth = memory.born(0)
+    for run, kills in ((1, 0), (1, 1), (2, 1), (2, 2)):
+        growth.sample(run, 0, 0, kills)
+    assert (growth.kills_carried, growth.kills_last) == (1, 2)
+    growth.sample(0, 0, 0, 2)
+    assert growth.kills_carried == 2
+
+
 def test_the_smaller_limit_is_in_force() -> None:
     assert [limit_of(*pair) for pair in ((0, None), (5, None), (0, 7), (5, 7), (9, 7))] == [0, 5, 7, 5, 7]
 
