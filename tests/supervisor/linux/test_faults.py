@@ -63,14 +63,17 @@ def test_a_stuck_worker_shows_its_stack_and_lives_on() -> None:
     fd = faults.create(0)
     reader, writer = os.pipe()
 
+    def wait() -> None:
+        os.write(writer, b"2")
+        children.hang()
+
     def body() -> None:
         signals.ignore_own_signals()
         os.write(writer, b"1")
         os.read(go_reader, 1)
         faults.enable(fd)
         faults.register_dump()
-        os.write(writer, b"2")
-        the_culprit(children.hang)
+        the_culprit(wait)
 
     go_reader, go_writer = os.pipe()
     with children.child(body) as pid:
