@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ganger.config import EngineConfig
     from ganger.keys import Control
 
-CONNECT_S = 5.0
+CONNECT_S = 2.0
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -35,8 +35,10 @@ def dead() -> None:
 def show(queue: str | None, limit: int, as_json: bool, path: Path | None, directory: str | None) -> None:
     """List the dead letters, newest first."""
     from ganger import inspect
+    from gangerd.cli import letters
 
     with connected(path, directory) as (cluster, control):
+        letters.chosen(cluster, control, queue)  # refuses a name that no queue has
         found = inspect.dead(cluster, control, queue, limit)
     if as_json:
         rendering.document(found)
@@ -107,8 +109,7 @@ def _each(
         if everything:
             places = letters.chosen(cluster, control, queue)
             return sum(act(cluster, chunk) for chunk in letters.everything(cluster, places))
-        named = list(letters.one_by_one(cluster, control, jids, queue))
-        return sum(act(cluster, [letter]) for letter in named)
+        return sum(act(cluster, [letter]) for letter in letters.named(cluster, control, jids))
 
 
 def _report(as_json: bool, word: str, count: int, did: str) -> None:

@@ -5,51 +5,33 @@ Between `ganger dead` and the engine's operations, which know one partition each
 import time
 from collections.abc import Iterator, Sequence
 
-from ganger import jid as jids
+from ganger import inspect
 from ganger.cluster import Cluster
 from ganger.errors import BadName, JobNotFound
-from ganger.keys import Control, Partition, partitions
+from ganger.keys import Control, Partition
 from ganger.lifecycle import JobState
-from ganger.operations import control as catalog
-from ganger.operations import dead, find
+from ganger.operations import dead
 
 CHUNK = 100
 
 
 def chosen(cluster: Cluster, control: Control, queue: str | None) -> list[Partition]:
     """The partitions of one queue, or of all. Raises BadName for a queue that does not exist."""
-    counts = catalog.queues(cluster, control)
-    if queue is not None and queue not in counts:
-        known = ", ".join(counts) or "none"
-        raise BadName(f"There is no queue {queue!r}; there are: {known}.")
-    names = [queue] if queue is not None else list(counts)
-    return [part for name in names for part in partitions(control.namespace, name, counts[name])]
+    found = inspect.all_partitions(cluster, control)
+    if queue is not None and queue not in found:
+        raise BadName(f"There is no queue {queue!r}; there are: {', '.join(found) or 'none'}.")
+    return [part for name in found if queue in (None, name) for part in found[name]]
 
 
-def one_by_one(
-    cluster: Cluster, control: Control, wanted: Sequence[str], queue: str | None
-) -> Iterator[dead.DeadLetter]:
+def named(cluster: Cluster, control: Control, wanted: Sequence[str]) -> list[dead.DeadLetter]:
     """The dead letters with these jids. Raises JobNotFound at the first that is none."""
-    places = chosen(cluster, control, queue)
+    letters = []
     for jid in wanted:
-        jids.check(jid)
-        # A jid names its queue by a digest that others may share: each is asked.
-        homes = [
-            part
-            for part in places
-            if jids.digest(part.queue) == jids.queue_digest_of(jid) and part.index == jids.partition_of(jid)
-        ]
-        yield next(_letters(cluster, homes, jid))
-
-
-def _letters(cluster: Cluster, homes: Sequence[Partition], jid: str) -> Iterator[dead.DeadLetter]:
-    state = ""
-    for home in homes:
-        found = find.find(cluster, home, jid)
-        if found is not None and found.state == JobState.DEAD:
-            yield dead.DeadLetter(home, jid, found.dead_at_ms or 0, found.record)
-        state = f": it is {found.state}" if found is not None else state
-    raise JobNotFound(f"{jid} is no dead letter{state}.")
+        found = inspect.locate(cluster, control, jid)
+        if found.state != JobState.DEAD:
+            raise JobNotFound(f"{jid} is no dead letter: it is {found.state}.")
+        letters.append(dead.DeadLetter(found.partition, jid, found.dead_at_ms or 0, found.record))
+    return letters
 
 
 def everything(

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from gangerd.cli import rendering
 from gangerd.cli.connection import dir_option, engine_config, file_option, json_option
 from gangerd.errors import Usage
 from gangerd.settings import build
+
+if TYPE_CHECKING:
+    from ganger.config import EngineConfig
 
 _DELAY = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
@@ -48,22 +51,40 @@ def push(
     if delay is not None and at is not None:
         raise Usage("--delay and --at exclude each other.")
     args, kwargs = parse_arguments(arguments)
-    options: dict[str, Any] = {"queue": queue, "priority": priority}
+    given: dict[str, Any] = {"queue": queue, "priority": priority}
     if delay is not None:
-        options["delay"] = parse_delay(delay)
+        given["delay"] = parse_delay(delay)
     if at is not None:
-        options["at"] = parse_instant(at)
-    from ganger import Client
-
-    client = Client(engine_config(build(path=path, flags={"dir": directory})))
-    try:
-        jid = client.push(type, args, kwargs, force=force, **options)
-    finally:
-        client.close()
+        given["at"] = parse_instant(at)
+    config = engine_config(build(path=path, flags={"dir": directory}))
+    jid = send(config, type, args, kwargs, given, force=force)
     if as_json:
         rendering.document({"jid": jid})
     else:
         click.echo(jid)
+
+
+def send(
+    config: "EngineConfig",
+    type: str,
+    args: list[Any],
+    kwargs: dict[str, Any],
+    given: dict[str, Any],
+    *,
+    force: bool,
+) -> str:
+    """The jid. With `force` the types that live workers announce are not asked."""
+    from ganger.client import Client, push_options
+    from ganger.keys import check_type
+    from ganger.options import Options
+
+    client = Client(config)
+    try:
+        if not force:
+            return client.push(type, args, kwargs, **given)
+        return client.send(check_type(type), Options(), push_options(given), [(args, kwargs)])[0]
+    finally:
+        client.close()
 
 
 def parse_arguments(texts: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:

@@ -44,11 +44,7 @@ def _look(path: Path | None, directory: str | None) -> dict[str, Any]:
     from ganger import inspect
 
     with connected(path, directory) as (cluster, control):
-        return {
-            "queues": inspect.queues(cluster, control),
-            "workers": inspect.workers(cluster, control),
-            "totals": inspect.totals(cluster, control),
-        }
+        return inspect.status(cluster, control)
 
 
 def _local(config: Config) -> dict[str, Any] | None:
@@ -90,8 +86,8 @@ def _print_local(local: dict[str, Any]) -> None:
         if name == "workers" and isinstance(value, list):
             click.echo(f"  {plural(len(value), 'worker')}: {_states(value)}")
         elif name == "roles" and isinstance(value, list):
-            said = (f"{role.get('role')} {role.get('state')}" for role in value if isinstance(role, dict))
-            click.echo(f"  roles: {', '.join(said)}")
+            roles = [f"{role.get('role')} {role.get('state')}" for role in value if isinstance(role, dict)]
+            click.echo(f"  roles: {', '.join(roles)}")
         elif name == "last_errors" and isinstance(value, dict):
             for whose, error in value.items():
                 click.secho(f"  last error of {whose}: {rendering.clean(str(error))}", fg="red")

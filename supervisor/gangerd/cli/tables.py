@@ -92,8 +92,8 @@ def dead(found: Sequence[Document], now_ms: int) -> Table:
             str(letter["jid"]),
             str(letter["queue"]),
             str(letter["type"]),
-            ago(letter.get("at_ms"), now_ms),
-            number(letter.get("attempt")),
+            ago(letter.get("dead_at_ms"), now_ms),
+            number(attempts(letter.get("failures") or [])),
             number(letter.get("crashes")),
             last_failure(letter.get("failures") or []),
         )
@@ -116,6 +116,11 @@ def failures(found: Sequence[Document], now_ms: int) -> Table:
         for failure in found
     ]
     return columns, rows
+
+
+def attempts(found: Sequence[Document]) -> int | None:
+    """How many it has had, by its last failure."""
+    return int(found[-1]["attempt"]) if found else None
 
 
 def last_failure(found: Sequence[Document]) -> str:

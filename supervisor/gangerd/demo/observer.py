@@ -6,8 +6,7 @@ from ganger import inspect
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.config import EngineConfig
-from ganger.keys import Control, partitions
-from ganger.operations import control as catalog
+from ganger.keys import Control
 
 MOST = 1000
 
@@ -23,7 +22,7 @@ class Observer:
         return inspect.crashes(self._cluster, self._control, MOST)
 
     def dead(self) -> list[str]:
-        return [str(letter["jid"]) for letter in inspect.dead(self._cluster, self._control)]
+        return [str(letter["jid"]) for letter in inspect.dead(self._cluster, self._control, limit=MOST)]
 
     def totals(self) -> dict[str, Any]:
         return inspect.totals(self._cluster, self._control)
@@ -35,13 +34,12 @@ class Observer:
 
     def clear(self) -> None:
         """Remove the namespace's every key: nothing stays behind on servers that are not the demo's own."""
-        counts = catalog.queues(self._cluster, self._control)
         commands = [
             Command(
                 part.slot, ("UNLINK", part.meta, part.memo, part.later, part.dead, *part.jobs, *part.streams)
             )
-            for queue, count in counts.items()
-            for part in partitions(self._control.namespace, queue, count)
+            for group in inspect.all_partitions(self._cluster, self._control).values()
+            for part in group
         ]
         control = self._control
         keys = (control.types, control.hosts, control.leader, control.crashes, control.crash_records)
