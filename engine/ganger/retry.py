@@ -52,7 +52,7 @@ class Policy(msgspec.Struct, frozen=True):
     """Seconds before attempt 2, 3, ...; the last one goes on. None = the default formula."""
     crash_limit: int = DEFAULT_CRASH_LIMIT
     dead: bool = False
-    """Keep the job among the dead letters when its retries are used up."""
+    """Keep the job among the dead letters when its retries are used up; one that crashed last is kept anyway."""
     lost_limit: int = DEFAULT_LOST_LIMIT
     timeout: float = DEFAULT_TIMEOUT_S
     """Seconds to the soft timeout."""
@@ -149,7 +149,8 @@ def decide(policy: Policy, state: State, failure: Failure, rng: Random) -> Decis
     if crash and after.crashes >= policy.crash_limit:
         return Bury(after)
     if after.attempts > policy.retry or not _may_repeat(policy, failure):
-        return Bury(after) if policy.dead else Discard(after)
+        # What ended with a crash is kept whatever `dead` says: somebody must read its post-mortem.
+        return Bury(after) if policy.dead or crash else Discard(after)
     return Retry(_delay_ms(policy, after.attempts, failure, rng), after)
 
 
