@@ -17,10 +17,10 @@ SHARED = frozenset({"recorder", "doorbell"})
 
 def tiny_cast(config: Config) -> Cast:
     roles = (
-        RoleSpec(SERVERS, "support.tiny_role", 0),
-        RoleSpec(TEMPLATE, "gangerd.template", 1, SHARED),
-        RoleSpec(SCHEDULER, "support.tiny_role", 2, SHARED | {"manifest"}),
-        RoleSpec(COORDINATOR, "support.tiny_role", 2, SHARED | {"manifest"}, watched=True),
+        RoleSpec(SERVERS, "support.tiny_role", 0, brittle=True),
+        RoleSpec(TEMPLATE, "gangerd.template", 0, SHARED),
+        RoleSpec(SCHEDULER, "support.tiny_role", 1, SHARED | {"manifest"}),
+        RoleSpec(COORDINATOR, "support.tiny_role", 1, SHARED | {"manifest"}, watched=True),
     )
     return Cast(roles if config.embedded else roles[1:], worker_module="support.tiny_worker")
 

@@ -3,7 +3,7 @@ writes them down, and leaves when it is drained. Used by the tests of the master
 `python -m support.tiny_role`.
 
 `role-mode-<name>` in the run directory: `fail` (RoleFailed, exit 78), `exit` (exit 3 at once), `mute` (takes
-deaths and does not acknowledge them).
+deaths and does not acknowledge them), `slow` (ready when the file is gone).
 """
 
 import json
@@ -49,6 +49,9 @@ def main() -> int:
     if mode == "fail":
         channel.send(RoleFailed(name, "no such thing as a Redis here", 78))
         return 78
+    if mode == "slow":
+        while mode_file.exists():
+            time.sleep(0.01)
     _note(run_dir, f"{name} started, fds {' '.join(sorted(fds))}")
     channel.send(RoleReady(name, "tiny"))
     return _serve(name, run_dir, channel, fds, mode)

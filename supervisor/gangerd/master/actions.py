@@ -214,7 +214,9 @@ def close_roles(tree: Tree, now_ns: int) -> None:
     order = {spec.name: (spec.order, index) for index, spec in enumerate(tree.cast.roles)}
     if alive:
         last = max(alive, key=lambda child: order[child.role])
-        # One that never served has nothing to finish, and need not understand Drain yet.
+        if last.state is ChildState.STARTING and tree.spec(last.role).brittle:
+            return
+        # Another that never served has nothing to finish, and need not understand Drain yet.
         step_child(tree, last, ChildEvent.RETIRE, now_ns)
     elif not tree.children.workers() or tree.kill_sent_ns is not None:
         step_system(tree, SystemEvent.TREE_GONE, now_ns)
@@ -222,7 +224,7 @@ def close_roles(tree: Tree, now_ns: int) -> None:
 
 def _hurry_roles(tree: Tree, now_ns: int) -> None:
     for child in tree.children.roles():
-        if child.state is ChildState.RETIRING:
+        if child.state in (ChildState.STARTING, ChildState.RETIRING):
             step_child(tree, child, ChildEvent.OVERDUE, now_ns)
 
 

@@ -58,10 +58,14 @@ def _missing_roles(tree: Tree) -> list[RoleSpec]:
     for spec in sorted(tree.cast.roles, key=lambda spec: spec.order):
         # While we end only what is needed to settle is replaced, and nothing is begun.
         wanted = not ending or (spec.name in tree.served and spec.name != TEMPLATE)
-        below = (other.name for other in tree.cast.roles if other.order < spec.order)
-        if wanted and tree.children.role(spec.name) is None and all(name in tree.served for name in below):
+        if wanted and tree.children.role(spec.name) is None and _stood(tree, spec.order):
             missing.append(spec)
     return missing
+
+
+def _stood(tree: Tree, order: int) -> bool:
+    """Every role below this order has served at least once."""
+    return all(spec.name in tree.served for spec in tree.cast.roles if spec.order < order)
 
 
 def _missing_slots(tree: Tree) -> Iterator[int]:
@@ -69,7 +73,7 @@ def _missing_slots(tree: Tree) -> Iterator[int]:
     template = tree.children.role(TEMPLATE)
     if tree.system not in (System.STARTING, System.SERVING) or template is None:
         return
-    if template.state is not ChildState.SERVING:
+    if template.state is not ChildState.SERVING or not _stood(tree, tree.spec(TEMPLATE).order + 1):
         return
     workers = tree.children.workers()
     stuck = sum(child.detail == "stuck" or tree.endings.stuck(child.incarnation) for child in workers)

@@ -17,7 +17,8 @@ class RoleSpec:
     only after the one below serves), and the descriptors it is given beside channel and config.
 
     `watched`: it stamps its loop into the recorder's header and is replaced when the stamp grows old.
-    `start_s` is its time from exec to being ready, `leave_s` from Drain to its exit."""
+    `start_s` is its time from exec to being ready, `leave_s` from Drain to its exit. `brittle`: killed while
+    it starts it would leave something half made, so an end waits until it serves."""
 
     name: str
     module: str
@@ -27,6 +28,7 @@ class RoleSpec:
     start_s: float = 30.0
     leave_s: float = 10.0
     pace: Pace = ROLE_PACE
+    brittle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,13 @@ _WITH_TYPES = _SHARED | {"manifest"}
 
 def cast_for(config: Config) -> Cast:
     roles = [
-        RoleSpec(TEMPLATE, "gangerd.template", 1, _SHARED, start_s=60.0, pace=TEMPLATE_PACE),
+        # Imports the app while the servers start; a worker waits for both.
+        RoleSpec(TEMPLATE, "gangerd.template", 0, _SHARED, start_s=60.0, pace=TEMPLATE_PACE),
         # Closed before the scheduler: it is what is listed later that leaves first.
-        RoleSpec(SCHEDULER, "gangerd.roles.scheduler", 2, _WITH_TYPES, start_s=60.0),
-        RoleSpec(COORDINATOR, "gangerd.roles.coordinator", 2, _WITH_TYPES, watched=True),
+        RoleSpec(SCHEDULER, "gangerd.roles.scheduler", 1, _WITH_TYPES, start_s=60.0),
+        RoleSpec(COORDINATOR, "gangerd.roles.coordinator", 1, _WITH_TYPES, watched=True),
     ]
     if config.embedded:
-        roles.insert(0, RoleSpec(SERVERS, "gangerd.roles.servers", 0, start_s=60.0, leave_s=20.0))
+        servers = RoleSpec(SERVERS, "gangerd.roles.servers", 0, start_s=60.0, leave_s=20.0, brittle=True)
+        roles.insert(0, servers)
     return Cast(tuple(roles))

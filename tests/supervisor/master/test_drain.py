@@ -92,6 +92,20 @@ def test_a_signal_during_the_start_is_a_drain_too(tmp_path: Path) -> None:
         assert not running.log("master.serving")
 
 
+def test_servers_that_are_being_made_are_not_killed_half_way(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    mode = tmp_path / "run" / "role-mode-servers"
+    mode.write_text("slow")
+    with master(tmp_path, embedded=True) as running:
+        running.await_log("template.ready")
+        assert not running.log("worker.ready")
+        running.signal(signal.SIGTERM)
+        running.await_log("master.draining")
+        mode.unlink()
+        assert running.wait() == 0
+        assert running.roles() == ["servers started, fds channel config", "servers drained"]
+
+
 def test_no_process_of_it_is_left(tmp_path: Path) -> None:
     with master(tmp_path, embedded=True) as running:
         running.await_log("master.serving")

@@ -21,7 +21,11 @@ def test_each_order_starts_only_after_the_one_below_serves(tmp_path: Path) -> No
     with master(tmp_path, embedded=True) as running:
         running.await_log("master.serving")
         lines = [(line["event"], line["role"]) for line in running.log() if line["event"].startswith("role.")]
-        for role, below in (("template", "servers"), ("coordinator", "template"), ("scheduler", "template")):
+        for role, below in (
+            ("coordinator", "servers"),
+            ("coordinator", "template"),
+            ("scheduler", "template"),
+        ):
             assert lines.index(("role.ready", below)) < lines.index(("role.started", role))
 
 
