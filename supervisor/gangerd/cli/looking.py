@@ -42,7 +42,7 @@ def workers(as_json: bool, path: Path | None, directory: str | None) -> None:
     elif not found:
         click.echo("No host is alive: start one with `ganger run APP`.")
     else:
-        rendering.table(*tables.workers(found))
+        rendering.table(*tables.workers(found, int(time.time() * 1000)))
 
 
 @click.command()

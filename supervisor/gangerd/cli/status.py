@@ -69,7 +69,7 @@ def _print(document: dict[str, Any], config: Config) -> None:
         rendering.table(*tables.totals(document["totals"]), out=out)
         click.echo(f"workers killed by jobs: {tables.causes(document['totals'].get('crashes') or {})}")
         rendering.table(*tables.queues(document["queues"]), out=out)
-        rendering.table(*tables.workers(document["workers"]), out=out)
+        rendering.table(*tables.workers(document["workers"], int(time.time() * 1000)), out=out)
     if local is not None:
         _print_local(local)
 

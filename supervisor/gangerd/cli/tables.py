@@ -28,7 +28,7 @@ def queues(found: Mapping[str, Document]) -> Table:
     return columns, rows
 
 
-def workers(found: Sequence[Document]) -> Table:
+def workers(found: Sequence[Document], now_ms: int) -> Table:
     columns = ("host", ">slot", ">pid", ">gen", "state", ">since", "job", "type", ">memory")
     rows = [
         (
@@ -37,7 +37,7 @@ def workers(found: Sequence[Document]) -> Table:
             str(worker["pid"] or "-"),
             number(worker["generation"]),
             str(worker["state"]),
-            span(worker.get("since_ms")),
+            span(now_ms - worker["since_ms"] if worker.get("since_ms") else None),
             worker.get("jid") or "-",
             worker.get("type") or "-",
             size(worker.get("rss_bytes")),
