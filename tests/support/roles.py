@@ -3,33 +3,36 @@
 The test plays the master (the other end of the channel) and the workers (PageWriter on the pages).
 """
 
+import json
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from gangerd import messages
 from gangerd.board import Board
 from gangerd.config import Config
 from gangerd.linux import doorbell
 from gangerd.linux.channel import Channel, pair
-from gangerd.linux.shared_memory import anonymous
+from gangerd.linux.shared_memory import anonymous, write_all
 from gangerd.messages import Message
 from gangerd.page import PageWriter
 from gangerd.recorder import (
-    BOARD_BYTES,
     HEADER_BYTES,
     MAGIC,
-    PAGE_BYTES,
     EntryState,
     HeaderWord,
     Held,
     Phase,
     file_bytes,
-    page_offset,
 )
 from gangerd.roles.role import Role
+from support.children import readable
+
+M = TypeVar("M", bound=Message)
 
 HOST = "00000000000000aa"
 MANIFEST: dict[str, Any] = {
@@ -55,11 +58,11 @@ def recorder(slots: int = 3, host: str = HOST) -> int:
 class Stage:
     """`role` is what is under test; `master` the other end of its channel."""
 
-    def __init__(self, url: str, slots: int = 3, **settings: Any) -> None:
+    def __init__(self, url: str, slots: int = 3, *, incarnation: str = HOST, **settings: Any) -> None:
         ours, theirs = pair()
         self.master: Channel[Message] = Channel(ours, messages.encode, messages.decode)
         self.bell = doorbell.create()
-        self.recorder_fd = recorder(slots)
+        self.recorder_fd = recorder(slots, incarnation)
         self.config = Config(redis=url, app="shop", workers=slots, **settings)
         channel: Channel[Message] = Channel(theirs, messages.encode, messages.decode)
         self.role = Role("test", self.config, channel, self.recorder_fd, self.bell, MANIFEST)
@@ -115,6 +118,48 @@ class Worker:
         self.page.enter(Phase.IDLE, time.monotonic_ns())
 
 
+class Process:
+    """A role as the master starts it: exec'd, with descriptors by number."""
+
+    def __init__(self, name: str, config: Config, recorder_fd: int, bell: int) -> None:
+        ours, theirs = pair()
+        self.master: Channel[Message] = Channel(ours, messages.encode, messages.decode)
+        manifest = anonymous("manifest", 0)
+        write_all(manifest, json.dumps(MANIFEST).encode())
+        config_fd = config.to_fd()
+        fds = {
+            "channel": theirs.fileno(),
+            "config": config_fd,
+            "recorder": recorder_fd,
+            "doorbell": bell,
+            "manifest": manifest,
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", f"gangerd.roles.{name}"],
+            pass_fds=tuple(fds.values()),
+            env=os.environ | {"GANGERD_FDS": json.dumps(fds), "GANGERD_MASTER": str(os.getpid())},
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+        os.close(config_fd)
+        os.close(manifest)
+
+    def hear(self, kind: type[M], deadline_s: float = 15.0) -> M:
+        """The next message of this kind."""
+        end_s = time.monotonic() + deadline_s
+        while time.monotonic() < end_s:
+            readable(self.master.fileno(), 0.5)
+            for message, _ in self.master.receive():
+                if isinstance(message, kind):
+                    return message
+        raise AssertionError(f"no {kind.__name__} within {deadline_s} s")
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.master.close()
+
+
 @contextmanager
 def stage(url: str, slots: int = 3, **settings: Any) -> Iterator[Stage]:
     made = Stage(url, slots, **settings)
@@ -122,16 +167,3 @@ def stage(url: str, slots: int = 3, **settings: Any) -> Iterator[Stage]:
         yield made
     finally:
         made.close()
-
-
-__all__ = [
-    "BOARD_BYTES",
-    "HOST",
-    "MANIFEST",
-    "PAGE_BYTES",
-    "Stage",
-    "Worker",
-    "page_offset",
-    "recorder",
-    "stage",
-]

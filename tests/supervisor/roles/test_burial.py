@@ -113,7 +113,8 @@ def test_a_claim_whose_entries_stand_in_the_page_is_settled_by_the_page(cluster:
     ("type", "changes", "fate", "becomes"),
     [
         ("shop.send", {}, "retry", ("retrying", 1, 1, 0, 0)),
-        ("shop.once", {}, "discard", None),
+        ("shop.once", {}, "bury", ("dead", 1, 1, 0, 0)),
+        ("shop.once", {"cause": "timeout", "counts_as_crash": False}, "discard", None),
         ("unheard.of", {}, "retry", ("retrying", 1, 1, 0, 0)),
         ("shop.send", {"cause": "timeout", "counts_as_crash": False}, "retry", ("retrying", 1, 0, 0, 0)),
         ("shop.send", {"cause": "lost"}, "recover", ("ready", 0, 0, 1, 0)),

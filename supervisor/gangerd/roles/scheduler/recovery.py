@@ -18,7 +18,7 @@ from gangerd.roles.scheduler.judge import Judge
 
 DEADLINE_S = 0.8
 MIN_IDLE_MS = 500
-"""Younger leases are not even listed: on a busy queue they are nearly all."""
+"""Younger leases are not even listed: on a busy queue they are nearly all. Less where leases are short."""
 _logger = log.get()
 
 
@@ -27,6 +27,7 @@ class Recovery:
         self._cluster = cluster
         self._judge = Judge(lease_ms)
         self._rng = rng
+        self._min_idle_ms = min(MIN_IDLE_MS, lease_ms // 30)
 
     @property
     def watches(self) -> bool:
@@ -34,7 +35,7 @@ class Recovery:
         return self._judge.watches
 
     def command(self, partition: Partition) -> Command:
-        return recover.leases_command(partition, MIN_IDLE_MS)
+        return recover.leases_command(partition, self._min_idle_ms)
 
     def heard(self, partition: Partition, reply: object, now_ns: int) -> int:
         """Judge one look at a partition and bring back what is lost; how many entries. Raises GangerError."""

@@ -34,6 +34,11 @@ CONSUMERS_MS = 3_600_000
 _logger = log.get()
 
 
+def round_ms(lease_ms: int) -> int:
+    """A lease is judged with a fifteenth of its length to spare; with the usual 15 s that is each second."""
+    return min(ROUND_MS, max(lease_ms // 15, 20))
+
+
 class Scheduler:
     def __init__(self, role: Role, cluster: Cluster) -> None:
         self._role = role
@@ -53,7 +58,7 @@ class Scheduler:
         loop = self._role.loop
         loop.when_asked("promote", self._promote)
         loop.when_asked("step", self._step)
-        loop.every("round", ROUND_MS, self._round, jitter=0.05)
+        loop.every("round", round_ms(self._role.config.lease_ms), self._round, jitter=0.05)
         loop.every("sweep", SWEEP_MS, lambda: self._upkeep(sweep), jitter=0.2)
         loop.every("consumers", CONSUMERS_MS, lambda: self._upkeep(drop_consumers), jitter=0.2)
         return "seeks the leadership"
