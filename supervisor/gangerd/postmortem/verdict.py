@@ -5,20 +5,10 @@ SIGKILL our own intent for this very run, then the OOM killer's counter, then it
 `killed`, sender unknown. An exception is not a death and never comes here. Called by the master.
 """
 
-import os
-import signal
 from dataclasses import dataclass
 
 from gangerd.postmortem.evidence import Evidence
-
-SIGNAL_CAUSES: dict[int, str] = {
-    signal.SIGSEGV: "segfault",
-    signal.SIGABRT: "abort",
-    signal.SIGBUS: "bus_error",
-    signal.SIGILL: "illegal_instruction",
-    signal.SIGFPE: "fp_error",
-}
-"""Signals with a cause of their own; any other N is `signal_N`, but for SIGKILL."""
+from gangerd.postmortem.wait_status import SIGKILL, SIGNAL_CAUSES, dumped_core, ending, signal_name
 
 _FREE = frozenset({"lost", "released", "cancelled"})
 """Causes that are not the job's doing: no attempt, no crash."""
@@ -44,7 +34,7 @@ class Verdict:
 
 def judge(evidence: Evidence) -> Verdict:
     """The verdict on one death."""
-    number, exit_code = _ending(evidence.wait_status)
+    number, exit_code = ending(evidence.wait_status)
     cause, reason = _cause(evidence, number, exit_code)
     inside = evidence.run is not None
     blamed = inside and cause not in _FREE
@@ -55,27 +45,8 @@ def judge(evidence: Evidence) -> Verdict:
         uses_attempt=blamed,
         counts_as_crash=blamed,
         inside_job=inside,
-        evidence=[reason, *_circumstances(evidence, cause, number, exit_code)],
+        evidence=[reason, *_circumstances(evidence, cause, number)],
     )
-
-
-def signal_name(number: int) -> str:
-    """SIGSEGV, SIGRTMIN+3; `signal 77` when it has no name."""
-    if signal.SIGRTMIN < number < signal.SIGRTMAX:
-        return f"SIGRTMIN+{number - signal.SIGRTMIN}"
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def _ending(wait_status: int | None) -> tuple[int | None, int | None]:
-    """(signal, exit code) of a wait status; one of the two, or neither when there is no status."""
-    if wait_status is None:
-        return None, None
-    if os.WIFSIGNALED(wait_status):
-        return os.WTERMSIG(wait_status), None
-    return None, os.WEXITSTATUS(wait_status)
 
 
 def _cause(evidence: Evidence, number: int | None, exit_code: int | None) -> tuple[str, str]:
@@ -84,7 +55,7 @@ def _cause(evidence: Evidence, number: int | None, exit_code: int | None) -> tup
     if exit_code is not None:
         return "exit", f"The process ended by itself with exit code {exit_code}{_shell_hint(exit_code)}."
     assert number is not None
-    if number != signal.SIGKILL:
+    if number != SIGKILL:
         cause = SIGNAL_CAUSES.get(number, f"signal_{number}")
         return cause, f"It ended of {signal_name(number)}, by the kernel's word."
     return _cause_of_sigkill(evidence)
@@ -119,13 +90,13 @@ def _meant_this(evidence: Evidence) -> bool:
     return intent.sequence == (run.sequence if run is not None else 0)
 
 
-def _circumstances(evidence: Evidence, cause: str, number: int | None, exit_code: int | None) -> list[str]:
+def _circumstances(evidence: Evidence, cause: str, number: int | None) -> list[str]:
     """What else is known, decisive or not: it may matter to who reads the post-mortem."""
     told: list[str] = []
     intent = evidence.intent
-    if intent is not None and number != signal.SIGKILL and evidence.wait_status is not None:
+    if intent is not None and number != SIGKILL and evidence.wait_status is not None:
         told.append(f"The master was about to end it ({intent.cause}), but it died of something else first.")
-    elif intent is not None and number == signal.SIGKILL and not _meant_this(evidence):
+    elif intent is not None and number == SIGKILL and not _meant_this(evidence):
         told.append(f"A SIGKILL of ours ({intent.cause}) was meant for run {intent.sequence}, not for this.")
     if evidence.oom_kills and cause != "oom_kill":
         counted = f"Its memory cgroup counted {evidence.oom_kills} OOM kill(s) meanwhile"
@@ -134,7 +105,7 @@ def _circumstances(evidence: Evidence, cause: str, number: int | None, exit_code
         told.append(f"The kernel's log: {evidence.kernel_line}")
     if cause == "killed" and evidence.oom_kills is None and evidence.kernel_line is None:
         told.append("It had no memory cgroup of its own, so an OOM kill can't be ruled out.")
-    if evidence.wait_status is not None and os.WCOREDUMP(evidence.wait_status) and exit_code is None:
+    if dumped_core(evidence.wait_status):
         told.append("A core was dumped.")
     if evidence.garbled:
         told.append(f"Its page could not be read ({evidence.garbled}), so what it ran is not known.")

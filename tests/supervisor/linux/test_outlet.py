@@ -44,14 +44,16 @@ def test_a_pipe_nobody_reads_never_blocks_and_the_loss_is_told(threaded: bool) -
         before_s = time.monotonic()
         outlet.write(b"line %d\n" % number)
         slowest_s = max(slowest_s, time.monotonic() - before_s)
-    assert slowest_s < 0.5
+    assert slowest_s < 2.0
     assert not outlet.flush(0.01)
     assert 899 <= outlet.dropped <= 900
     drain(reader, filled)
     assert outlet.flush(5)
     lines = os.read(reader, 1 << 16).decode().splitlines()
-    assert lines[:-1] == [f"line {number}" for number in range(len(lines) - 1)]
-    assert lines[-1] == f"lost {outlet.dropped}"
+    told = [line for line in lines if line.startswith("lost ")]
+    assert told == [f"lost {outlet.dropped}"]
+    kept = [line for line in lines if line not in told]
+    assert kept == [f"line {number}" for number in range(1000 - outlet.dropped)]
     outlet.write(b"goes on\n")
     assert outlet.flush(5) and os.read(reader, 100) == b"goes on\n"
     assert os.get_blocking(writer), "the shared descriptor's flags are not ours to change"

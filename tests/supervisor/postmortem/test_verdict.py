@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from gangerd.postmortem.evidence import Evidence, Intent, Run
-from gangerd.postmortem.verdict import judge, signal_name
+from gangerd.postmortem.verdict import judge
+from gangerd.postmortem.wait_status import signal_name
 
 RUN = Run(jid="j" * 29, type="mail.send", queue="mail", attempt=2, sequence=7, ran_ms=1234)
 INSIDE = Evidence(
