@@ -82,9 +82,10 @@ class State(msgspec.Struct, frozen=True, array_like=True):
 BLANK = State()
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One delivery of a job, named by (partition, stream, id). The id is the lease token."""
+class Entry(msgspec.Struct, frozen=True):
+    """One delivery of a job, named by (partition, stream, id). The id is the lease token.
+
+    A struct and no dataclass, for one is made per job of each claim: 0.2 us against 1.5."""
 
     partition: Partition
     stream: int

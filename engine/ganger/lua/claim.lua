@@ -2,10 +2,10 @@
 -- Takes jobs for a worker: highest priority first, returned ones before others of their priority and one at a
 -- time, until their expected run time reaches the budget, their number or their bytes a cap. How long a type runs
 -- is known from costs (MessagePack, type -> us); an unknown type uses up the budget. Reads ahead in doubling
--- chunks, so it overshoots at most by as many as were cheap before.
+-- chunks from `ahead` on, so it overshoots at most by that or by as many as were cheap before.
 -- The same op again answers the same entries as far as they are still this consumer's; an older one is refused.
 -- KEYS meta memo returned ready...
--- ARGV consumer worker op budget_us cap_n cap_bytes costs
+-- ARGV consumer worker op budget_us cap_n cap_bytes costs ahead
 -- USES now waiting fields
 -- REPLY claimed refused uninitialised
 -- {claimed, more 0/1, stream, {{id, fields}..}, stream, {..}..}. Memo c:<worker> = "<op>|<ms>|<stream>:<first>:<last>
@@ -34,7 +34,7 @@ if memoed then
 end
 
 local known = cmsgpack.unpack(costs)
-local taken, spent, bytes, dearest, fattest, chunk = 0, 0, 0, 1, 1, 1
+local taken, spent, bytes, dearest, fattest, chunk = 0, 0, 0, 1, 1, tonumber(ahead)
 local ranges, firsts = '', nil
 
 local function full() return taken >= cap_n or spent >= budget_us or bytes >= cap_bytes end

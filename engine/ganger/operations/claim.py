@@ -54,19 +54,22 @@ def command(
     cap: int,
     cap_bytes: int,
     costs: bytes | Mapping[str, int],
+    ahead: int = 1,
 ) -> Command:
     """Take jobs, highest priority first, until their expected run time reaches `budget_us`, their number
     `cap` or their bodies `cap_bytes`. A type that `costs` does not name uses up the whole budget.
     Read-ahead may overshoot budget and bytes (never the cap), at most by as many jobs as were taken
     cheaply before.
 
-    `consumer`: incarnation of the master. `worker`: incarnation of the worker (hex). `op`: counts up per
-    worker.
+    `ahead`: how many the first look may take at once; then it doubles. More than 1 saves the node work
+    where the last claim found cheap jobs only, and is by how much an expensive type may overshoot at the
+    start. `consumer`: incarnation of the master. `worker`: incarnation of the worker (hex). `op`: counts
+    up per worker.
     """
     packed = costs if isinstance(costs, bytes) else pack_costs(costs)
     keys = (partition.meta, partition.memo, *partition.streams)
     return script("claim").command(
-        partition.slot, keys, (consumer, worker, op, budget_us, cap, cap_bytes, packed)
+        partition.slot, keys, (consumer, worker, op, budget_us, cap, cap_bytes, packed, ahead)
     )
 
 
