@@ -3,7 +3,7 @@
 Crash points and lost replies. The claim's token stands in the page before the claim leaves; a worker that
 dies on the way leaves the host enough to close it. A settle whose reply is lost rides again with the next
 trip and finds its ids gone. A claim whose outcome stays unknown is closed (so that it can never run later)
-before this worker claims there again, and what it took goes back unstarted."""
+before this worker sleeps or claims again, and what it took goes back unstarted."""
 
 import time
 from typing import Any
@@ -38,7 +38,7 @@ class Fetch:
         self._host = host
         self._incarnation = incarnation
         self._op = 0
-        self._unknown: dict[int, int] = {}
+        self._unknown: dict[int, tuple[Partition, int]] = {}
         self._table: dict[str, int] | None = None
         self._costs = b""
         self.more = False
@@ -46,8 +46,8 @@ class Fetch:
     def trip(self, target: Target, sight: Sight, costs: Costs) -> list[Entry]:
         """Settle, claim, and take up what the claim brought. Raises GangerError when the claim failed; what
         was settled stays settled."""
-        if target.index in self._unknown:
-            self._close_unknown(target)
+        if self._unknown:
+            self.recall()
         self._op += 1
         self._page.claim_sent(self._op, target.index)
         self._page.enter(Phase.CLAIMING, time.monotonic_ns())
@@ -79,6 +79,19 @@ class Fetch:
             failing.release(self._cluster, group[0].partition, self._host, [(entry, None) for entry in group])
         self._page.counters[Counter.RELEASED] += len(entries)
 
+    def recall(self) -> None:
+        """Close the claims whose outcome is unknown, and hand back what they took: before the next claim, and
+        before sleep, for nobody else will see those entries waiting. One that can't be closed yet stays."""
+        for index, (partition, op) in list(self._unknown.items()):
+            try:
+                taken = claim.close(
+                    self._cluster, partition, self._host, self._incarnation, op, deadline_s=DEADLINE_S
+                )
+                self.release([Entry(partition, stream, id, "", "", BLANK, b"") for stream, id in taken])
+            except GangerError:
+                continue
+            del self._unknown[index]
+
     def _settles(self) -> tuple[list[list[Entry]], list[Command]]:
         groups = by_partition(entry for _, entry in self._hand.done)
         return groups, [settle.command(group[0].partition, "succeeded", by_stream(group)) for group in groups]
@@ -106,16 +119,9 @@ class Fetch:
             return claim.parse(reply, target.partition)
         except GangerError as error:
             if not isinstance(error, NodeDown):  # that one was never sent
-                self._unknown[target.index] = self._op
+                self._unknown[target.index] = (target.partition, self._op)
             self._page.claim_over()
             raise
-
-    def _close_unknown(self, target: Target) -> None:
-        partition = target.partition
-        op = self._unknown[target.index]
-        taken = claim.close(self._cluster, partition, self._host, self._incarnation, op)
-        self.release([Entry(partition, stream, id, "", "", BLANK, b"") for stream, id in taken])
-        del self._unknown[target.index]
 
     def _count(self, claimed: claim.Claimed) -> None:
         counters = self._page.counters

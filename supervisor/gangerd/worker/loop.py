@@ -139,6 +139,7 @@ class Worker:
     def _sleep(self) -> None:
         """Sleep at the doorbell. The idle byte goes up before the last look at the board: whoever signals
         later sees a sleeper to ring for."""
+        self._fetch.recall()
         self._fetch.settle()
         self._performer.rest()
         self._page.enter(Phase.IDLE, time.monotonic_ns())
@@ -166,6 +167,7 @@ class Worker:
         self._page.enter(Phase.LEAVING, time.monotonic_ns())
         try:
             self._fetch.release(self._hand.take_back())
+            self._fetch.recall()
             self._fetch.settle()
             if not self._hand.done:
                 self._page.hold([], [], time.monotonic_ns())

@@ -1,0 +1,298 @@
+"""A worker's trips and attempts on real servers: what the page shows and what Redis holds at each step."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ganger import Client, actor, current, job
+from ganger.cluster import Cluster
+from ganger.command import Command
+from ganger.config import EngineConfig
+from ganger.keys import Control, Partition, partitions
+from ganger.operations import claim, find, look
+from ganger.operations.control import register_queue
+from gangerd.board import Board, Line
+from gangerd.linux.shared_memory import anonymous, map_region
+from gangerd.linux.signals import SOFT_TIMEOUT_SIGNAL
+from gangerd.page import Page, PageWriter
+from gangerd.recorder import (
+    BOARD_BYTES,
+    HEADER_BYTES,
+    PAGE_BYTES,
+    Counter,
+    EntryState,
+    file_bytes,
+    page_offset,
+)
+from gangerd.worker.costs import Costs
+from gangerd.worker.fetch import Fetch
+from gangerd.worker.hand import Hand
+from gangerd.worker.perform import Performer
+from gangerd.worker.report import Report
+from gangerd.worker.sight import Sight, Target
+from support.servers import ClusterServers
+
+HOST, ME = "00000000000000aa", "00000000000000b1"
+ran: list[Any] = []
+
+
+class Bench:
+    """One worker's parts, put together as the loop does, over a queue of one partition."""
+
+    def __init__(self, servers: ClusterServers, cluster: Cluster) -> None:
+        self.servers = servers
+        self.cluster = cluster
+        self.client = Client(EngineConfig(redis=servers.settings()))
+        register_queue(cluster, Control("ganger"), "q", 1)
+        fd = anonymous("recorder", file_bytes(1))
+        self.page = PageWriter(memoryview(map_region(fd, page_offset(0), PAGE_BYTES)))
+        self.page.begin(ME, os.getpid(), 1, 1)
+        self.board = Board(memoryview(map_region(fd, HEADER_BYTES, BOARD_BYTES)))
+        self.board.write_directory([Line("q", 1, 1)])
+        self.sight = Sight(self.board, "ganger")
+        self.hand = Hand(self.page, fd, 0)
+        self.costs = Costs()
+        self.fetch = Fetch(cluster, self.page, self.hand, HOST, ME)
+        report = Report(cluster, self.page, self.hand, HOST, "host", ME, lambda _: None)
+        self.performer = Performer(self.page, self.hand, self.costs, report, 0, 0)
+
+    @property
+    def partition(self) -> Partition:
+        return partitions("ganger", "q", 1)[0]
+
+    def look(self) -> look.Look:
+        return look.parse_look(self.cluster.run(look.look_command(self.partition)), self.partition)
+
+    def trip(self) -> int:
+        self.board.signal(0, 5)
+        target = self.sight.next()
+        assert target is not None
+        return len(self.fetch.trip(target, self.sight, self.costs))
+
+    def run_all(self) -> None:
+        """Trips until the partition is empty, then what is done is settled."""
+        while self.look().ready:
+            for index in range(self.trip()):
+                self.performer.perform(index)
+        self.fetch.settle()
+
+
+@pytest.fixture
+def bench(cluster_servers: ClusterServers, cluster: Cluster) -> Iterator[Bench]:
+    ran.clear()
+    one = Bench(cluster_servers, cluster)
+    yield one
+    one.client.close()
+
+
+@job(name="w.note", queue="q")
+def note(value: Any = None) -> None:
+    ran.append(value)
+
+
+@job(name="w.fail", queue="q", retry=1, backoff=60, dead=True)
+def fail(message: str) -> None:
+    raise ValueError(message)
+
+
+@job(name="w.leave", queue="q", retry=0)
+def leave() -> None:
+    raise SystemExit(3)
+
+
+@job(name="w.typed", queue="q", retry=0, dead=True)
+def typed(number: int) -> None:
+    ran.append(number)
+
+
+@job(name="w.sleepy", queue="q", timeout=0.05, grace=60, retry=0, dead=True)
+async def sleepy() -> None:
+    await asyncio.sleep(3600)
+
+
+@job(name="w.busy", queue="q", timeout=0.01, grace=60, retry=0, dead=True)
+def busy() -> None:
+    deadline_s = time.monotonic() + 30
+    while time.monotonic() < deadline_s:
+        os.kill(os.getpid(), SOFT_TIMEOUT_SIGNAL)
+
+
+@job(name="w.who", queue="q")
+def who() -> None:
+    ran.append((current().jid, current().attempt, current().type, current().queue))
+
+
+@job(name="w.forks", queue="q")
+def forks() -> None:
+    child = os.fork()
+    ran.append(child)
+    if child:
+        os.waitpid(child, 0)
+
+
+def test_an_unknown_type_is_claimed_alone_and_a_known_one_in_batches(bench: Bench) -> None:
+    bench.client.push_many("w.note", [(n,) for n in range(100)], queue="q")
+    assert bench.trip() == 1
+    bench.performer.perform(0)
+    assert bench.trip() > 1
+
+
+def test_everything_pushed_runs_once_and_leaves_nothing(bench: Bench) -> None:
+    bench.client.push_many("w.note", [(n,) for n in range(300)], queue="q")
+    bench.run_all()
+    assert sorted(ran) == list(range(300))
+    seen = bench.look()
+    assert (seen.ready, seen.in_flight, seen.later, seen.dead) == (0, 0, 0, 0)
+    assert seen.counters["succeeded"] == 300
+    counters = bench.page.counters
+    assert (counters[Counter.STARTED], counters[Counter.SUCCEEDED]) == (300, 300)
+    assert sum(counters[Counter.RUN_US : Counter.RUN_US + 32]) == 300
+    assert sum(counters[Counter.WAIT_US : Counter.WAIT_US + 32]) == 300
+
+
+def test_a_success_stands_on_the_page_until_it_is_settled(bench: Bench) -> None:
+    bench.client.push("w.note", [1], queue="q")
+    bench.trip()
+    bench.performer.perform(0)
+    assert Page(bench.page.bytes).snapshot().states == [EntryState.DONE]
+    assert bench.look().in_flight == 1
+    bench.fetch.settle()
+    assert Page(bench.page.bytes).snapshot().states == [EntryState.GONE]
+    assert bench.look().in_flight == 0
+
+
+def test_a_failure_is_reported_at_once_and_keeps_the_rest_of_the_batch(bench: Bench) -> None:
+    bench.client.push("w.fail", ["no such mailbox"], queue="q")
+    bench.trip()
+    bench.performer.perform(0)
+    seen = bench.look()
+    assert (seen.in_flight, seen.later, seen.counters["retried"]) == (0, 1, 1)
+    assert Page(bench.page.bytes).snapshot().states == [EntryState.GONE]
+
+
+def test_the_failure_tells_class_text_and_stack(bench: Bench) -> None:
+    jid = bench.client.push("w.fail", ["no such mailbox"], queue="q")
+    bench.run_all()
+    found = find.find(bench.cluster, bench.partition, jid)
+    assert found is not None
+    (record,) = found.record.state.failures
+    assert (record.cause, record.error, record.message) == ("exception", "ValueError", "no such mailbox")
+    assert "raise ValueError(message)" in record.stack
+
+
+@pytest.mark.parametrize(
+    ("kind", "args", "cause"),
+    [
+        ("w.nobody", [], "unknown_type"),
+        ("w.typed", ["twelve"], "bad_arguments"),
+        ("w.typed", [], "bad_arguments"),
+        ("w.sleepy", [], "timeout"),
+        ("w.busy", [], "timeout"),
+    ],
+)
+def test_each_failure_has_its_own_cause(bench: Bench, kind: str, args: list[Any], cause: str) -> None:
+    before = signal.signal(SOFT_TIMEOUT_SIGNAL, bench.performer.soft.knock)
+    try:
+        jid = bench.client.push(kind, args, queue="q")
+        bench.run_all()
+    finally:
+        signal.signal(SOFT_TIMEOUT_SIGNAL, before)
+    found = find.find(bench.cluster, bench.partition, jid)
+    assert found is not None
+    assert found.record.state.failures[-1].cause == cause
+
+
+def test_sys_exit_in_a_handler_fails_the_job_and_not_the_worker(bench: Bench) -> None:
+    bench.client.push("w.leave", queue="q")
+    bench.client.push("w.note", [1], queue="q")
+    bench.run_all()
+    assert ran == [1]
+    assert bench.look().counters["exhausted"] == 1
+
+
+def test_a_handler_knows_its_job(bench: Bench) -> None:
+    jid = bench.client.push("w.who", queue="q")
+    bench.run_all()
+    assert ran == [(jid, 1, "w.who", "q")]
+
+
+def test_an_expired_job_is_counted_and_does_not_run(bench: Bench) -> None:
+    bench.client.push("w.note", [1], queue="q", expires_in=0.001)
+    deadline_s = time.monotonic() + 0.01
+    while time.monotonic() < deadline_s:
+        pass
+    bench.run_all()
+    assert ran == []
+    assert bench.look().counters["expired"] == 1
+
+
+def test_an_entry_taken_back_by_the_host_does_not_run(bench: Bench) -> None:
+    bench.client.push_many("w.note", [(n,) for n in range(20)], queue="q")
+    bench.trip()
+    bench.performer.perform(0)
+    count = bench.trip()
+    taken = Page(bench.page.bytes).take_back()
+    assert len(taken) == count
+    for index in range(count):
+        bench.performer.perform(index)
+    assert len(ran) == 1
+
+
+def test_the_child_of_a_handler_never_comes_back_into_the_loop(bench: Bench) -> None:
+    bench.client.push("w.forks", queue="q")
+    bench.client.push_many("w.note", [(n,) for n in range(5)], queue="q")
+    bench.run_all()
+    assert sorted(ran[1:]) == list(range(5))
+    assert bench.look().counters["succeeded"] == 6
+
+
+def test_garbage_in_the_stream_is_set_aside_and_the_rest_runs(bench: Bench) -> None:
+    bench.client.push("w.note", [1], queue="q")
+    ready = bench.partition.ready[4]
+    bench.cluster.run(Command(bench.partition.slot, ("XADD", ready, "*", "what", "\xff\xfe")))
+    bench.client.push("w.note", [2], queue="q")
+    bench.run_all()
+    assert sorted(ran) == [1, 2]
+    assert bench.look().dead == 1
+
+
+def test_a_claim_whose_outcome_is_unknown_is_closed_and_its_jobs_are_not_lost(bench: Bench) -> None:
+    """The reply never came, though the script ran: what it took comes back before the next claim there."""
+    bench.client.push_many("w.note", [(n,) for n in range(5)], queue="q")
+    lost = claim.command(bench.partition, HOST, ME, 1, 50_000, 64, 1 << 20, {"w.note": 1})
+    bench.cluster.run(lost)
+    bench.fetch._op, bench.fetch._unknown = 1, {0: (bench.partition, 1)}
+    assert bench.look().in_flight == 5
+    bench.fetch.recall()
+    bench.run_all()
+    assert sorted(ran) == list(range(5))
+    assert bench.look().counters["released"] == 5
+
+
+def test_what_could_not_be_settled_is_carried_to_the_next_trip(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.client.push_many("w.note", [(n,) for n in range(3)], queue="q")
+    assert bench.trip() == 1
+    bench.performer.perform(0)
+    kept = list(bench.hand.done)
+    bench.fetch._settled([[entry for _, entry in kept]], [ConnectionError()])
+    assert bench.hand.done == kept
+    bench.run_all()
+    assert sorted(ran) == [0, 1, 2]
+    assert bench.look().counters["succeeded"] == 3
+
+
+def test_the_registry_names_what_this_file_defines() -> None:
+    assert {"w.note", "w.fail", "w.sleepy"} <= set(actor.registered())
+
+
+def test_a_target_keeps_the_signal_that_sent_us(bench: Bench) -> None:
+    bench.board.signal(0, 5)
+    target = bench.sight.next()
+    assert target == Target(0, bench.partition, bench.board.signals[0])
