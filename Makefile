@@ -4,10 +4,12 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock clean
+.PHONY: help setup demo test lint format bench lock clean
 
 help:  ## Show these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+
+setup: .venv/.installed  ## Make .venv with the locked versions, and ganger in it
 
 demo: .venv/.installed  ## Index Python's standard library with three saboteurs among the jobs
 	@$(BIN)/ganger demo
