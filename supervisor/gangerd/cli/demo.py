@@ -39,13 +39,15 @@ def demo(workers: int, limit: int | None, embedded: bool, as_json: bool, keep: b
     redis = "" if embedded else os.environ.get("GANGER_REDIS", "")
     if not embedded and not redis:
         raise Usage("--no-embedded needs GANGER_REDIS=redis://host:port.")
+    from gangerd.demo.jobs import MEMORY_BYTES
     from gangerd.demo.play import Play
     from gangerd.demo.stage import Stage
 
     # A TERM must clean up as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     directory = Path(tempfile.mkdtemp(prefix="ganger-demo-"))
-    stage = Stage(directory, workers=workers, redis=redis, namespace=f"demo-{secrets.token_hex(4)}")
+    namespace = f"demo-{secrets.token_hex(4)}"
+    stage = Stage(directory, workers=workers, memory_max_bytes=MEMORY_BYTES, redis=redis, namespace=namespace)
     audience = Watching(rendering.console(stderr=as_json))
     try:
         play = Play(directory, stage, audience, limit=limit)

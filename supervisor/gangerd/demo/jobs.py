@@ -17,9 +17,11 @@ from ganger import job
 QUEUE = "stdlib"
 RETRY_AFTER_S = 1.0
 # One retry each, after a second, then the dead letters: the demo wants to see all of it, and soon.
-_SABOTAGE = {"queue": QUEUE, "retry": 1, "backoff": RETRY_AFTER_S, "dead": True}
+# Urgent, so that a retry does not wait behind a thousand files.
+_SABOTAGE = {"queue": QUEUE, "priority": 9, "retry": 1, "backoff": RETRY_AFTER_S, "dead": True}
 
-MEMORY_BYTES = 64 << 20
+MEMORY_BYTES = 96 << 20
+"""Twice what the most voluminous source file needs."""
 _CHUNK = 4 << 20
 _MOST_CHUNKS = 256
 

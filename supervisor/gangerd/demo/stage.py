@@ -23,13 +23,16 @@ class Stage:
     """`ganger run` in a directory of its own. `redis` is the URL of a cluster elsewhere, "" for embedded
     servers."""
 
-    def __init__(self, directory: Path, *, workers: int, redis: str, namespace: str) -> None:
+    def __init__(
+        self, directory: Path, *, workers: int, memory_max_bytes: int, redis: str, namespace: str
+    ) -> None:
         self.directory = directory
         self.log = directory / "run.log"
         self._data = directory / "data"
         self._redis = redis
         self._namespace = namespace
         self._workers = workers
+        self._memory_max_bytes = memory_max_bytes
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -41,6 +44,8 @@ class Stage:
         """Start it and wait for its servers; the environment in which producers find them."""
         # In a directory without ganger.toml, and with the settings given here alone.
         command = [sys.executable, "-P", "-m", "gangerd.cli", "run", APP, f"-w{self._workers}"]
+        # The kernel's fence, where it can be had, is as high as the saboteur's own limit.
+        command += ["--memory-max", f"{self._memory_max_bytes >> 20}M"]
         command += ["--dir", str(self._data), *([] if self._redis else ["--embedded"])]
         environment = {
             name: value for name, value in os.environ.items() if not name.startswith("GANGER_REDIS")

@@ -78,5 +78,8 @@ def test_the_story_tells_what_followed_each_death() -> None:
 
 
 def test_the_harvest_is_a_sum() -> None:
-    lines = [{"lines": 3, "functions": 1, "classes": 2}, {"lines": 4, "unparsable": "SyntaxError"}]
+    lines: list[dict[str, Any]] = [
+        {"lines": 3, "functions": 1, "classes": 2},
+        {"lines": 4, "unparsable": "SyntaxError"},
+    ]
     assert harvest(lines) == {"lines": 7, "functions": 1, "classes": 2, "unparsable": 1}

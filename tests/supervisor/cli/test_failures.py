@@ -52,8 +52,8 @@ def test_a_server_without_cluster_mode(sentence) -> None:  # type: ignore[no-unt
     assert said.count("\n") == 1
 
 
-def test_the_wrong_password(sentence, running_servers: ClusterServers) -> None:  # type: ignore[no-untyped-def]
-    url = running_servers.url.replace("open sesame", "hush")
+def test_the_wrong_password(sentence, one_cluster: ClusterServers) -> None:  # type: ignore[no-untyped-def]
+    url = one_cluster.url.replace("open sesame", "hush")
     said = sentence("queues", env={"GANGER_REDIS": url}, code=78)
     assert said.count("\n") == 1
     assert "hush" not in said

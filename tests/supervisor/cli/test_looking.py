@@ -15,7 +15,7 @@ from support.servers import ClusterServers
 
 QUEUE_FIELDS = {"ready", "later", "dead", "in_flight", "oldest_age_ms", "paused"}
 TOTALS = {"enqueued", "succeeded", "failed", "retried", "dead", "exhausted", "expired", "crashes"}
-CRASH = {
+CRASH: dict[str, Any] = {
     "jid": "0" * 29,
     "type": "shop.send",
     "queue": "mail",
@@ -63,8 +63,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, cluster_servers: ClusterServers, cluster: Cluster) -> Shop:
-    return Shop(tmp_path, cluster_servers.url, cluster)
+def shop(tmp_path: Path, emptied: ClusterServers, engine: Cluster) -> Shop:
+    return Shop(tmp_path, emptied.url, engine)
 
 
 def test_an_empty_cluster_says_so(shop: Shop) -> None:
