@@ -46,9 +46,9 @@ class Cluster:
     def run(self, command: Command, *, deadline_s: float = 10.0, replicas: int = 0) -> Any:
         """The reply to one command.
 
-        `replicas` > 0: wait until so many replicas have it. Raises GangerError: OutcomeUnknown where it may
-        have run; NodeDown, ClusterUnavailable, ServerFull, ServerBusy, WriteRefused where it was not run;
-        ScriptFailed.
+        `replicas` > 0: wait until so many replicas have what it wrote (so an idempotent repeat that writes
+        nothing is confirmed at once). Raises GangerError: OutcomeUnknown where it may have run; NodeDown,
+        ClusterUnavailable, ServerFull, ServerBusy, WriteRefused where it was not run; ScriptFailed.
         """
         routes = self._routes
         peer = routes.table[command.slot]
@@ -72,7 +72,7 @@ class Cluster:
                     if type(outcome) is not ReplyError:
                         return outcome
                 trip = Trip(routes, (command,), now_s + deadline_s, 0)
-                return _value(trip.resume(peer, outcome)[0])
+                return _value(trip.resume(peer, outcome, now_s)[0])
         return _value(self.run_many((command,), deadline_s=deadline_s, replicas=replicas)[0])
 
     def run_many(

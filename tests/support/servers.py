@@ -203,7 +203,8 @@ class ClusterServers(_Context):
             first, last = SLOTS * primary // self.primaries, SLOTS * (primary + 1) // self.primaries - 1
             slots = f" {first}-{last}" if role == "master" else ""
             address = f"127.0.0.1:{node.port}@{node.port + _BUS}"
-            if self.binary == "valkey":  # a node without a shard dies at its first SPUBLISH; Redis 7.0 knows none
+            if self.binary == "valkey":
+                # One without a shard dies at its first SPUBLISH; Redis 7.0 knows none.
                 address += f",,shard-id={self.ids[primary]}"
             lines.append(f"{ident} {address} {flags} {of} 0 0 {primary + 1} connected{slots}")
         return "\n".join([*lines, f"vars currentEpoch {self.primaries} lastVoteEpoch 0", ""])
@@ -269,6 +270,7 @@ class ClusterServers(_Context):
 
     def begin_move(self, slot: int, source: int, target: int) -> None:
         """The first half of a slot migration: keys not yet moved are at the source, others at the target."""
+        self.wait_agreed(slot)
         self.nodes[target].call("CLUSTER SETSLOT", slot, "IMPORTING", self.ids[source])
         self.nodes[source].call("CLUSTER SETSLOT", slot, "MIGRATING", self.ids[target])
 
@@ -284,6 +286,24 @@ class ClusterServers(_Context):
         order = [target, *(index for index in range(self.primaries) if index != target)]
         for index in order:
             self.nodes[index].call("CLUSTER SETSLOT", slot, "NODE", self.ids[target])
+        self.wait_agreed(slot)
+
+    def owner(self, slot: int, seen_by: int) -> int | None:
+        """Which node serves this slot, as node `seen_by` believes."""
+        ports = [node.port for node in self.nodes]
+        rows = self.nodes[seen_by].call("CLUSTER SLOTS")
+        return next((ports.index(row[2][1]) for row in rows if row[0] <= slot <= row[1]), None)
+
+    def wait_agreed(self, slot: int) -> None:
+        """Until all primaries believe in the same owner of this slot, and in the same epoch.
+
+        A node that takes a slot before it has heard of the last epoch picks that number again, and the two
+        claims may then cancel each other for ever. People don't move slots within 10 ms; tests do.
+        """
+        wait_until(lambda: len({self._view(slot, index) for index in range(self.primaries)}) == 1)
+
+    def _view(self, slot: int, index: int) -> tuple[int | None, str]:
+        return self.owner(slot, index), self.nodes[index].call("CLUSTER INFO")["cluster_current_epoch"]
 
     def move_slot(self, slot: int, source: int, target: int) -> None:
         """A whole migration of a slot, with all its keys."""

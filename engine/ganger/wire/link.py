@@ -10,6 +10,7 @@ serve many links in one poll loop. After any exception a link is of no more use:
 
 import contextlib
 import errno
+import os
 import select
 import socket
 import ssl
@@ -186,7 +187,7 @@ class Link:
         self._state = "connecting"
         code = sock.connect_ex(address)
         if code not in (0, errno.EINPROGRESS):
-            self._connect_failed(OSError(code, errno.errorcode.get(code, str(code))))
+            self._connect_failed(OSError(code, os.strerror(code)))
 
     def _connect_failed(self, error: OSError) -> None:
         self._sock.close()
@@ -197,7 +198,7 @@ class Link:
     def _connected(self) -> None:
         code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
-            self._connect_failed(OSError(code, errno.errorcode.get(code, str(code))))
+            self._connect_failed(OSError(code, os.strerror(code)))
             return
         if self._settings.tls:
             context = ssl.create_default_context()

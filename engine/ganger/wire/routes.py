@@ -140,7 +140,8 @@ class Routes:
             return str(error)
         if not stretches:
             return "its cluster serves no slots yet"
-        table: list[Peer | None] = [None] * SLOTS
+        # A slot that nobody claims keeps its last owner, who will say what is the matter.
+        table = list(self.table)
         for stretch in stretches:
             width = stretch.last - stretch.first + 1
             table[stretch.first : stretch.last + 1] = [self.peer_at(stretch.primary)] * width

@@ -32,6 +32,11 @@ class Subscription:
         """For poll, together with POLLIN."""
         return self._link.fileno()
 
+    @property
+    def pending(self) -> int:
+        """How many subscriptions the server has not answered yet."""
+        return len(self._asked)
+
     def ssubscribe(self, channels: Iterable[bytes]) -> None:
         """Ask for these channels, in as many slots as you like. Raises NodeDown."""
         channels = list(channels)

@@ -89,15 +89,14 @@ class Trip:
             self._routes.refresh(time.monotonic())
         return self.results
 
-    def resume(self, peer: Peer, outcome: Any) -> list[Any]:
+    def resume(self, peer: Peer, outcome: Any, started_s: float) -> list[Any]:
         """Go on from a first attempt made elsewhere: its error reply, LinkLost or TimeoutError."""
         now_s = time.monotonic()
         item = self._waiting.pop()
         if isinstance(outcome, LinkLost):
             self._lost(peer, [item], outcome, now_s)
         elif isinstance(outcome, TimeoutError):
-            peer.failed(now_s)
-            self._silent(peer, [item], sent=True, now_s=now_s)
+            self._silent(peer, [item], True, started_s, now_s)
         else:
             self._refused(item, str(outcome), peer, now_s)
         return self.run()
@@ -217,10 +216,9 @@ class Trip:
         link, peer = exchange.link, exchange.peer
         sent, connecting = link.sent, link.connecting
         self._drop(exchange)
-        # A caller in a hurry proves nothing about the node.
-        if now_s - exchange.started_s >= self._routes.settings.socket_timeout_s / 2 or connecting:
+        if connecting:
             peer.failed(now_s)
-        self._silent(peer, exchange.items(), sent, now_s)
+        self._silent(peer, exchange.items(), sent, exchange.started_s, now_s)
 
     # ---- outcomes --------------------------------------------------------------------------------------
 
@@ -278,8 +276,10 @@ class Trip:
             eager = item.attempt == 1 and not error.connecting
             self._again(item, now_s, 0.0 if eager else pause_s(item.attempt, self._routes.rng))
 
-    def _silent(self, peer: Peer, items: list[Item], sent: bool, now_s: float) -> None:
-        """No reply in time."""
+    def _silent(self, peer: Peer, items: list[Item], sent: bool, started_s: float, now_s: float) -> None:
+        """No reply in time. (A caller in a hurry proves nothing about the node.)"""
+        if now_s - started_s >= self._routes.settings.socket_timeout_s / 2:
+            peer.failed(now_s)
         self._routes.stale = True
         for item in items:
             item.maybe = item.maybe or sent
