@@ -24,7 +24,9 @@ TESTS = Path(__file__).parents[1]
 
 
 class MasterProcess:
-    def __init__(self, root: Path, timing: dict[str, Any], config: dict[str, Any]) -> None:
+    def __init__(
+        self, root: Path, timing: dict[str, Any], config: dict[str, Any], pass_fds: tuple[int, ...] = ()
+    ) -> None:
         self.root = root
         self.config = Config(**{"app": "support.tiny_app", "dir": str(root), "log_format": "json", **config})
         self.run_dir = self.config.run_dir
@@ -35,8 +37,13 @@ class MasterProcess:
         arguments = [msgspec.json.encode(self.config).decode(), json.dumps(timing)]
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "support.run_master", *arguments], env=env, stderr=log, cwd=root
+                [sys.executable, "-m", "support.run_master", *arguments],
+                env=env,
+                stderr=log,
+                cwd=root,
+                pass_fds=pass_fds,
             )
+        self.left_open = ""
 
     # what it says
 
@@ -106,8 +113,10 @@ class MasterProcess:
 
 
 @contextmanager
-def master(root: Path, timing: dict[str, Any] | None = None, **config: Any) -> Iterator[MasterProcess]:
-    made = MasterProcess(root, timing or {}, {"workers": 2, "shutdown_timeout_s": 10.0, **config})
+def master(
+    root: Path, timing: dict[str, Any] | None = None, pass_fds: tuple[int, ...] = (), **config: Any
+) -> Iterator[MasterProcess]:
+    made = MasterProcess(root, timing or {}, {"workers": 2, "shutdown_timeout_s": 10.0, **config}, pass_fds)
     try:
         yield made
     finally:

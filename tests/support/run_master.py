@@ -3,26 +3,24 @@
 Its roles and workers are support.tiny_role and support.tiny_worker; template, forks and signals are real.
 """
 
+import dataclasses
 import sys
 
 import msgspec
 
 from gangerd.config import Config
 from gangerd.master import loop
-from gangerd.master.cast import COORDINATOR, SCHEDULER, SERVERS, TEMPLATE, Cast, RoleSpec
+from gangerd.master.cast import TEMPLATE, Cast, cast_for
 from gangerd.master.tree import Timing
-
-SHARED = frozenset({"recorder", "doorbell"})
 
 
 def tiny_cast(config: Config) -> Cast:
-    roles = (
-        RoleSpec(SERVERS, "support.tiny_role", 0, brittle=True),
-        RoleSpec(TEMPLATE, "gangerd.template", 0, SHARED),
-        RoleSpec(SCHEDULER, "support.tiny_role", 1, SHARED | {"manifest"}),
-        RoleSpec(COORDINATOR, "support.tiny_role", 1, SHARED | {"manifest"}, watched=True),
+    real = cast_for(config)
+    tiny = (
+        spec if spec.name == TEMPLATE else dataclasses.replace(spec, module="support.tiny_role")
+        for spec in real.roles
     )
-    return Cast(roles if config.embedded else roles[1:], worker_module="support.tiny_worker")
+    return dataclasses.replace(real, roles=tuple(tiny), worker_module="support.tiny_worker")
 
 
 if __name__ == "__main__":

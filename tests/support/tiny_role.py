@@ -49,6 +49,8 @@ def main() -> int:
     if mode == "fail":
         channel.send(RoleFailed(name, "no such thing as a Redis here", 78))
         return 78
+    while "manifest" in fds and not os.fstat(fds["manifest"]).st_size:
+        time.sleep(0.005)
     if mode == "slow":
         while mode_file.exists():
             time.sleep(0.01)

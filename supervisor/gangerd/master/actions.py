@@ -211,7 +211,7 @@ def close_roles(tree: Tree, now_ns: int) -> None:
     alive = tree.children.roles()
     if any(child.state in (ChildState.RETIRING, ChildState.DOOMED) for child in alive):
         return
-    order = {spec.name: (spec.order, index) for index, spec in enumerate(tree.cast.roles)}
+    order = {spec.name: index for index, spec in enumerate(tree.cast.roles)}
     if alive:
         last = max(alive, key=lambda child: order[child.role])
         if last.state is ChildState.STARTING and tree.spec(last.role).brittle:

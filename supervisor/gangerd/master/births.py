@@ -50,22 +50,17 @@ def _due(tree: Tree, name: str, now_ns: int) -> int | None:
 
 
 def _missing_roles(tree: Tree) -> list[RoleSpec]:
-    """Those that should live, do not, and whose predecessors in the order have stood."""
+    """Those that should live, do not, and need wait for nobody."""
     if tree.system in (System.CLOSING, System.ENDED):
         return []
     ending = tree.system in (System.DRAINING, System.KILLING)
     missing = []
-    for spec in sorted(tree.cast.roles, key=lambda spec: spec.order):
+    for spec in tree.cast.roles:
         # While we end only what is needed to settle is replaced, and nothing is begun.
         wanted = not ending or (spec.name in tree.served and spec.name != TEMPLATE)
-        if wanted and tree.children.role(spec.name) is None and _stood(tree, spec.order):
+        if wanted and tree.children.role(spec.name) is None and spec.after <= tree.served:
             missing.append(spec)
     return missing
-
-
-def _stood(tree: Tree, order: int) -> bool:
-    """Every role below this order has served at least once."""
-    return all(spec.name in tree.served for spec in tree.cast.roles if spec.order < order)
 
 
 def _missing_slots(tree: Tree) -> Iterator[int]:
@@ -73,7 +68,7 @@ def _missing_slots(tree: Tree) -> Iterator[int]:
     template = tree.children.role(TEMPLATE)
     if tree.system not in (System.STARTING, System.SERVING) or template is None:
         return
-    if template.state is not ChildState.SERVING or not _stood(tree, tree.spec(TEMPLATE).order + 1):
+    if template.state is not ChildState.SERVING or not tree.cast.workers_after <= tree.served:
         return
     workers = tree.children.workers()
     stuck = sum(child.detail == "stuck" or tree.endings.stuck(child.incarnation) for child in workers)
@@ -101,9 +96,9 @@ def _start_role(tree: Tree, spec: RoleSpec, now_ns: int) -> None:
         tree.last_error[spec.name] = f"it could not be started: {error}"
         _log.error(log.ROLE_FAILED, role=spec.name, error=tree.last_error[spec.name])
         return
-    child.deadline_ns = now_ns + int(spec.start_s * SECOND)
-    if spec.name == TEMPLATE:
-        child.deadline_ns = now_ns + int(tree.timing.import_s * SECOND)
+    start_s = tree.timing.import_s if spec.name == TEMPLATE else spec.start_s
+    if "manifest" not in spec.needs or TEMPLATE in tree.served:
+        child.deadline_ns = now_ns + int(start_s * SECOND)
     if spec.name == COORDINATOR:
         tree.watch.begin(tree.recorder.word(HeaderWord.COORDINATOR_AT_NS), now_ns)
     _adopt(tree, child, mailbox)

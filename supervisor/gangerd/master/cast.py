@@ -13,16 +13,17 @@ TEMPLATE, COORDINATOR, SCHEDULER, SERVERS = "template", "coordinator", "schedule
 
 @dataclass(frozen=True, slots=True)
 class RoleSpec:
-    """A role: the module it is, its order (started from low to high, closed from high to low, each order
-    only after the one below serves), and the descriptors it is given beside channel and config.
+    """A role: the module it is, the roles that must have served before it may start, and the descriptors it
+    is given beside channel and config.
 
     `watched`: it stamps its loop into the recorder's header and is replaced when the stamp grows old.
-    `start_s` is its time from exec to being ready, `leave_s` from Drain to its exit. `brittle`: killed while
-    it starts it would leave something half made, so an end waits until it serves."""
+    `start_s` is its time from exec to being ready, `leave_s` from Drain to its exit; a role that needs the
+    manifest gets its time to start from when there is one. `brittle`: killed while it starts it would leave
+    something half made, so an end waits until it serves."""
 
     name: str
     module: str
-    order: int
+    after: frozenset[str] = frozenset()
     needs: frozenset[str] = frozenset()
     watched: bool = False
     start_s: float = 30.0
@@ -33,10 +34,12 @@ class RoleSpec:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """All roles, and the module whose `main(birth)` a worker is."""
+    """All roles in the order in which they come (they leave in the reverse of it), and the module whose
+    `main(birth)` a worker is."""
 
     roles: tuple[RoleSpec, ...]
     worker_module: str = "gangerd.worker.loop"
+    workers_after: frozenset[str] = frozenset({SERVERS, TEMPLATE})
 
 
 _SHARED = frozenset({"recorder", "doorbell"})
@@ -44,14 +47,16 @@ _WITH_TYPES = _SHARED | {"manifest"}
 
 
 def cast_for(config: Config) -> Cast:
-    roles = [
-        # Imports the app while the servers start; a worker waits for both.
-        RoleSpec(TEMPLATE, "gangerd.template", 0, _SHARED, start_s=60.0, pace=TEMPLATE_PACE),
-        # Closed before the scheduler: it is what is listed later that leaves first.
-        RoleSpec(SCHEDULER, "gangerd.roles.scheduler", 1, _WITH_TYPES, start_s=60.0),
-        RoleSpec(COORDINATOR, "gangerd.roles.coordinator", 1, _WITH_TYPES, watched=True),
-    ]
-    if config.embedded:
-        servers = RoleSpec(SERVERS, "gangerd.roles.servers", 0, start_s=60.0, leave_s=20.0, brittle=True)
-        roles.insert(0, servers)
-    return Cast(tuple(roles))
+    """Template, coordinator and scheduler start side by side: only workers wait for the app's import. An
+    embedded server goes before all that speak to it."""
+    redis = frozenset({SERVERS}) if config.embedded else frozenset()
+    roles = (
+        RoleSpec(TEMPLATE, "gangerd.template", needs=_SHARED, start_s=60.0, pace=TEMPLATE_PACE),
+        RoleSpec(SCHEDULER, "gangerd.roles.scheduler", redis, _WITH_TYPES, start_s=60.0),
+        # The last to come and the first to leave: it settles what is left.
+        RoleSpec(COORDINATOR, "gangerd.roles.coordinator", redis, _WITH_TYPES, watched=True),
+    )
+    if not config.embedded:
+        return Cast(roles, workers_after=frozenset({TEMPLATE}))
+    servers = RoleSpec(SERVERS, "gangerd.roles.servers", start_s=60.0, leave_s=20.0, brittle=True)
+    return Cast((servers, *roles))

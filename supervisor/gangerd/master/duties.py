@@ -78,12 +78,11 @@ class Duties:
         tree = self._tree
         if child.role != COORDINATOR or not tree.spec(child.role).watched:
             return
-        before = tree.watch.stamp
         stale = tree.watch.stale(tree.recorder.word(HeaderWord.COORDINATOR_AT_NS), now_ns)
-        if child.state is ChildState.STARTING and tree.watch.stamp != before:
+        starting = child.state is ChildState.STARTING
+        if starting and tree.watch.stamped:
             child.deadline_ns = None
-        begun = child.state is ChildState.SERVING or child.deadline_ns is None
-        if stale and begun and child.state in (ChildState.STARTING, ChildState.SERVING):
+        if stale and (child.state is ChildState.SERVING or (starting and tree.watch.stamped)):
             child.reason = f"it has given no sign of life for {tree.timing.stale_s:g} s"
             step_child(tree, child, ChildEvent.OVERDUE, now_ns)
 

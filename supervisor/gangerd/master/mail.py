@@ -8,6 +8,7 @@ import os
 import signal
 
 from gangerd import log, messages
+from gangerd.linux import shared_memory
 from gangerd.linux.channel import Closed, MessageTooLarge
 from gangerd.linux.descriptors import close_all
 from gangerd.linux.reaping import Reaped
@@ -15,6 +16,7 @@ from gangerd.master.actions import fail, forget, step_child
 from gangerd.master.cast import COORDINATOR, TEMPLATE
 from gangerd.master.children import Child
 from gangerd.master.lifecycle import ChildEvent, ChildState
+from gangerd.master.restarts import SECOND
 from gangerd.master.spawning import is_child
 from gangerd.master.tree import Tree
 
@@ -108,15 +110,19 @@ def _template_ready(
     tree: Tree, child: Child, message: messages.TemplateReady, fds: tuple[int, ...], now_ns: int
 ) -> None:
     if fds:
-        close_all(fds[1:])
-        if old := tree.fds.get("manifest"):
-            close_all((old,))
-        tree.fds["manifest"] = fds[0]
+        manifest = shared_memory.read_all(fds[0])
+        if manifest != shared_memory.read_all(tree.fds["manifest"]):
+            shared_memory.write_all(tree.fds["manifest"], manifest)
+        close_all(fds)
     child.detail = f"{message.types} types, imported in {message.import_ms} ms"
     for warning in message.warnings:
         _log.warning(log.TEMPLATE_WARNING, warning=warning)
     _log.info(log.TEMPLATE_READY, types=message.types, import_ms=message.import_ms, child=child.pid)
     step_child(tree, child, ChildEvent.READY, now_ns)
+    for role in tree.children.roles():
+        # It has waited for the manifest: its own time begins now.
+        if role.state is ChildState.STARTING and role.deadline_ns is None:
+            role.deadline_ns = now_ns + int(tree.spec(role.role).start_s * SECOND)
 
 
 def _spawned(tree: Tree, incarnation: str, pid: int, now_ns: int) -> None:

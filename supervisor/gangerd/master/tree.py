@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from gangerd import log
 from gangerd.config import Config
-from gangerd.linux import doorbell
+from gangerd.linux import doorbell, shared_memory
 from gangerd.linux.notify import Notifier
 from gangerd.linux.reaping import Reaped
 from gangerd.master import seats
@@ -60,7 +60,7 @@ class Tree:
     incarnation: str
     recorder: seats.Recorder
     fds: dict[str, int]
-    """Shared descriptors by name: config, recorder, doorbell; manifest once a template has sent it."""
+    """Shared descriptors by name: config, recorder, doorbell, manifest (empty until a template sends one)."""
     endings: Endings
     memory: MemoryWatch
     fence: Fence
@@ -131,7 +131,12 @@ def plant(config: Config, cast: Cast, timing: Timing, now_ns: int) -> Tree:
         timing=timing,
         incarnation=incarnation,
         recorder=recorder,
-        fds={"config": config.to_fd(), "recorder": recorder.fd, "doorbell": doorbell.create()},
+        fds={
+            "config": config.to_fd(),
+            "recorder": recorder.fd,
+            "doorbell": doorbell.create(),
+            "manifest": shared_memory.anonymous("ganger-manifest", 0),
+        },
         endings=endings,
         memory=memory,
         fence=fence,

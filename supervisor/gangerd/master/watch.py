@@ -14,15 +14,17 @@ class Watch:
     stale_s: float
     stamp: int = 0
     changed_ns: int = 0
+    stamped: bool = False
+    """This process has given a sign of life: its start is no longer what is waited for."""
 
     def begin(self, stamp: int, now_ns: int) -> None:
         """A new process is to be watched; it gets the whole time for its first stamp."""
-        self.stamp, self.changed_ns = stamp, now_ns
+        self.stamp, self.changed_ns, self.stamped = stamp, now_ns, False
 
     def stale(self, stamp: int, now_ns: int) -> bool:
         """True when the stamp has stood still too long."""
         if stamp != self.stamp:
-            self.begin(stamp, now_ns)
+            self.stamp, self.changed_ns, self.stamped = stamp, now_ns, True
         return now_ns - self.changed_ns > self.stale_s * SECOND
 
     def moved(self, gap_ns: int) -> None:

@@ -8,6 +8,7 @@ business being. Used by the coordinator and the scheduler; what they do is their
 import json
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -112,8 +113,19 @@ def open_role(name: str, environ: Mapping[str, str] = os.environ) -> Role:
         channel=Channel(fds["channel"], messages.encode, messages.decode),
         recorder_fd=fds["recorder"],
         doorbell_fd=fds["doorbell"],
-        manifest=json.loads(read_all(fds["manifest"])) if "manifest" in fds else {},
+        manifest=_await_manifest(fds["manifest"]) if "manifest" in fds else {},
     )
+
+
+def _await_manifest(fd: int) -> dict[str, Any]:
+    """The template's list of jobs. Roles start beside the app's import, so it may not be there yet, or only
+    half; the master ends this process when it never comes."""
+    while True:
+        try:
+            manifest: dict[str, Any] = json.loads(read_all(fd))
+            return manifest
+        except ValueError:
+            time.sleep(0.005)
 
 
 def engine_config(config: Config) -> EngineConfig:

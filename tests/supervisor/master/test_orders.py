@@ -1,12 +1,22 @@
 """What each signal asks of a master that serves."""
 
 import signal
-from pathlib import Path
+from collections.abc import Iterator
+
+import pytest
 
 from gangerd.page import Page
 from gangerd.recorder import PAGE_BYTES, Control, page_offset
 from support.masters import MasterProcess, gone, master
 from support.waiting import until
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MasterProcess]:
+    with master(tmp_path_factory.mktemp("orders")) as started:
+        started.await_log("master.serving")
+        started.await_log("worker.ready", 2)
+        yield started
 
 
 def control(running: MasterProcess, slot: int) -> int:
@@ -16,41 +26,33 @@ def control(running: MasterProcess, slot: int) -> int:
         return Page(memoryview(bytearray(file.read(PAGE_BYTES)))).control()
 
 
-def test_tstp_stops_claiming_and_cont_resumes(tmp_path: Path) -> None:
-    with master(tmp_path) as running:
-        running.await_log("worker.ready", 2)
-        until(lambda: control(running, 0) == Control.MAY_CLAIM == control(running, 1), "they may claim")
-        running.signal(signal.SIGTSTP)
-        until(lambda: control(running, 0) == 0 == control(running, 1), "they may not claim")
-        until(lambda: running.status()["quiet"], "the status says so")
-        running.signal(signal.SIGCONT)
-        until(lambda: control(running, 0) == Control.MAY_CLAIM == control(running, 1), "they may again")
+def test_tstp_stops_claiming_and_cont_resumes(running: MasterProcess) -> None:
+    until(lambda: control(running, 0) == Control.MAY_CLAIM == control(running, 1), "they may claim")
+    running.signal(signal.SIGTSTP)
+    until(lambda: control(running, 0) == 0 == control(running, 1), "they may not claim")
+    until(lambda: running.status()["quiet"], "the status says so")
+    running.signal(signal.SIGCONT)
+    until(lambda: control(running, 0) == Control.MAY_CLAIM == control(running, 1), "they may again")
 
 
-def test_ttin_and_ttou_are_one_worker_more_and_one_less(tmp_path: Path) -> None:
-    with master(tmp_path) as running:
-        running.await_log("master.serving")
-        running.signal(signal.SIGTTIN)
-        third = running.worker_pid(2)
-        running.signal(signal.SIGTTOU)
-        running.await_log("worker.left")
-        assert gone(third)
-        until(lambda: running.status()["workers_wanted"] == 2, "two are wanted")
-        assert not running.log("worker.died")
+def test_ttin_and_ttou_are_one_worker_more_and_one_less(running: MasterProcess) -> None:
+    running.signal(signal.SIGTTIN)
+    third = running.worker_pid(2)
+    running.signal(signal.SIGTTOU)
+    running.await_log("worker.left")
+    assert gone(third)
+    until(lambda: running.status()["workers_wanted"] == 2, "two are wanted")
+    assert not running.log("worker.died")
 
 
-def test_usr2_writes_the_state_and_every_workers_stack_to_the_log(tmp_path: Path) -> None:
-    with master(tmp_path) as running:
-        running.await_log("worker.ready", 2)
-        running.signal(signal.SIGUSR2)
-        dumped = running.await_log("master.state_dumped", 3)
-        assert dumped[0]["state"] in ("serving", "starting")
-        assert all("tiny_worker.py" in line["stack"] for line in dumped[1:])
+def test_usr2_writes_the_state_and_every_workers_stack_to_the_log(running: MasterProcess) -> None:
+    running.signal(signal.SIGUSR2)
+    dumped = running.await_log("master.state_dumped", 3)
+    assert dumped[0]["state"] in ("serving", "starting")
+    assert all("tiny_worker.py" in line["stack"] for line in dumped[1:])
 
 
-def test_hup_says_that_reload_is_not_there_yet(tmp_path: Path) -> None:
-    with master(tmp_path) as running:
-        running.await_log("master.serving")
-        running.signal(signal.SIGHUP)
-        running.await_log("reload.refused")
-        assert not running.ended()
+def test_hup_says_that_reload_is_not_there_yet(running: MasterProcess) -> None:
+    running.signal(signal.SIGHUP)
+    running.await_log("reload.refused")
+    assert not running.ended()

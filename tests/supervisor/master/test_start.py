@@ -3,41 +3,72 @@
 import fcntl
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
-from support.masters import master
+import pytest
+
+from support.masters import MasterProcess, master
 from support.waiting import until
 
 
-def test_it_serves_when_a_worker_and_the_coordinator_do(tmp_path: Path) -> None:
-    with master(tmp_path) as running:
-        events = [line["event"] for line in (running.await_log("master.serving") and running.log())]
-        assert events.index("template.ready") < events.index("worker.ready") < events.index("master.serving")
-        ready = [line for line in running.log("role.ready") if line["role"] == "coordinator"]
-        assert ready and running.log("worker.ready")
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MasterProcess]:
+    """One that nothing is done to. A descriptor of the test's, left open for it to inherit, is not its
+    children's business."""
+    left, other = os.pipe()
+    os.set_inheritable(left, True)
+    try:
+        with master(tmp_path_factory.mktemp("serving"), embedded=True, pass_fds=(left,)) as running:
+            running.left_open = f"pipe:[{os.fstat(left).st_ino}]"
+            running.await_log("master.serving")
+            until(lambda: len(running.log("role.ready")) == 4, "all roles serve")
+            yield running
+    finally:
+        os.close(left)
+        os.close(other)
 
 
-def test_each_order_starts_only_after_the_one_below_serves(tmp_path: Path) -> None:
-    with master(tmp_path, embedded=True) as running:
-        running.await_log("master.serving")
-        lines = [(line["event"], line["role"]) for line in running.log() if line["event"].startswith("role.")]
-        for role, below in (
-            ("coordinator", "servers"),
-            ("coordinator", "template"),
-            ("scheduler", "template"),
-        ):
-            assert lines.index(("role.ready", below)) < lines.index(("role.started", role))
+def test_it_serves_when_a_worker_and_the_coordinator_do(serving: MasterProcess) -> None:
+    events = [(line["event"], line.get("role", "")) for line in serving.log()]
+    announced = events.index(("master.serving", ""))
+    for sooner in (("template.ready", ""), ("worker.ready", ""), ("role.ready", "coordinator")):
+        assert events.index(sooner) < announced
 
 
-def test_a_role_gets_the_descriptors_it_needs_and_no_more(tmp_path: Path) -> None:
-    with master(tmp_path, embedded=True) as running:
-        running.await_log("master.serving")
-        until(lambda: len(running.roles()) == 3, "all three roles")
-        assert sorted(running.roles()) == [
-            "coordinator started, fds channel config doorbell manifest recorder",
-            "scheduler started, fds channel config doorbell manifest recorder",
-            "servers started, fds channel config",
-        ]
+def test_what_speaks_to_the_servers_starts_after_them_and_workers_after_the_template_too(
+    serving: MasterProcess,
+) -> None:
+    seen = [(line["event"], line.get("role", "worker")) for line in serving.log()]
+    for role in ("coordinator", "scheduler"):
+        assert seen.index(("role.ready", "servers")) < seen.index(("role.started", role))
+    for role in ("servers", "template"):
+        assert seen.index(("role.ready", role)) < seen.index(("worker.ready", "worker"))
+
+
+def test_a_role_gets_the_descriptors_it_needs_and_no_more(serving: MasterProcess) -> None:
+    assert sorted(serving.roles()) == [
+        "coordinator started, fds channel config doorbell manifest recorder",
+        "scheduler started, fds channel config doorbell manifest recorder",
+        "servers started, fds channel config",
+    ]
+
+
+def test_what_the_shell_left_open_does_not_reach_the_children(serving: MasterProcess) -> None:
+    for pid in (serving.role_pid("coordinator"), serving.role_pid("template"), serving.worker_pid(0)):
+        assert serving.left_open not in {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def test_the_status_file_tells_who_lives(serving: MasterProcess) -> None:
+    pids = {slot: serving.worker_pid(slot) for slot in (0, 1)}
+    until(
+        lambda: serving.status()["state"] == "serving" and len(serving.status()["workers"]) == 2,
+        "a status of a master that serves",
+    )
+    status = serving.status()
+    assert {line["slot"]: line["pid"] for line in status["workers"]} == pids
+    assert {line["role"] for line in status["roles"]} == {"servers", "template", "coordinator", "scheduler"}
+    assert status["pid"] == serving.process.pid and status["generation"] == 1
 
 
 def test_its_recorder_is_locked_while_it_lives_private_and_gone_after_a_drain(tmp_path: Path) -> None:
@@ -55,19 +86,6 @@ def test_its_recorder_is_locked_while_it_lives_private_and_gone_after_a_drain(tm
         running.process.terminate()
         assert running.wait() == 0
         assert not path.exists()
-
-
-def test_the_status_file_tells_who_lives(tmp_path: Path) -> None:
-    with master(tmp_path) as running:
-        running.await_log("master.serving")
-        pids = {slot: running.worker_pid(slot) for slot in (0, 1)}
-        until(
-            lambda: running.status()["state"] == "serving" and len(running.status()["workers"]) == 2, "status"
-        )
-        status = running.status()
-        assert {line["slot"]: line["pid"] for line in status["workers"]} == pids
-        assert {line["role"] for line in status["roles"]} == {"template", "coordinator", "scheduler"}
-        assert status["pid"] == running.process.pid and status["generation"] == 1
 
 
 def test_an_app_that_can_not_be_imported_ends_it_with_78(tmp_path: Path) -> None:
@@ -103,16 +121,3 @@ def test_workers_that_die_before_they_are_ready_end_a_start(tmp_path: Path) -> N
         assert any(
             "the worker could not be started" in line["error"] for line in running.log("master.forced")
         )
-
-
-def test_what_the_shell_left_open_does_not_reach_the_children(tmp_path: Path) -> None:
-    left, other = os.pipe()
-    os.set_inheritable(left, True)
-    name = f"pipe:[{os.fstat(left).st_ino}]"
-    try:
-        with master(tmp_path) as running:
-            for pid in (running.role_pid("coordinator"), running.worker_pid(0)):
-                assert name not in {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
-    finally:
-        os.close(left)
-        os.close(other)
