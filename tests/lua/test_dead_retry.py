@@ -1,0 +1,56 @@
+"""dead_retry: dead letters become ready, their counts from nothing."""
+
+from ganger import jid as jids
+from ganger.cluster import Cluster
+from ganger.command import Command
+from ganger.job import Entry, State, encode_state
+from ganger.operations import dead, enqueue, failing
+from ganger.operations.enqueue import NewJob
+from ganger.retry import Bury
+from support.keyspace import (
+    HOST,
+    MAIL,
+    add,
+    counter,
+    lease,
+    opened,
+    snapshot,
+)
+from support.servers import ClusterServers
+
+
+def bury(cluster: Cluster, count: int) -> list[str]:
+    """Dead letters, the last one newest."""
+    opened(cluster)
+    made = jids.mint("mail", 3, count)
+    for place, jid in enumerate(made):
+        add(cluster, f"{place + 1}-1", jid)
+        lease(cluster)
+        entry = Entry(MAIL, 5, b"%d-1" % (place + 1), jid, "shop.send", State(), b"")
+        assert failing.apply(cluster, entry, HOST, Bury(State(attempts=3, crashes=2))) == "moved"
+        cluster.run(Command(MAIL.slot, ("ZADD", MAIL.dead, 1_000_000_000_000 * 2 + place, jid)))
+    return made
+
+
+def test_they_become_ready_once(cluster: Cluster, cluster_servers: ClusterServers) -> None:
+    made = bury(cluster, 3)
+    letters = [(jid, State(attempts=3, crashes=2, released=1)) for jid in (made[0], made[2], "j" * 29)]
+    assert dead.retry(cluster, MAIL, letters) == 2
+    after = snapshot(cluster_servers)
+    rows = [row for _, row in after[MAIL.ready[4]][0]]
+    assert [row[b"j"].decode() for row in rows] == [made[0], made[2]]
+    assert {row[b"s"] for row in rows} == {encode_state(State(released=1, revived=1))}
+    assert [jid for jid, _ in after[MAIL.dead]] == [made[1].encode(), b""]
+    assert counter(cluster, "revived") == 2
+    assert dead.retry(cluster, MAIL, letters) == 0
+    assert snapshot(cluster_servers) == after
+
+
+def test_a_job_in_later_is_no_dead_letter(cluster: Cluster, cluster_servers: ClusterServers) -> None:
+    opened(cluster)
+    (jid,) = jids.mint("mail", 3)
+    enqueue.schedule(cluster, MAIL, 5, [NewJob(jid, "shop.send", b"{}")], delay_ms=60_000)
+    before = snapshot(cluster_servers)
+    assert dead.retry(cluster, MAIL, [(jid, State())]) == 0
+    assert dead.delete(cluster, MAIL, [jid]) == 0
+    assert snapshot(cluster_servers) == before
