@@ -3,7 +3,7 @@
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.job import Entry, State, encode_state
-from ganger.operations import find, recover
+from ganger.operations import claim, find, recover
 from support.keyspace import (
     HOST,
     MAIL,

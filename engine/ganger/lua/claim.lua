@@ -6,7 +6,7 @@
 -- The same op again answers the same entries as far as they are still this consumer's; an older one is refused.
 -- KEYS meta memo returned ready...
 -- ARGV consumer worker op budget_us cap_n cap_bytes costs ahead
--- USES now waiting fields
+-- USES now waiting fields claimed_before returned
 -- REPLY claimed refused uninitialised
 -- {claimed, more 0/1, stream, {{id, fields}..}, stream, {..}..}. Memo c:<worker> = "<op>|<ms>|<stream>:<first>:<last>
 -- ..", or "x" in place of the ranges when close_claim was first. Crash points: none.
@@ -16,21 +16,8 @@ local memoed = redis.call('HGET', memo, 'c:' .. worker)
 op, budget_us, cap_n, cap_bytes = tonumber(op), tonumber(budget_us), tonumber(cap_n), tonumber(cap_bytes)
 local reply = {'claimed', 0}
 if memoed then
-  local last, ranges = string.match(memoed, '^(%d+)|%d+|(.*)$')
-  last = tonumber(last)
-  if last > op or (last == op and ranges == 'x') then return {'refused'} end
-  if last == op then
-    for stream, first, final in string.gmatch(ranges, '(%d):([%d-]+):([%d-]+)') do
-      local key = stream == '0' and returned or ready[tonumber(stream)]
-      local entries = {}
-      for _, lease in ipairs(redis.call('XPENDING', key, 'workers', first, final, 1000, consumer)) do
-        entries[#entries + 1] = redis.call('XRANGE', key, lease[1], lease[1])[1]
-      end
-      reply[#reply + 1], reply[#reply + 2] = tonumber(stream), entries
-    end
-    reply[2] = 1
-    return reply
-  end
+  local before = claimed_before(memoed, reply)
+  if before then return before end
 end
 
 local known = cmsgpack.unpack(costs)
@@ -59,23 +46,6 @@ end
 local function took(stream, last)
   if firsts then ranges = ranges .. stream .. ':' .. firsts .. ':' .. last .. ' ' end
   firsts = nil
-end
-
--- The next returned jobs' priorities; their best one counts for all, so that none starves behind its elders.
-local window, at = {}, 1
-local function peek_returned()
-  window, at = {}, 1
-  local count, last = waiting(returned)
-  if count == 0 then return end
-  for i, row in ipairs(redis.call('XRANGE', returned, '(' .. last, '+', 'COUNT', 16)) do
-    window[i] = tonumber(field(row[2], 'p')) or 5
-  end
-end
-local function best_returned()
-  if at > #window and at > 1 then peek_returned() end
-  local best = 0
-  for i = at, #window do best = math.max(best, window[i]) end
-  return best
 end
 
 peek_returned()
