@@ -20,6 +20,9 @@ from gangerd.recorder import HeaderWord
 MOST_UNBORN = 16
 """Spawns asked of the template and not answered: a single process forks them one after the other."""
 
+RESERVE = 1
+"""Workers born beyond those wanted, to stand by (reserve.py)."""
+
 _log = log.get()
 
 
@@ -73,8 +76,9 @@ def _missing_slots(tree: Tree) -> Iterator[int]:
     workers = tree.children.workers()
     stuck = sum(child.detail == "stuck" or tree.endings.stuck(child.incarnation) for child in workers)
     unborn = sum(child.state is ChildState.SPAWNING for child in workers)
-    missing = min(tree.wanted - (len(workers) - stuck), MOST_UNBORN - unborn)
-    for slot in range(min(tree.wanted + stuck, len(tree.recorder.seats))):
+    wanted = tree.wanted + RESERVE
+    missing = min(wanted - (len(workers) - stuck), MOST_UNBORN - unborn)
+    for slot in range(min(wanted + stuck, len(tree.recorder.seats))):
         if missing <= 0:
             return
         if tree.children.in_slot(slot) is None:

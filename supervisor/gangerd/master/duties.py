@@ -12,12 +12,22 @@ from gangerd.master.children import WORKER, Child
 from gangerd.master.lifecycle import ChildEvent, ChildState, System, SystemEvent
 from gangerd.master.restarts import SECOND
 from gangerd.master.tree import Tree
-from gangerd.recorder import HeaderWord
+from gangerd.recorder import HeaderWord, Phase
 
 STUCK_WAIT_S = 10.0
 """How long an end waits for a process that even SIGKILL does not end."""
 
 _log = log.get()
+
+
+def under_way(tree: Tree) -> bool:
+    """Whether something can become due soon: a job's deadline, a child's, the tree's own."""
+    if tree.system not in (System.STARTING, System.SERVING) or tree.dumps_due_ns is not None:
+        return True
+    return any(
+        child.deadline_ns is not None or (child.is_worker and tree.seat(child).page.phase >= Phase.RUNNING)
+        for child in tree.children
+    )
 
 
 class Duties:

@@ -10,10 +10,10 @@ in a table can't matter: the state stays and nothing is done.
         '--failed--> DRAINING               v
                                         CLOSING --tree gone--> ENDED
 
-    SPAWNING --born--> STARTING --ready--> SERVING --retire--> RETIRING
-        |                  |                  |                    |
-        |              overdue, retire     overdue              overdue
-     overdue, retire       '----------------> DOOMED <-------------'
+    SPAWNING --born--> STARTING --stands--> STANDBY --called--> SERVING --retire--> RETIRING
+        |                  |  '----- ready (a role) ----------->   |                    |
+        |              overdue, retire ----- retire -----------. overdue             overdue
+     overdue, retire       '----------------> DOOMED <---------'---'--------------------'
         v                                       |
       GONE <---------------- died --------------'
 """
@@ -66,6 +66,8 @@ class ChildState(Enum):
     """Asked of the template; its pid is not known."""
     STARTING = auto()
     """It has a pid and has not said READY: it touches nothing that is shared."""
+    STANDBY = auto()
+    """A worker that is READY and has no GO: it waits to take the place of the next one that dies."""
     SERVING = auto()
     RETIRING = auto()
     """Asked to leave when it has finished."""
@@ -78,6 +80,11 @@ class ChildEvent(Enum):
     BORN = auto()
     """Its pid is known."""
     READY = auto()
+    """A role serves."""
+    STANDS = auto()
+    """A worker has said READY."""
+    CALLED = auto()
+    """There is a place for a worker that stands by."""
     RETIRE = auto()
     OVERDUE = auto()
     """The deadline of its state has passed, or its sign of life is too old."""
@@ -115,12 +122,17 @@ SYSTEM: dict[tuple[System, SystemEvent], tuple[System, tuple[SystemAction, ...]]
 _C, _CE, _CA = ChildState, ChildEvent, ChildAction
 CHILD: dict[tuple[ChildState, ChildEvent], tuple[ChildState, tuple[ChildAction, ...]]] = {
     (_C.SPAWNING, _CE.BORN): (_C.STARTING, ()),
-    (_C.SPAWNING, _CE.READY): (_C.SERVING, (_CA.SERVE,)),
+    (_C.SPAWNING, _CE.STANDS): (_C.STANDBY, ()),
     (_C.SPAWNING, _CE.RETIRE): (_C.GONE, (_CA.ABANDON,)),
     (_C.SPAWNING, _CE.OVERDUE): (_C.GONE, (_CA.ABANDON,)),
     (_C.SPAWNING, _CE.DIED): (_C.GONE, (_CA.ABANDON,)),
     (_C.STARTING, _CE.READY): (_C.SERVING, (_CA.SERVE,)),
-    # Before READY it holds nothing and has told nobody: asking it politely would only be slower.
+    (_C.STARTING, _CE.STANDS): (_C.STANDBY, ()),
+    (_C.STANDBY, _CE.CALLED): (_C.SERVING, (_CA.SERVE,)),
+    (_C.STANDBY, _CE.RETIRE): (_C.DOOMED, (_CA.KILL,)),
+    (_C.STANDBY, _CE.OVERDUE): (_C.DOOMED, (_CA.KILL,)),
+    (_C.STANDBY, _CE.DIED): (_C.GONE, (_CA.BURY,)),
+    # Before GO it holds nothing and has told nobody: asking it politely would only be slower.
     (_C.STARTING, _CE.RETIRE): (_C.DOOMED, (_CA.KILL,)),
     (_C.STARTING, _CE.OVERDUE): (_C.DOOMED, (_CA.KILL,)),
     (_C.STARTING, _CE.DIED): (_C.GONE, (_CA.BURY,)),

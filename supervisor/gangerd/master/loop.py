@@ -14,7 +14,7 @@ from gangerd.config import Config
 from gangerd.linux import processes, reaping, signals
 from gangerd.linux.signals import Meaning
 from gangerd.linux.title import Title
-from gangerd.master import births, duties, mail, orders, report, spawning
+from gangerd.master import births, duties, mail, orders, report, reserve, spawning
 from gangerd.master.cast import Cast, cast_for
 from gangerd.master.children import Child
 from gangerd.master.lifecycle import ChildState, System
@@ -107,12 +107,14 @@ class Loop:
     def _turn(self, now_ns: int) -> None:
         tree = self._tree
         if now_ns >= self._tick_ns:
-            self._tick_ns = now_ns + tree.timing.tick_ms * 1_000_000
             self._duties.tick(now_ns)
+            tick_ms = tree.timing.tick_ms if duties.under_way(tree) else tree.timing.idle_tick_ms
+            self._tick_ns = now_ns + tick_ms * 1_000_000
             self._title.show(f"{tree.system.name.lower()}, {len(tree.children.workers())} workers")
         elif tree.endings.next_ns is not None and now_ns >= tree.endings.next_ns:
             tree.endings.tick(tree.children.workers(), now_ns)
         self._duties.move_on(now_ns)
+        reserve.call_up(tree, now_ns)
         self._births_ns = births.fill(tree, now_ns)
         for child in tree.newborn_mail:
             if child.incarnation in tree.mail:

@@ -58,7 +58,7 @@ def _from_worker(tree: Tree, child: Child, message: messages.Message, now_ns: in
             pid = tree.post(child).sender_pid
             if child.pid == 0 and pid:
                 _born(tree, child, pid, now_ns)
-            step_child(tree, child, ChildEvent.READY, now_ns)
+            step_child(tree, child, ChildEvent.STANDS, now_ns)
         case messages.Leaving(incarnation=child.incarnation, reason=reason):
             child.in_order = True
             child.reason = reason

@@ -36,6 +36,8 @@ class Timing:
     """The master's own bounds; shutdown_timeout_s is the operator's (Config)."""
 
     tick_ms: int = 100
+    idle_tick_ms: int = 500
+    """While no worker runs a job and nobody is being born or ended: only the coordinator's pulse is due."""
     birth_s: float = 10.0
     """From asking the template to a worker's READY."""
     import_s: float = 60.0

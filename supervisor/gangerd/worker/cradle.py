@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from gangerd import messages
+from gangerd import application, messages
 from gangerd.linux import cgroup_leaf, faults, processes, signals, title
 from gangerd.linux.channel import Channel, Closed
 from gangerd.worker.birth import Birth
@@ -26,6 +26,8 @@ def settle_in(birth: Birth, retire: Callable[[], None]) -> Channel[messages.Mess
     """Make this process a worker; None when nobody wants it any more. `retire` is called on SIGTERM."""
     _take_signals(retire)
     _own_the_process(birth)
+    if birth.import_app:
+        application.load(birth.config.app, forking=False)
     channel = Channel(birth.channel_fd, messages.encode, messages.decode)
     try:
         channel.send(messages.Ready(birth.incarnation))

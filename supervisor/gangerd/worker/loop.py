@@ -70,6 +70,7 @@ class Worker:
         self._retired = retired
         self._header = memoryview(map_region(birth.recorder_fd, 0, HEADER_BYTES, writable=False)).cast("Q")
         self._board = Board(memoryview(map_region(birth.recorder_fd, HEADER_BYTES, BOARD_BYTES)))
+        self._slots = self._header[HeaderWord.SLOTS]
         page_memory = map_region(birth.recorder_fd, page_offset(birth.slot), PAGE_BYTES)
         self._page = PageWriter(memoryview(page_memory))
         self._page.begin(birth.incarnation, os.getpid(), birth.generation, time.monotonic_ns())
