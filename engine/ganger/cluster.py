@@ -27,6 +27,7 @@ from ganger.wire.routes import Routes
 from ganger.wire.server_check import check_server, read_info
 from ganger.wire.subscription import Subscription
 from ganger.wire.trip import Trip
+from ganger.wire.volley import volley
 
 __all__ = ["Cluster", "Command", "Node", "Subscription"]
 
@@ -83,10 +84,16 @@ class Cluster:
         One pipeline per node, all sent before any reply is read. Raises only when no node can be reached for
         the slot map: RedisUnreachable, WrongPassword, NotACluster.
         """
-        deadline = _monotonic() + deadline_s
-        if not self._routes.loaded:
-            self._routes.load(deadline)
-        return Trip(self._routes, commands, deadline, replicas).run()
+        now_s = _monotonic()
+        deadline = now_s + deadline_s
+        routes = self._routes
+        if not routes.loaded:
+            routes.load(deadline)
+        if self._plain and not replicas:
+            results = volley(routes, commands, now_s, deadline)
+            if results is not None:
+                return results
+        return Trip(routes, commands, deadline, replicas).run()
 
     def nodes(self, *, deadline_s: float = 10.0) -> list[Node]:
         """The primaries, in the order of their slots. Raises RedisUnreachable, WrongPassword, NotACluster."""

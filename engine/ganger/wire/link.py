@@ -127,6 +127,17 @@ class Link:
         if self._state == "ready":
             self._send()
 
+    def fetch(self, patience_ms: int) -> bool:
+        """Wait so long for each part of the replies; True when they are complete. Raises LinkLost."""
+        poll = self._poller.poll
+        while not self._out:
+            if not poll(patience_ms):
+                return False
+            self._receive()
+            if len(self.replies) >= self._expected:
+                return True
+        return False
+
     def fileno(self) -> int:
         """For poll; it may change while connecting (the next address of a name)."""
         return self._sock.fileno()

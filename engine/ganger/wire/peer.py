@@ -62,6 +62,10 @@ class Peer:
         else:
             link.close()
 
+    def give_unused(self, link: Link) -> None:
+        """Back without having been used."""
+        self._free.append(link)
+
     def drop_idle(self) -> None:
         """Close all idle links: when one of them broke, the others are no better."""
         while self._free:

@@ -31,8 +31,15 @@ _EAGER_ATTEMPTS = 3
 class Trip:
     """See above. Make one, `run` it once; the results are in the order of the commands."""
 
-    def __init__(self, routes: Routes, commands: Sequence[Command], deadline_s: float, replicas: int) -> None:
-        self.results: list[Any] = [None] * len(commands)
+    def __init__(
+        self,
+        routes: Routes,
+        commands: Sequence[Command],
+        deadline_s: float,
+        replicas: int,
+        results: list[Any] | None = None,
+    ) -> None:
+        self.results: list[Any] = [None] * len(commands) if results is None else results
         self._routes = routes
         self._deadline_s = deadline_s
         self._replicas = replicas
@@ -68,6 +75,22 @@ class Trip:
         else:
             self._refused(item, str(outcome), peer, now_s)
         return self.run()
+
+    def take_over(
+        self, link: Link, peer: Peer, commands: list[tuple[int, Command]], started_s: float
+    ) -> None:
+        """Go on from a pipeline that was started elsewhere and has not been answered in full."""
+        items: list[Item | None] = [Item(index, command) for index, command in commands]
+        exchange = Exchange(link, peer, items, started_s)
+        self._active[id(exchange)] = exchange
+
+    def take_over_lost(self, peer: Peer, commands: list[tuple[int, Command]], error: LinkLost) -> None:
+        """Go on from a pipeline whose link broke."""
+        self._lost(peer, [Item(index, command) for index, command in commands], error, time.monotonic())
+
+    def take_over_refused(self, peer: Peer, index: int, command: Command, reply: ReplyError) -> None:
+        """Go on from an error reply."""
+        self._refused(Item(index, command), str(reply), peer, time.monotonic())
 
     # ---- sending ---------------------------------------------------------------------------------------
 
