@@ -54,7 +54,7 @@ def demo(workers: int, limit: int | None, embedded: bool, as_json: bool, keep: b
         with audience.lights_up(play.files, workers):
             review = play.perform()
         keep = keep or bool(review.wrong)
-    except BaseException:
+    except Exception:
         keep = True
         raise
     finally:
@@ -99,7 +99,9 @@ class Watching:
 
     def progress(self, done: int) -> None:
         if self._progress:
-            self._progress.update(self._task, completed=done, description="indexed")
+            over = done >= (self._progress.tasks[0].total or 0)
+            said = "indexed; saboteurs being retried" if over else "indexed"
+            self._progress.update(self._task, completed=done, description=said)
 
     def death(self, crash: Mapping[str, Any]) -> None:
         job = str(crash["type"]).rpartition(".")[2]
