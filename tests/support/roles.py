@@ -121,18 +121,21 @@ class Worker:
 class Process:
     """A role as the master starts it: exec'd, with descriptors by number."""
 
-    def __init__(self, name: str, config: Config, recorder_fd: int, bell: int) -> None:
+    def __init__(
+        self, name: str, config: Config, recorder_fd: int, bell: int, *, manifest: bool = True
+    ) -> None:
         ours, theirs = pair()
         self.master: Channel[Message] = Channel(ours, messages.encode, messages.decode)
-        manifest = anonymous("manifest", 0)
-        write_all(manifest, json.dumps(MANIFEST).encode())
+        self.manifest = anonymous("manifest", 0)
+        if manifest:
+            self.imported()
         config_fd = config.to_fd()
         fds = {
             "channel": theirs.fileno(),
             "config": config_fd,
             "recorder": recorder_fd,
             "doorbell": bell,
-            "manifest": manifest,
+            "manifest": self.manifest,
         }
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", f"gangerd.roles.{name}"],
@@ -142,7 +145,10 @@ class Process:
         )
         theirs.close()
         os.close(config_fd)
-        os.close(manifest)
+
+    def imported(self) -> None:
+        """The app's import is over: its manifest is there."""
+        write_all(self.manifest, json.dumps(MANIFEST).encode())
 
     def hear(self, kind: type[M], deadline_s: float = 15.0) -> M:
         """The next message of this kind."""
@@ -158,6 +164,7 @@ class Process:
         self.process.kill()
         self.process.wait()
         self.master.close()
+        os.close(self.manifest)
 
 
 @contextmanager

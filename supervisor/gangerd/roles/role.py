@@ -8,7 +8,6 @@ business being. Used by the coordinator and the scheduler; what they do is their
 import json
 import os
 import signal
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,6 +40,8 @@ class Role:
     recorder_fd: int
     doorbell_fd: int
     manifest: dict[str, Any]
+    manifest_fd: int | None = None
+    """Where the manifest will be read from; None when there is none to wait for, or it has been read."""
     loop: Loop = field(default_factory=Loop)
 
     def __post_init__(self) -> None:
@@ -61,6 +62,17 @@ class Role:
     @property
     def slots(self) -> int:
         return len(self.pages)
+
+    def has_manifest(self) -> bool:
+        """Read the template's list of jobs, if it is there. Roles start beside the app's import, so it may
+        not be there yet, or only half."""
+        if self.manifest_fd is not None:
+            try:
+                self.manifest = json.loads(read_all(self.manifest_fd))
+            except ValueError:
+                return False
+            self.manifest_fd = None
+        return True
 
     def tell(self, message: Message) -> None:
         """Send to the master; kept in order when its mailbox is full."""
@@ -113,19 +125,9 @@ def open_role(name: str, environ: Mapping[str, str] = os.environ) -> Role:
         channel=Channel(fds["channel"], messages.encode, messages.decode),
         recorder_fd=fds["recorder"],
         doorbell_fd=fds["doorbell"],
-        manifest=_await_manifest(fds["manifest"]) if "manifest" in fds else {},
+        manifest={},
+        manifest_fd=fds.get("manifest"),
     )
-
-
-def _await_manifest(fd: int) -> dict[str, Any]:
-    """The template's list of jobs. Roles start beside the app's import, so it may not be there yet, or only
-    half; the master ends this process when it never comes."""
-    while True:
-        try:
-            manifest: dict[str, Any] = json.loads(read_all(fd))
-            return manifest
-        except ValueError:
-            time.sleep(0.005)
 
 
 def engine_config(config: Config) -> EngineConfig:

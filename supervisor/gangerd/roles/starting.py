@@ -25,6 +25,7 @@ from gangerd.roles.loop import LeaveLoop
 from gangerd.roles.role import Role, engine_config
 
 TRY_MS = 300
+MANIFEST_MS = 10
 CHECK_S = 1.5
 PATIENCE_S = 10.0
 HOPELESS = (WrongPassword, NotACluster, ServerTooOld, EvictionEnabled, BadSettings)
@@ -39,9 +40,13 @@ class Starting:
     """`begin(cluster)` makes the service and answers the handler of the master's messages and a line for
     status; it may raise GangerError for "not yet" and ValueError for "never"."""
 
-    def __init__(self, role: Role, begin: Callable[[Cluster], tuple[Handler, str]]) -> None:
+    def __init__(
+        self, role: Role, begin: Callable[[Cluster], tuple[Handler, str]], *, needs_manifest: bool = True
+    ) -> None:
         self._role = role
         self._begin = begin
+        self._needs_manifest = needs_manifest
+        self._cluster: Cluster | None = None
         self._handler: Handler | None = None
         self._early: list[Message] = []
         self._since_s = time.monotonic()
@@ -59,10 +64,12 @@ class Starting:
 
     def _try(self) -> None:
         try:
-            settings = engine_config(self._role.config).redis
-            cluster = Cluster(replace(settings, socket_timeout_s=SOCKET_S, connect_timeout_s=CONNECT_S))
-            for warning in cluster.check(deadline_s=CHECK_S):
-                _logger.warning(log.REDIS_REFUSED, warning=warning)
+            cluster = self._cluster = self._cluster or self._connect()
+            if self._needs_manifest and not self._role.has_manifest():
+                # The app is still being imported, however long that takes.
+                self._since_s = time.monotonic()
+                self._role.loop.soon("start", MANIFEST_MS)
+                return
             handler, detail = self._begin(cluster)
         except (*HOPELESS, ValueError) as error:
             self._fail(error, EXIT_CONFIG)
@@ -79,6 +86,14 @@ class Starting:
             for message in early:
                 handler(message)
             self._role.tell(RoleReady(self._role.name, detail))
+
+    def _connect(self) -> Cluster:
+        """A transport to a Redis that will do."""
+        settings = engine_config(self._role.config).redis
+        cluster = Cluster(replace(settings, socket_timeout_s=SOCKET_S, connect_timeout_s=CONNECT_S))
+        for warning in cluster.check(deadline_s=CHECK_S):
+            _logger.warning(log.REDIS_REFUSED, warning=warning)
+        return cluster
 
     def _fail(self, error: Exception, code: int) -> None:
         _logger.error(log.ROLE_FAILED, role=self._role.name, error=str(error))

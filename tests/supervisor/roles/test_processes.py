@@ -12,12 +12,21 @@ from gangerd.config import Config
 from gangerd.linux import doorbell
 from gangerd.linux.shared_memory import map_region
 from gangerd.messages import Drain, RoleFailed, RoleReady
-from gangerd.recorder import BOARD_BYTES, HEADER_BYTES
+from gangerd.recorder import BOARD_BYTES, HEADER_BYTES, HeaderWord
 from support import jobs
 from support.children import readable
 from support.roles import HOST, Process, recorder
 from support.servers import ClusterServers
 from support.waiting import until
+
+
+@pytest.fixture
+def cluster_servers(all_servers: dict[str, ClusterServers]) -> ClusterServers:
+    """The first of them: what differs between servers is tested without processes."""
+    servers = next(iter(all_servers.values()))
+    servers.wait_ready()
+    servers.flush()
+    return servers
 
 
 @pytest.fixture
@@ -35,8 +44,12 @@ def test_a_coordinator_process(
     fd, bell = memory
     board = Board(memoryview(map_region(fd, HEADER_BYTES, BOARD_BYTES)))
     board.set_idle(0, True)
-    process = Process("coordinator", Config(redis=cluster_servers.url, partitions=2), fd, bell)
+    config = Config(redis=cluster_servers.url, partitions=2)
+    process = Process("coordinator", config, fd, bell, manifest=False)
     try:
+        header = memoryview(map_region(fd, 0, HEADER_BYTES)).cast("Q")
+        until(lambda: bool(header[HeaderWord.COORDINATOR_AT_NS]), "a sign of life while the app is imported")
+        process.imported()
         assert process.hear(RoleReady).role == "coordinator"
         mail = jobs.queue(cluster, count=2)
         jobs.push(cluster, mail[1])

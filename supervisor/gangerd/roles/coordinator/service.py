@@ -61,6 +61,7 @@ class Coordinator:
         self._deathbed = Deathbed(undertaker, self._settled)
         self._figures = Figures(role.config, fresh=role.header[HeaderWord.COORDINATOR_PID] == 0)
         self._usage = Usage()
+        self._pids: set[int] = set()
         self._beats = 0
         self._leaving_s: float | None = None
 
@@ -99,6 +100,7 @@ class Coordinator:
         rows = heartbeat.workers(
             pages, self._role.config.host, self._usage.rss_bytes, now_ns, time.time_ns() // MS
         )
+        self._forget_pids({row["pid"] for row in rows if "pid" in row})
         try:
             if self._beats % ANNOUNCE_EVERY == 0:
                 control.announce(self._cluster, self._keys, self._types, deadline_s=HEARTBEAT_S)
@@ -156,6 +158,11 @@ class Coordinator:
         self._queues.register(weights, config.partitions)
         self._keeper.publish({queue: (self._queues.of(queue), weight) for queue, weight in weights.items()})
         self._lookout.follow()
+
+    def _forget_pids(self, living: set[int]) -> None:
+        for pid in self._pids - living:
+            self._usage.forget(pid)
+        self._pids = living
 
     def _under_way(self) -> bool:
         """Whether any worker is awake: only then can a page hold something."""

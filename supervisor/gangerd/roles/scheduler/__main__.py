@@ -16,7 +16,7 @@ def serve(role: Role) -> int:
         scheduler = Scheduler(role, cluster)
         return scheduler.handle, scheduler.begin()
 
-    Starting(role, begin)
+    Starting(role, begin, needs_manifest=False)
     try:
         return role.loop.run()
     finally:
