@@ -10,6 +10,8 @@ from typing import Any
 
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?", re.IGNORECASE)
+_NODE = r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/,@\[\]]+)(?::\d{1,5})?"
+_URL = re.compile(rf"rediss?://(?:[^/\s][^\s]*@|@)?{_NODE}(?:,\s*{_NODE})*(?:/0?)?")
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\.[^\W\d]\w*)*)?")
 
 
@@ -109,16 +111,13 @@ def size_bytes(value: Any) -> int:
 
 
 def _url(value: Any) -> str:
-    """Shape alone; the text may hold a password, so it is never quoted."""
-    from ganger.config import parse_redis_url
-    from ganger.errors import BadSettings
-
-    if not isinstance(value, str):
-        raise Refused("must be a URL: redis://host:port")
-    try:
-        parse_redis_url(value)
-    except BadSettings as error:
-        raise Refused(f"must be a URL as redis://host:port: {str(error).rstrip('.')}") from None
+    """Shape alone; the text may hold a password, so it is never quoted. The engine reads it in full: it is
+    not asked here, because the master's process builds its configuration and must stay free of it."""
+    if not isinstance(value, str) or not _URL.fullmatch(value.strip()):
+        raise Refused("must be a URL as redis://host:port (several nodes: redis://h1:p1,h2:p2)")
+    ports = re.findall(r":(\d+)(?:,|/|$)", value.strip().rpartition("@")[2])
+    if not all(0 < int(port) < 65536 for port in ports):
+        raise Refused("must be a URL whose ports are from 1 to 65535")
     return value.strip()
 
 

@@ -53,6 +53,7 @@ def demo(workers: int, limit: int | None, embedded: bool, as_json: bool, keep: b
         play = Play(directory, stage, audience, limit=limit)
         with audience.lights_up(play.files, workers):
             review = play.perform()
+            audience.over()
         keep = keep or bool(review.wrong)
     except Exception:
         keep = True
@@ -102,6 +103,10 @@ class Watching:
             over = done >= (self._progress.tasks[0].total or 0)
             said = "indexed; saboteurs being retried" if over else "indexed"
             self._progress.update(self._task, completed=done, description=said)
+
+    def over(self) -> None:
+        if self._progress:
+            self._progress.update(self._task, description="indexed")
 
     def death(self, crash: Mapping[str, Any]) -> None:
         job = str(crash["type"]).rpartition(".")[2]

@@ -3,6 +3,7 @@
 Where Redis does not answer, the master's status file is all there is: it is shown, and said so."""
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,18 @@ def _local(config: Config) -> dict[str, Any] | None:
         found = json.loads(config.status_file.read_bytes())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return {**found, "alive": _alive(found.get("pid"))} if isinstance(found, dict) else None
+
+
+def _alive(pid: Any) -> bool:
+    """Whether the master that wrote the file still runs: one that was killed could not remove it."""
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (OSError, ValueError, TypeError, OverflowError):
+        return False
+    return True
 
 
 def _print(document: dict[str, Any], config: Config) -> None:
@@ -81,7 +93,7 @@ def _print_local(local: dict[str, Any]) -> None:
         f"master on this host: {local.get('state', '?')}, pid {local.get('pid', '?')}, as of {written}"
     )
     for name, value in local.items():
-        if name in ("at_ms", "state", "pid") or value in (None, "", [], {}):
+        if name in ("at_ms", "state", "pid", "alive") or value in (None, "", [], {}):
             continue
         if name == "workers" and isinstance(value, list):
             click.echo(f"  {plural(len(value), 'worker')}: {_states(value)}")

@@ -84,7 +84,7 @@ def test_status_shows_what_the_master_wrote_when_redis_is_gone(tmp_path: Path) -
     run_dir = tmp_path / ".ganger/run"
     run_dir.mkdir(parents=True)
     (run_dir / "status.json").write_text(
-        '{"at_ms": 1, "pid": 42, "state": "serving", "fence": "cgroup v1", "workers": [{"state": "ready"}],'
+        '{"at_ms": 1, "pid": 4194305, "state": "serving", "fence": "cgroup v1", "workers": [{"state": "ready"}],'
         ' "roles": [{"role": "coordinator", "state": "ready", "detail": ""}],'
         ' "last_errors": {"template": "no module named shop"}}'
     )
@@ -93,10 +93,10 @@ def test_status_shows_what_the_master_wrote_when_redis_is_gone(tmp_path: Path) -
     assert done.returncode == 1
     assert "Redis does not answer" in done.stderr
     assert "no module named shop" in done.stdout
-    assert "pid 42" in done.stdout
+    assert "pid 4194305 (that process is gone)" in done.stdout
     as_json = ganger("status", "--json", cwd=tmp_path, env=env)
     assert as_json.returncode == 1
-    assert '"pid": 42' in as_json.stdout
+    assert '"pid": 4194305' in as_json.stdout
 
 
 def test_a_reader_that_has_seen_enough_is_no_failure_to_talk_of(tmp_path: Path) -> None:

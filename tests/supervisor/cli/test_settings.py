@@ -1,11 +1,16 @@
 """The layers of settings and what each mistake says."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from ganger.config import parse_redis_url
+from ganger.errors import BadSettings
 from gangerd.errors import BadConfig
 from gangerd.settings import build
+from gangerd.values import SETTINGS, Refused
 
 
 def made(tmp_path: Path, toml: str) -> Path:
@@ -76,3 +81,48 @@ def test_the_lease_must_outlast_its_renewal(tmp_path: Path) -> None:
     made(tmp_path, "lease_ms = 5000\nrenew_ms = 4000\n")
     with pytest.raises(BadConfig, match="at most half"):
         build(cwd=tmp_path, env={})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "redis://h:7000",
+        "rediss://user:p%40ss@h1:1,h2:2",
+        "redis://:a/b@h:1/0",
+        "redis://[::1]:7000,h2",
+        "redis://127.0.0.1:1/",
+        "http://h",
+        "h:1",
+        "redis://",
+        "redis://h:0",
+        "redis://h:99999",
+        "redis://h:x",
+        "redis://h/3",
+        "redis://h?db=3",
+        "redis://h1,,h2",
+    ],
+)
+def test_the_daemon_and_the_engine_agree_on_what_is_a_url(url: str) -> None:
+    """The daemon looks at a URL without the engine, since the master's process must not hold it."""
+    try:
+        parse_redis_url(url)
+        taken_by_engine = True
+    except BadSettings:
+        taken_by_engine = False
+    try:
+        SETTINGS["redis"].check(url)
+        taken_here = True
+    except Refused as refused:
+        taken_here = False
+        assert "p%40ss" not in str(refused)
+    assert taken_here == taken_by_engine
+
+
+def test_building_a_configuration_loads_no_engine(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from gangerd.settings import build;"
+        f"build(cwd=Path({str(tmp_path)!r}), env={{'GANGER_REDIS': 'redis://h:1'}});"
+        "sys.exit('ganger' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
