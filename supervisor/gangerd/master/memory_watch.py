@@ -1,7 +1,8 @@
 """The samples of the workers' memory, for memory.py to judge. The master's loop calls `tick` each 100 ms.
 
 Every worker is sampled, not only those under a limit: what a run inherits from its predecessors must be
-known, and a death's report wants the peak. 13 us a worker, twice a second."""
+known, and a death's report wants the peak. 13 us a worker (and a cgroup's file), twice a second; one that
+has rested since its last sample is passed over."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +14,7 @@ from gangerd.master.deadlines import look
 from gangerd.master.lifecycle import ChildState
 from gangerd.master.memory import Growth
 from gangerd.master.seats import Seat
+from gangerd.recorder import Word
 
 EVERY_NS = 500_000_000
 _WATCHED = (ChildState.SERVING, ChildState.RETIRING)
@@ -29,6 +31,8 @@ class MemoryWatch:
         self._growths: dict[str, Growth] = {}
         self._pids: dict[str, int] = {}
         self._sampled_ns: int | None = None
+        self._rested: dict[str, int] = {}
+        """Incarnation -> the batch word at its last sample at rest: until it changes, nothing can have."""
 
     def born(self, child: Child, now_ns: int) -> None:
         """At GO, before its first job: this is the warm worker."""
@@ -40,6 +44,7 @@ class MemoryWatch:
     def forget(self, incarnation: str) -> None:
         """It is buried."""
         self._growths.pop(incarnation, None)
+        self._rested.pop(incarnation, None)
         pid = self._pids.pop(incarnation, None)
         if pid is not None:
             self._usage.forget(pid)
@@ -81,12 +86,16 @@ class MemoryWatch:
             return False
         seat = self._seats[child.slot]
         page = seat.page
-        before = look(page)
+        before, batch = look(page), page.words[Word.BATCH]
+        if not before.run_seq and self._rested.get(child.incarnation) == batch:
+            return False
         rss = self._usage.rss_bytes(child.pid)
         seen = look(page)
         # A sample between two runs is nobody's.
         if rss is None or seen.incarnation != child.incarnation or seen.run_seq != before.run_seq:
             return False
+        if not seen.run_seq:
+            self._rested[child.incarnation] = batch
         kills = (cgroup.oom_kills(seat.leaf) or 0) if seat.leaf else 0
         limit = memory.limit_of(seen.memory_bytes, self._limit_bytes)
         return growth.sample(seen.run_seq, rss, limit, kills)
