@@ -33,28 +33,14 @@ def test_what_a_cause_uses_up(cause: str) -> None:
     decision = ruled(Policy(), State(), Failure(cause))
     attempt, crash = CAUSES[cause]
     assert (decision.state.attempts, decision.state.crashes) == (int(attempt), int(crash))
-    wanted = {"lost": Recover, "released": Release}.get(cause, Retry)
-    assert isinstance(decision, wanted)
+    wanted: type = {"lost": Recover, "released": Release}.get(cause, Retry)
+    assert type(decision) is wanted
     assert len(decision.state.failures) == (cause != "released")
 
 
 def test_the_causes_of_the_design_are_all_there() -> None:
-    assert set(CRASHES) == set(
-        "segfault abort bus_error illegal_instruction fp_error signal
-        oom_kill
-       
-        memory_limit
-       
-       
-        exit
-      
-       
-      
-       
-      
-       
-        killed".split()
-    )
+    faults = ["segfault", "abort", "bus_error", "illegal_instruction", "fp_error", "signal"]
+    assert set(CRASHES) == {*faults, "oom_kill", "memory_limit", "exit", "killed"}
 
 
 @pytest.mark.parametrize("dead", [False, True])
