@@ -11,7 +11,7 @@ from typing import Any
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?", re.IGNORECASE)
 _NODE = r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/,@\[\]]+)(?::\d{1,5})?"
-_URL = re.compile(rf"rediss?://(?:[^/\s][^\s]*@|@)?{_NODE}(?:,\s*{_NODE})*(?:/0?)?")
+_URL = re.compile(rf"rediss?://(?:[^/\s].*@|@)?{_NODE}(?:,\s*{_NODE})*(?:/0?)?")
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\.[^\W\d]\w*)*)?")
 
 
