@@ -70,11 +70,14 @@ class MasterProcess:
         path = self.run_dir / "roles.txt"
         return path.read_text().splitlines() if path.exists() else []
 
-    def worker_pid(self, slot: int, number: int = 0) -> int:
-        """Of the slot's number-th worker that got GO."""
-        until(lambda: len(self._ready(slot)) > number or self.ended(), f"worker {slot} number {number}")
-        pid: int = self._ready(slot)[number]["child"]
+    def worker(self, number: int) -> int:
+        """The pid of the number-th worker that got GO."""
+        pid: int = self.await_log("worker.ready", number + 1)[number]["child"]
         return pid
+
+    def slot_of(self, pid: int) -> int:
+        slot: int = next(line["slot"] for line in self.log("worker.ready") if line["child"] == pid)
+        return slot
 
     def role_pid(self, role: str, number: int = 0) -> int:
         def ready() -> list[int]:
@@ -82,9 +85,6 @@ class MasterProcess:
 
         until(lambda: len(ready()) > number or self.ended(), f"{role} number {number}")
         return ready()[number]
-
-    def _ready(self, slot: int) -> list[dict[str, Any]]:
-        return [line for line in self.log("worker.ready") if line["slot"] == slot]
 
     # what is done to it
 
@@ -97,11 +97,11 @@ class MasterProcess:
     def wait(self, deadline_s: float = 15.0) -> int:
         return self.process.wait(deadline_s)
 
-    def start_job(self, slot: int, number: int = 0) -> int:
-        """Have the slot's worker run a job; its pid, once the job stands in its page."""
-        pid = self.worker_pid(slot, number)
+    def start_job(self, number: int) -> int:
+        """Have the number-th worker run a job; its pid, once the job stands in its page."""
+        pid = self.worker(number)
         os.kill(pid, signal.SIGUSR1)
-        until(lambda: self.running(slot), f"a job in slot {slot}")
+        until(lambda: self.running(self.slot_of(pid)), f"a job in worker {number}")
         return pid
 
     def running(self, slot: int) -> bool:

@@ -34,6 +34,8 @@ def step_child(
 ) -> None:
     """One event of a child's life. `reaped` comes with DIED and only with it."""
     state, actions = lifecycle.step_child(child.state, event)
+    if event is ChildEvent.RETIRE:
+        child.in_order = True  # if it ends well, that is no death
     if state is not child.state:
         child.enter(state, now_ns, _deadline(tree, child, state, now_ns))
     for action in actions:
@@ -92,10 +94,10 @@ def _ask_to_leave(tree: Tree, child: Child, now_ns: int) -> None:
 
 
 def _abandon(tree: Tree, child: Child, now_ns: int) -> None:
-    _log.warning(log.WORKER_SPAWN_FAILED, slot=child.slot, worker=child.incarnation, error=child.reason)
-    if child.reason:
-        tree.last_error[child.role] = child.reason
-    note_failed_birth(tree, child, now_ns)
+    if not child.in_order:
+        _log.warning(log.WORKER_SPAWN_FAILED, slot=child.slot, worker=child.incarnation, error=child.reason)
+        tree.last_error[child.role] = child.reason or "the template could not fork it"
+        note_failed_birth(tree, child, now_ns)
     forget(tree, child)
 
 
@@ -125,6 +127,8 @@ def _bury(tree: Tree, child: Child, reaped: Reaped | None, now_ns: int) -> None:
 
 
 def _bury_worker(tree: Tree, child: Child, reaped: Reaped, now_ns: int) -> None:
+    if child.in_order and not child.served_ns:
+        return  # not needed any more, before it could touch anything
     burial = tree.undertaker.bury(child, reaped, at_ms=tree.wall_ms(), now_ns=now_ns)
     if child.in_order and burial.death is None:
         _log.info(log.WORKER_LEFT, slot=child.slot, worker=child.incarnation, reason=child.reason)
@@ -189,7 +193,7 @@ def _announce(tree: Tree, now_ns: int) -> None:
 def _retire_workers(tree: Tree, now_ns: int) -> None:
     timeout_s = tree.config.shutdown_timeout_s
     tree.drain_until_ns = now_ns + int(timeout_s * SECOND)
-    _log.info(log.DRAINING, workers=len(tree.children.workers()), shutdown_timeout_s=timeout_s)
+    _log.info(log.DRAINING, workers=tree.in_service(), shutdown_timeout_s=timeout_s)
     tree.notifier.stopping()
     for child in tree.children.workers():
         step_child(tree, child, ChildEvent.RETIRE, now_ns)

@@ -110,7 +110,7 @@ class Loop:
             self._duties.tick(now_ns)
             tick_ms = tree.timing.tick_ms if duties.under_way(tree) else tree.timing.idle_tick_ms
             self._tick_ns = now_ns + tick_ms * 1_000_000
-            self._title.show(f"{tree.system.name.lower()}, {len(tree.children.workers())} workers")
+            self._title.show(f"{tree.system.name.lower()}, {tree.in_service()} workers")
         elif tree.endings.next_ns is not None and now_ns >= tree.endings.next_ns:
             tree.endings.tick(tree.children.workers(), now_ns)
         self._duties.move_on(now_ns)

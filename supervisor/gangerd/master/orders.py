@@ -54,9 +54,8 @@ def _more(tree: Tree, now_ns: int) -> None:
 
 def _fewer(tree: Tree, now_ns: int) -> None:
     tree.wanted = max(tree.wanted - 1, 0)
-    serving = [child for child in tree.children.workers() if child.state is not ChildState.RETIRING]
+    serving = [child for child in tree.children.workers() if child.state is ChildState.SERVING]
     if len(serving) > tree.wanted:
-        serving[-1].reason = "one worker less was asked for"
         step_child(tree, serving[-1], ChildEvent.RETIRE, now_ns)
 
 

@@ -15,15 +15,29 @@ from gangerd.master.tree import Tree
 DUMP_WAIT_NS = 200_000_000
 """How long workers are given to write the stacks that were asked for."""
 
+UNCHANGED_NS = 5_000_000_000
+"""How old the status file becomes while nothing but ages and memory changes."""
+
 _log = log.get()
 
 
 def write(tree: Tree, now_ns: int) -> None:
+    """Write what has changed, at most once a second (status_file.py sees to that), and what has not now and
+    then: renaming a file over another costs milliseconds on some file systems."""
     if tree.status_file.due(now_ns):
-        tree.status_file.write(compose(tree, now_ns), now_ns)
+        shown = _what_matters(tree)
+        if shown != tree.status_shown or now_ns - tree.status_written_ns >= UNCHANGED_NS:
+            tree.status_shown, tree.status_written_ns = shown, now_ns
+            tree.status_file.write(compose(tree, now_ns), now_ns)
     if tree.dumps_due_ns is not None and now_ns >= tree.dumps_due_ns:
         tree.dumps_due_ns = None
         _log_stacks(tree)
+
+
+def _what_matters(tree: Tree) -> tuple[object, ...]:
+    children = tuple((child.incarnation, child.pid, child.state, child.detail) for child in tree.children)
+    said = tuple(tree.last_error.items())
+    return tree.system, tree.quiet, tree.wanted, tree.restarts.total, len(tree.deaths), said, children
 
 
 def compose(tree: Tree, now_ns: int) -> dict[str, Any]:
@@ -65,6 +79,10 @@ def _line(tree: Tree, child: Child, now_ns: int) -> dict[str, Any]:
 def _log_stacks(tree: Tree) -> None:
     """What the workers wrote. One that is being ended keeps its stack for its post-mortem."""
     for child in tree.children.workers():
-        if tree.endings.intent(child.incarnation) is None and tree.endings.next_ns is None:
+        if (
+            child.served_ns
+            and tree.endings.intent(child.incarnation) is None
+            and tree.endings.next_ns is None
+        ):
             stack = faults.read_and_truncate(tree.seat(child).crash_fd)
             _log.info(log.STATE_DUMPED, slot=child.slot, child=child.pid, stack=stack or "no stack came")

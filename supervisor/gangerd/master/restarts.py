@@ -67,6 +67,11 @@ class Restarts:
             due = max(due, self.recent_deaths[-1] + SECOND)
         return max(due, self._cap_ns(now_ns))
 
+    def pauses(self, place: str, now_ns: int) -> bool:
+        """The place's own pause is not over."""
+        known = self.places.get(place)
+        return known is not None and known.not_before_ns > now_ns
+
     def spawned(self, place: str, now_ns: int) -> None:
         """A place is being filled; its first filling is no restart."""
         self.recent_spawns.append(now_ns)

@@ -91,6 +91,8 @@ class Tree:
     drain_until_ns: int | None = None
     no_workers_since_ns: int | None = None
     kill_sent_ns: int | None = None
+    status_shown: tuple[object, ...] = ()
+    status_written_ns: int = 0
     dumps_due_ns: int | None = None
 
     def spec(self, role: str) -> RoleSpec:
@@ -98,6 +100,10 @@ class Tree:
 
     def seat(self, child: Child) -> seats.Seat:
         return self.recorder.seats[child.slot]
+
+    def in_service(self) -> int:
+        """Workers that have had GO; the others are being born or stand by."""
+        return sum(child.served_ns > 0 for child in self.children.workers())
 
     def wall_ms(self) -> int:
         """The wall clock, for what people read; nothing is measured by it."""

@@ -13,6 +13,7 @@ def test_a_drain_waits_for_the_job_that_runs(tmp_path: Path) -> None:
     with master(tmp_path) as running:
         running.await_log("master.serving")
         worker = running.start_job(0)
+        running.worker(1)
         running.signal(signal.SIGTERM)
         until(lambda: len(running.log("worker.left")) == 1, "the idle one has left")
         assert not gone(worker) and not running.ended()
@@ -109,7 +110,7 @@ def test_servers_that_are_being_made_are_not_killed_half_way(tmp_path: Path) -> 
 def test_no_process_of_it_is_left(tmp_path: Path) -> None:
     with master(tmp_path, embedded=True) as running:
         running.await_log("master.serving")
-        pids = [running.worker_pid(0), running.worker_pid(1)]
+        pids = [running.worker(0), running.worker(1)]
         pids += [running.role_pid(role) for role in ("servers", "template", "coordinator", "scheduler")]
         running.signal(signal.SIGTERM)
         assert running.wait() == 0

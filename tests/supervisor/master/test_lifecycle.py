@@ -15,13 +15,14 @@ from gangerd.master.lifecycle import (
 )
 
 CHILD_MATRIX = """
-            BORN       READY          RETIRE               OVERDUE        DIED
-SPAWNING    STARTING   SERVING/SERVE  GONE/ABANDON         GONE/ABANDON   GONE/ABANDON
-STARTING    -          SERVING/SERVE  DOOMED/KILL          DOOMED/KILL    GONE/BURY
-SERVING     -          -              RETIRING/ASK_TO_LEAVE DOOMED/KILL   GONE/BURY
-RETIRING    -          -              -                    DOOMED/KILL    GONE/BURY
-DOOMED      -          -              -                    DOOMED/STUCK   GONE/BURY
-GONE        -          -              -                    -              -
+            BORN      STANDS   READY          CALLED         RETIRE                 OVERDUE       DIED
+SPAWNING    STARTING  STANDBY  -              -              GONE/ABANDON           GONE/ABANDON  GONE/ABANDON
+STARTING    -         STANDBY  SERVING/SERVE  -              DOOMED/KILL            DOOMED/KILL   GONE/BURY
+STANDBY     -         -        -              SERVING/SERVE  DOOMED/KILL            DOOMED/KILL   GONE/BURY
+SERVING     -         -        -              -              RETIRING/ASK_TO_LEAVE  DOOMED/KILL   GONE/BURY
+RETIRING    -         -        -              -              -                      DOOMED/KILL   GONE/BURY
+DOOMED      -         -        -              -              -                      DOOMED/STUCK  GONE/BURY
+GONE        -         -        -              -              -                      -             -
 """
 SYSTEM_MATRIX = """
             UP                FAILED                   DRAIN                    TIMEOUT              WORKERS_GONE         TREE_GONE

@@ -27,20 +27,21 @@ def control(running: MasterProcess, slot: int) -> int:
 
 
 def test_tstp_stops_claiming_and_cont_resumes(running: MasterProcess) -> None:
-    until(lambda: control(running, 0) == Control.MAY_CLAIM == control(running, 1), "they may claim")
+    both = [running.slot_of(running.worker(0)), running.slot_of(running.worker(1))]
+    until(lambda: {control(running, slot) for slot in both} == {Control.MAY_CLAIM}, "they may claim")
     running.signal(signal.SIGTSTP)
-    until(lambda: control(running, 0) == 0 == control(running, 1), "they may not claim")
+    until(lambda: {control(running, slot) for slot in both} == {0}, "they may not claim")
     until(lambda: running.status()["quiet"], "the status says so")
     running.signal(signal.SIGCONT)
-    until(lambda: control(running, 0) == Control.MAY_CLAIM == control(running, 1), "they may again")
+    until(lambda: {control(running, slot) for slot in both} == {Control.MAY_CLAIM}, "they may again")
 
 
 def test_ttin_and_ttou_are_one_worker_more_and_one_less(running: MasterProcess) -> None:
     running.signal(signal.SIGTTIN)
-    third = running.worker_pid(2)
+    running.worker(2)
     running.signal(signal.SIGTTOU)
-    running.await_log("worker.left")
-    assert gone(third)
+    (left,) = running.await_log("worker.left")
+    assert gone(next(line["child"] for line in running.log("worker.ready") if line["slot"] == left["slot"]))
     until(lambda: running.status()["workers_wanted"] == 2, "two are wanted")
     assert not running.log("worker.died")
 

@@ -55,18 +55,18 @@ def test_a_role_gets_the_descriptors_it_needs_and_no_more(serving: MasterProcess
 
 
 def test_what_the_shell_left_open_does_not_reach_the_children(serving: MasterProcess) -> None:
-    for pid in (serving.role_pid("coordinator"), serving.role_pid("template"), serving.worker_pid(0)):
+    for pid in (serving.role_pid("coordinator"), serving.role_pid("template"), serving.worker(0)):
         assert serving.left_open not in {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
 
 
 def test_the_status_file_tells_who_lives(serving: MasterProcess) -> None:
-    pids = {slot: serving.worker_pid(slot) for slot in (0, 1)}
     until(
-        lambda: serving.status()["state"] == "serving" and len(serving.status()["workers"]) == 2,
-        "a status of a master that serves",
+        lambda: [line["state"] for line in serving.status()["workers"]].count("standby") == 1,
+        "a status of a master that serves and has its reserve",
     )
     status = serving.status()
-    assert {line["slot"]: line["pid"] for line in status["workers"]} == pids
+    pids = {line["pid"] for line in status["workers"] if line["state"] == "serving"}
+    assert status["state"] == "serving" and pids == {serving.worker(0), serving.worker(1)}
     assert {line["role"] for line in status["roles"]} == {"servers", "template", "coordinator", "scheduler"}
     assert status["pid"] == serving.process.pid and status["generation"] == 1
 
