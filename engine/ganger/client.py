@@ -16,7 +16,7 @@ from ganger.arguments import plain
 from ganger.clock import monotonic_s, now_ms
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
-from ganger.errors import BadArguments, BadOptions, JobTooLarge, UnknownType
+from ganger.errors import BadArguments, BadOptions, GangerError, JobTooLarge, UnknownType
 from ganger.job import Body, encode_body
 from ganger.keys import Control, check_queue, check_type
 from ganger.operations import control
@@ -179,14 +179,22 @@ class Client:
         if found is not None:
             return found
         if type not in self._types or monotonic_s() > self._types_until_s:
-            announced = control.types(self._cluster, Control(self._config.namespace))
-            self._types = {name: _announced(entry) for name, entry in announced.items()}
-            self._types_until_s = monotonic_s() + _TYPES_FRESH_S
+            self._refresh_types(type)
         if self._types and type not in self._types:
             raise UnknownType(
                 f"No live worker serves job type {type!r}; start one whose app defines it, or check the name."
             )
         return self._types.get(type, Options())
+
+    def _refresh_types(self, type: str) -> None:
+        try:
+            announced = control.types(self._cluster, Control(self._config.namespace), deadline_s=3.0)
+        except GangerError:
+            if type in self._types:
+                return  # what was known of it a while ago is good enough: the job's own node may well live
+            raise
+        self._types = {name: _announced(entry) for name, entry in announced.items()}
+        self._types_until_s = monotonic_s() + _TYPES_FRESH_S
 
 
 def split_call(call: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:

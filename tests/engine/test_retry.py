@@ -30,11 +30,12 @@ def ruled(policy: Policy, state: State, failure: Failure) -> Any:
 
 @pytest.mark.parametrize("cause", sorted(CAUSES))
 def test_what_a_cause_uses_up(cause: str) -> None:
-    decision = ruled(Policy(), State(), Failure(cause))
+    decision: Any = ruled(Policy(), State(), Failure(cause))
     attempt, crash = CAUSES[cause]
     assert (decision.state.attempts, decision.state.crashes) == (int(attempt), int(crash))
     wanted: type = {"lost": Recover, "released": Release}.get(cause, Retry)
-    assert type(decision) is wanted
+    kind = type(decision)
+    assert kind is wanted
     assert len(decision.state.failures) == (cause != "released")
 
 

@@ -1,0 +1,120 @@
+"""@job: names, options and the manifest."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ganger import actor, job
+from ganger.current import Current, NoJob, current, enter, leave
+from ganger.errors import BadHandler, BadName, BadOptions
+from ganger.retry import Policy
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actor, "_registry", {})
+
+
+def plain(to: str, subject: str = "hi") -> str:
+    return f"{to}: {subject}"
+
+
+def test_a_job_is_still_its_function() -> None:
+    made = job(plain)
+    assert made("a", subject="b") == "a: b"
+    assert made.name == f"{__name__}.plain"
+    assert actor.registered() == {made.name: made}
+    assert not made.is_async
+
+
+def test_the_manifest_is_json_and_makes_a_policy() -> None:
+    made = job(
+        name="shop.send", queue="mail", retry=2, backoff=[1, 5], timeout=30, discard_on=KeyError, dead=True
+    )(plain)
+    entry = json.loads(json.dumps(actor.manifest()))["types"]["shop.send"]
+    assert (entry["queue"], entry["priority"], entry["memory"]) == ("mail", 5, None)
+    policy = Policy.from_manifest(entry)
+    assert policy == made.policy
+    assert policy == Policy(
+        retry=2, backoff=(1.0, 5.0), timeout=30.0, discard_on=("builtins.KeyError",), dead=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("backoff", "wanted"),
+    [
+        (3, (3.0,)),
+        ([1, 2.5], (1.0, 2.5)),
+        (lambda n: n * 10, (10.0, 20.0, 30.0)),
+        ("exponential", (2.0, 4.0, 8.0)),
+        (None, None),
+    ],
+)
+def test_backoffs_are_worked_out_beforehand(backoff: Any, wanted: Any) -> None:
+    assert job(retry=3, backoff=backoff)(plain).defaults.backoff == wanted
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"retri": 1}, "retri"),
+        ({"unique_for": 5}, "not built yet"),
+        ({"unique_until": "start"}, "not built yet"),
+        ({"unique_key": "a"}, "not built yet"),
+        ({"track": True}, "not built yet"),
+        ({"retry": -1}, "retry"),
+        ({"retry": 1.5}, "retry"),
+        ({"retry": True}, "retry"),
+        ({"priority": 0}, "priority"),
+        ({"priority": 10}, "priority"),
+        ({"timeout": 0}, "timeout"),
+        ({"timeout": float("inf")}, "timeout"),
+        ({"timeout": "5"}, "timeout"),
+        ({"grace": -1}, "grace"),
+        ({"expires_in": 0}, "expires_in"),
+        ({"dead": "yes"}, "dead"),
+        ({"crash_limit": 0}, "crash_limit"),
+        ({"memory": "64M"}, "memory"),
+        ({"backoff": "linear"}, "exponential"),
+        ({"backoff": []}, "empty"),
+        ({"backoff": [1, "x"]}, "backoff"),
+        ({"retry_on": 5}, "retry_on"),
+    ],
+)
+def test_bad_options_are_refused_by_name(options: dict[str, Any], word: str) -> None:
+    with pytest.raises(BadOptions, match=word):
+        job(**options)(plain)
+
+
+def test_bad_names_and_handlers_are_refused() -> None:
+    with pytest.raises(BadName):
+        job(name="with {braces}")(plain)
+    with pytest.raises(BadName):
+        job(queue="{q}")(plain)
+    with pytest.raises(BadHandler):
+        job(lambda: None)
+
+
+def test_a_type_has_one_function() -> None:
+    job(name="one")(plain)
+    job(name="one")(plain)  # the module was imported again
+
+    def other() -> None: ...
+
+    with pytest.raises(BadOptions, match="defined twice"):
+        job(name="one")(other)
+
+
+def test_the_current_job_is_there_while_it_runs() -> None:
+    with pytest.raises(NoJob):
+        current()
+    enter(Current("j", 2, "shop.send", "mail"))
+    try:
+        assert (current().jid, current().attempt) == ("j", 2)
+        with pytest.raises(BadOptions, match="not built yet"):
+            current().progress(40, "halfway")
+    finally:
+        leave()
+    with pytest.raises(NoJob):
+        current()
