@@ -89,8 +89,9 @@ def _print(document: dict[str, Any], config: Config) -> None:
 def _print_local(local: dict[str, Any]) -> None:
     now_ms = int(time.time() * 1000)
     written = ago(local.get("at_ms"), now_ms)
+    gone = "" if local["alive"] else " (that process is gone)"
     click.echo(
-        f"master on this host: {local.get('state', '?')}, pid {local.get('pid', '?')}, as of {written}"
+        f"master on this host: {local.get('state', '?')}, pid {local.get('pid', '?')}{gone}, as of {written}"
     )
     for name, value in local.items():
         if name in ("at_ms", "state", "pid", "alive") or value in (None, "", [], {}):

@@ -84,7 +84,7 @@ def test_status_shows_what_the_master_wrote_when_redis_is_gone(tmp_path: Path) -
     run_dir = tmp_path / ".ganger/run"
     run_dir.mkdir(parents=True)
     (run_dir / "status.json").write_text(
-        '{"at_ms": 1, "pid": 4194305, "state": "serving", "fence": "cgroup v1", "workers": [{"state": "ready"}],'
+        '{"at_ms": 1, "pid": 4194305, "state": "serving", "fence": "rss", "workers": [{"state": "ready"}],'
         ' "roles": [{"role": "coordinator", "state": "ready", "detail": ""}],'
         ' "last_errors": {"template": "no module named shop"}}'
     )
