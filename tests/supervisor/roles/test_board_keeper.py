@@ -53,6 +53,15 @@ def test_four_jobs_ring_four_sleepers_and_no_more_than_sleep(board: Board, keepe
     assert rings(keeper) == 2
 
 
+def test_rings_do_not_pile_up_while_nobody_answers(board: Board, keeper: BoardKeeper) -> None:
+    """The idle byte of a worker that died in its sleep."""
+    board.set_idle(2, True)
+    for _ in range(100):
+        keeper.looked(0, 5)
+        keeper.ring()
+    assert rings(keeper) == 1
+
+
 def test_nobody_is_rung_where_nobody_sleeps(board: Board, keeper: BoardKeeper) -> None:
     keeper.woke(MAIL[0].wake, b"5")
     assert keeper.ring() == 0

@@ -223,5 +223,5 @@ def test_a_death_that_can_t_be_settled_is_set_aside_and_holds_nobody_up(cluster:
     while len(bed):
         bed._due.set(died.id, 0)
         bed.work()
-    assert told == ["set aside"]
+    assert told == ["retry"]
     assert jobs.keyspace(cluster, mail[:1])["partition 0"] == ({0: 2}, 0, 1, 0)

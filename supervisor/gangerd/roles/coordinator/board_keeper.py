@@ -70,11 +70,9 @@ class BoardKeeper:
         news, self._news = self._news, 0
         if not news:
             return 0
-        idle = self._board.idle_count(self._slots)
-        if not idle:
-            return 0
-        # Rings that nobody has answered yet are counted anew, or they would pile up while workers wake.
-        times = min(news, idle)
+        # Rings that nobody has answered yet count as news: they would pile up while all are busy, and wake
+        # the next sleeper once for each.
+        times = min(news + doorbell.silence(self._bell), self._board.idle_count(self._slots))
         doorbell.ring(self._bell, times)
         return times
 

@@ -42,6 +42,8 @@ from gangerd.roles.coordinator.verdicts import by_stream, estate, failure, is_cr
 from gangerd.roles.queues import Place, Queues
 
 DEADLINE_S = 0.6
+GONE = "gone"
+"""The fate of a job that this death has nothing more to say about."""
 _logger = log.get()
 
 
@@ -124,13 +126,13 @@ class Undertaker:
         """The entry is not ours any more: moved by this very death before, reported by the worker itself
         before it died, or judged lost. Only the last leaves a crash uncounted."""
         if not death.counts_as_crash:
-            return "gone"
+            return GONE
         found = find.find(self._cluster, partition, held.jid, deadline_s=DEADLINE_S)
         if found is None:
-            return "gone"
+            return GONE
         known = found.record.state.failures
         if any(each.worker == death.worker and each.attempt == held.attempt for each in known):
-            return "gone"
+            return GONE
         recover.note_crash(self._cluster, partition, held.jid, death.id, deadline_s=DEADLINE_S)
         return "noted"
 

@@ -6,11 +6,12 @@ the master may forget it, and its leases run out by themselves. The coordinator'
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from ganger.errors import GangerError, ScriptFailed
+from ganger.errors import ScriptFailed
 from gangerd import log
 from gangerd.messages import Death
-from gangerd.roles.coordinator.burial import Outcome, Undertaker
+from gangerd.roles.coordinator.burial import GONE, Outcome, Undertaker
 from gangerd.roles.loop import MS
 from gangerd.roles.timers import Timers
 
@@ -20,6 +21,16 @@ REMEMBERED = 1_000
 _logger = log.get()
 
 
+@dataclass(slots=True)
+class _Case:
+    """A death, how often it was tried, how often in vain for ever, and what has become of its job."""
+
+    death: Death
+    tries: int = 0
+    hopeless: int = 0
+    fate: str = ""
+
+
 class Deathbed:
     """`settled(death, fate)` is called once a death is in Redis, again for one that the master sends
     again."""
@@ -27,7 +38,7 @@ class Deathbed:
     def __init__(self, undertaker: Undertaker, settled: Callable[[Death, str], None]) -> None:
         self._undertaker = undertaker
         self._settled = settled
-        self._waiting: dict[str, tuple[Death, int, int]] = {}
+        self._waiting: dict[str, _Case] = {}
         self._due: Timers[str] = Timers()
         self._done: dict[str, None] = {}
 
@@ -39,7 +50,7 @@ class Deathbed:
         if death.id in self._done:
             self._settled(death, "")
         elif death.id not in self._waiting:
-            self._waiting[death.id] = (death, 0, 0)
+            self._waiting[death.id] = _Case(death)
             self._due.set(death.id, time.monotonic_ns())
 
     def work(self) -> int | None:
@@ -53,25 +64,26 @@ class Deathbed:
         return self._due.next_ns()
 
     def _try(self, id: str) -> None:
-        death, tries, hopeless = self._waiting[id]
+        case = self._waiting[id]
         try:
-            outcome = self._undertaker.bury(death)
+            outcome = self._undertaker.bury(case.death)
         except Exception as error:
             # A death that can't be settled must not stop those that can.
             _logger.exception(log.INTERNAL_ERROR, death=id)
             outcome = Outcome("", [ScriptFailed(repr(error))])
+        case.fate = case.fate or ("" if outcome.fate == GONE and outcome.errors else outcome.fate)
         if not outcome.errors:
-            self._finish(death, outcome.fate)
+            self._finish(case.death, case.fate)
             return
-        hopeless += any(isinstance(error, ScriptFailed) for error in outcome.errors)
-        if hopeless >= HOPELESS_TRIES:
-            _logger.error(log.DEATH_SET_ASIDE, death=id, error=_first(outcome.errors))
-            self._finish(death, "set aside")
+        case.hopeless += any(isinstance(error, ScriptFailed) for error in outcome.errors)
+        if case.hopeless >= HOPELESS_TRIES:
+            _logger.error(log.DEATH_SET_ASIDE, death=id, error=str(outcome.errors[0]))
+            self._finish(case.death, case.fate or "set aside")
             return
-        pause_ms = min(FIRST_PAUSE_MS << min(tries, 10), LONGEST_PAUSE_MS)
-        if tries == 3:
-            _logger.warning(log.DEATH_WAITS, death=id, worker=death.worker, error=_first(outcome.errors))
-        self._waiting[id] = (death, tries + 1, hopeless)
+        pause_ms = min(FIRST_PAUSE_MS << min(case.tries, 10), LONGEST_PAUSE_MS)
+        case.tries += 1
+        if case.tries == 4:
+            _logger.warning(log.DEATH_WAITS, death=id, worker=case.death.worker, error=str(outcome.errors[0]))
         self._due.set(id, time.monotonic_ns() + pause_ms * MS)
 
     def _finish(self, death: Death, fate: str) -> None:
@@ -80,7 +92,3 @@ class Deathbed:
         while len(self._done) > REMEMBERED:
             del self._done[next(iter(self._done))]
         self._settled(death, fate)
-
-
-def _first(errors: list[GangerError]) -> str:
-    return str(errors[0])
