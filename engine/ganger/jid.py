@@ -41,6 +41,11 @@ def encode(number: int, width: int) -> str:
     return digits
 
 
+@lru_cache(maxsize=2)
+def _encode_time(at_ms: int) -> str:
+    return encode(at_ms, 9)
+
+
 def decode(digits: str) -> int:
     """The number behind base-32 digits; KeyError for a character that is none."""
     number = 0
@@ -89,7 +94,7 @@ os.register_at_fork(after_in_child=_after_fork)
 
 def mint(queue: str, partition: int, count: int = 1) -> list[str]:
     """`count` (at most MAX_PER_OP) new jids for one push call into one partition: one op."""
-    stem = encode(now_ms(), 9) + digest(queue) + _PAIR[partition] + _producer.next()
+    stem = _encode_time(now_ms()) + digest(queue) + _PAIR[partition] + _producer.next()
     if count == 1:
         return [stem + "000"]
     if not 0 < count <= MAX_PER_OP:

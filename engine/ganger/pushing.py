@@ -23,7 +23,7 @@ from ganger.operations.enqueue import NewJob
 MIN_CHUNK = 16
 MAX_CHUNK_BYTES = 4 << 20
 DEADLINE_S = 10.0
-_FIRST_TRY_S = 3.0
+_TRY_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +52,20 @@ class Pusher:
             place = self._partition_of(target.queue, jid)
             self._send(target, place, [NewJob(jid, target.type, body)], DEADLINE_S)
             return jid
-        until = monotonic_s() + DEADLINE_S
-        candidates = list(self._candidates(target.queue))
-        for place in candidates[:-1]:
+        until_s = monotonic_s() + DEADLINE_S
+        places = self._candidates(target.queue)
+        place = next(places)
+        while True:
             job = NewJob(jids.mint(target.queue, place.index)[0], target.type, body)
+            left_s = max(until_s - monotonic_s(), 1.0)
             try:
-                self._send(target, place, [job], min(_FIRST_TRY_S, max(until - monotonic_s(), 0.1)))
+                self._send(target, place, [job], min(_TRY_S, left_s))
                 return job.jid
             except (NodeDown, ClusterUnavailable):
-                if monotonic_s() > until - 1.0:
-                    break
-        place = candidates[-1]
-        job = NewJob(jids.mint(target.queue, place.index)[0], target.type, body)
-        self._send(target, place, [job], max(until - monotonic_s(), 1.0))
-        return job.jid
+                following = next(places, None)
+                if following is None or monotonic_s() > until_s:
+                    raise
+                place = following
 
     def push_many(self, target: Target, bodies: Sequence[bytes]) -> list[str]:
         """The jids, in the order of the bodies. One trip to all nodes at once. Raises OutcomeUnknown with the
@@ -135,12 +135,18 @@ class Pusher:
         return count
 
     def _candidates(self, queue: str) -> Iterator[Partition]:
-        """All partitions from the next one on, those on nodes that are down last."""
+        """All partitions from the next one on, those on nodes that are down last. Lazily: the first will
+        do."""
         places = partitions(self._control.namespace, queue, self._count(queue))
         start = next(self._turn)
-        turned = [places[(start + i) % len(places)] for i in range(len(places))]
-        down = [place for place in turned if self._cluster.is_down(place.slot)]
-        yield from (place for place in turned if place not in down)
+        is_down = self._cluster.is_down
+        down = []
+        for step in range(len(places)):
+            place = places[(start + step) % len(places)]
+            if is_down(place.slot):
+                down.append(place)
+            else:
+                yield place
         yield from down
 
     def _partition_of(self, queue: str, jid: str) -> Partition:
