@@ -115,6 +115,10 @@ class Scene:
     def await_gone(self, jid: str, within_s: float = 20.0) -> None:
         until(lambda: self.job(jid) is None, f"{jid} in no queue", within_s)
 
+    def await_idle(self, within_s: float = 20.0) -> None:
+        """Nothing is ready or in flight; some may be due later."""
+        until(lambda: self.waiting() == 0, "nothing ready, nothing in flight", within_s)
+
     def await_all_done(self, within_s: float = 60.0) -> None:
         """Nothing is ready, later or in flight. Servers that are away have not said so."""
 
