@@ -20,6 +20,7 @@ from gangerd.linux.outlet import Outlet
 # The master's life
 STARTING = "master.starting"
 SERVING = "master.serving"
+START_FAILED = "master.start_failed"
 DRAINING = "master.draining"
 FORCED = "master.forced"
 STOPPED = "master.stopped"

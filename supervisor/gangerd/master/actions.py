@@ -156,14 +156,15 @@ def note_failed_birth(tree: Tree, child: Child, now_ns: int) -> None:
     count = tree.failed_births[child.role] = tree.failed_births.get(child.role, 0) + 1
     if count >= tree.timing.first_tries:
         why = tree.last_error.get(child.role, "")
-        fail(tree, 1, f"the {child.role} could not be started ({count} tries): {why}", now_ns)
+        error = f"the {child.role} could not be started ({count} tries): {why}"
+        _log.error(log.START_FAILED, error=error, exit_code=1)
+        fail(tree, 1, now_ns)
 
 
-def fail(tree: Tree, exit_code: int, error: str, now_ns: int) -> None:
-    """Nothing was ever served and the reason is not one that goes away: say so once and end."""
+def fail(tree: Tree, exit_code: int, now_ns: int) -> None:
+    """Nothing was ever served and the reason, which the log has, is not one that goes away: end."""
     if tree.system is System.STARTING:
         tree.exit_code = exit_code
-        _log.error(log.FORCED, error=error, exit_code=exit_code)
         step_system(tree, SystemEvent.FAILED, now_ns)
 
 

@@ -103,7 +103,7 @@ def _failed(tree: Tree, child: Child, error: str, exit_code: int, now_ns: int) -
     """It will exit by itself. One that has served before is simply tried again, at its pace."""
     tree.last_error[child.role] = error
     if child.role not in tree.served:
-        fail(tree, exit_code, error, now_ns)
+        fail(tree, exit_code, now_ns)
 
 
 def _template_ready(
