@@ -119,5 +119,5 @@ def test_workers_that_die_before_they_are_ready_end_a_start(tmp_path: Path) -> N
     with master(tmp_path, {"first_tries": 4}) as running:
         assert running.wait() == 1
         assert any(
-            "the worker could not be started" in line["error"] for line in running.log("master.forced")
+            "the worker could not be started" in line["error"] for line in running.log("master.start_failed")
         )
