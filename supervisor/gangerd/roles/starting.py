@@ -96,6 +96,6 @@ class Starting:
         return cluster
 
     def _fail(self, error: Exception, code: int) -> None:
-        _logger.error(log.ROLE_FAILED, role=self._role.name, error=str(error))
+        # The master says so in the log; once is enough.
         self._role.tell(RoleFailed(self._role.name, str(error), code))
         raise LeaveLoop(code)

@@ -24,7 +24,7 @@ class Lookout:
         self._loop = loop
         self._keeper = keeper
         self._commands: list[Command] = []
-        self._down: set[str] = set()
+        self._down = False
         self.polled = 0
         self.subscriptions = Subscriptions(cluster, loop, keeper.woke, self._rung, self._gap)
         loop.when_asked("poll", self.poll)
@@ -40,18 +40,18 @@ class Lookout:
             replies = self._cluster.run_many(self._commands, deadline_s=POLL_S)
         except GangerError as error:
             replies = [error] * len(self._commands)
-        keeper, errors = self._keeper, dict[str, str]()
+        keeper, trouble = self._keeper, ""
         self.polled = 0
         for index, (partition, reply) in enumerate(zip(keeper.partitions, replies, strict=True)):
             try:
                 peek = look.parse_peek(reply, partition)
             except GangerError as error:
                 keeper.unreachable(index)
-                errors[type(error).__name__] = str(error)
+                trouble = str(error)
             else:
                 self.polled += 1
                 keeper.looked(index, peek.highest)
-        self._report(errors)
+        self._report(trouble)
         self.subscriptions.mend()
         self._rung()
 
@@ -65,9 +65,11 @@ class Lookout:
         if self._keeper.ring():
             self._loop.soon("scan", 25)
 
-    def _report(self, errors: dict[str, str]) -> None:
-        for kind in errors.keys() - self._down:
-            _logger.warning(log.REDIS_DOWN, error=errors[kind])
-        if self._down and not errors:
-            _logger.info(log.REDIS_BACK)
-        self._down = set(errors)
+    def _report(self, error: str) -> None:
+        """Once when partitions go out of reach, once when all are back: not at each poll in between."""
+        if error and not self._down:
+            count = len(self._commands) - self.polled
+            _logger.warning(log.REDIS_DOWN, partitions=count, of=len(self._commands), error=error)
+        if self._down and not error:
+            _logger.info(log.REDIS_BACK, partitions=len(self._commands))
+        self._down = bool(error)
