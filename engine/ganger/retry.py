@@ -52,7 +52,7 @@ class Policy(msgspec.Struct, frozen=True):
     """Seconds before attempt 2, 3, ...; the last one goes on. None = the default formula."""
     crash_limit: int = DEFAULT_CRASH_LIMIT
     dead: bool = False
-    """Keep the job among the dead letters when its retries are used up; a crash at the end keeps it anyway."""
+    """Keep the job when its retries are used up; one whose last attempt crashed is kept anyway."""
     lost_limit: int = DEFAULT_LOST_LIMIT
     timeout: float = DEFAULT_TIMEOUT_S
     """Seconds to the soft timeout."""
