@@ -54,6 +54,15 @@ def test_what_is_gone_or_another_s_stays(cluster: Cluster, cluster_servers: Clus
     assert snapshot(cluster_servers) == before
 
 
+def test_a_lost_delivery_is_counted_as_lost(cluster: Cluster) -> None:
+    opened(cluster)
+    add(cluster, "1-1", "lost")
+    add(cluster, "2-1", "unstarted")
+    lease(cluster, 2)
+    assert release(cluster, 5, "1-1", 2, "[4]", 5, "2-1", 0, "") == [b"released", b"moved", b"moved"]
+    assert (counter(cluster, "lost"), counter(cluster, "released")) == (1, 1)
+
+
 def test_a_repeat_finds_it_gone(cluster: Cluster, cluster_servers: ClusterServers) -> None:
     opened(cluster)
     add(cluster, "1-1")

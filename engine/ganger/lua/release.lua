@@ -4,28 +4,30 @@
 -- ARGV wake nonce step consumer entries...
 -- USES now ids ring held fields
 -- REPLY released uninitialised
--- entries = (stream, id, 1 if a new state follows else 0, state) each; {released, moved | gone | stolen ..}, one word
--- an entry. Crash points: none.
+-- entries = (stream, id, 1 if a new state follows, 2 if so and the delivery was lost, else 0, state) each;
+-- {released, moved | gone | stolen ..}, one word an entry. Crash points: none.
 local head = redis.call('HMGET', meta, 'ms', 'seq', 'drained')
 if not head[1] then return {'uninitialised'} end
 last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
-local now, reply, moved, best = now_ms(), {'released'}, 0, 0
+local now, reply, moved, lost, best = now_ms(), {'released'}, 0, 0, 0
 for i = 1, #entries, 4 do
   local stream, id = streams[entries[i] + 1], entries[i + 1]
   local fields, why = held(stream, id, consumer)
   if fields then
     local priority = entries[i] ~= '0' and entries[i] or field(fields, 'p') or '5'
-    local state = entries[i + 2] == '1' and entries[i + 3] or field(fields, 's') or ''
+    local state = entries[i + 2] ~= '0' and entries[i + 3] or field(fields, 's') or ''
     add(streams[1], now, 'j', field(fields, 'j') or '', 't', field(fields, 't') or '', 'b', field(fields, 'b') or '',
       's', state, 'p', priority)
     drop(stream, id)
     moved, best = moved + 1, math.max(best, tonumber(priority))
+    if entries[i + 2] == '2' then lost = lost + 1 end
   end
   reply[#reply + 1] = why or 'moved'
 end
 if moved > 0 then
   redis.call('HSET', meta, 'ms', whole(last_ms), 'seq', whole(last_seq))
-  redis.call('HINCRBY', meta, 'released', moved)
+  if moved > lost then redis.call('HINCRBY', meta, 'released', moved - lost) end
+  if lost > 0 then redis.call('HINCRBY', meta, 'lost', lost) end
   ring(head[3], best)
 end
 return reply

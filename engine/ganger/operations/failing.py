@@ -85,9 +85,11 @@ def apply(
             moving = bury_command(entry, consumer, state, noted)
         case Discard():
             moving = discard_command(entry, consumer, noted)
-        case Release(state=state) | Recover(state=state):
-            left = release(cluster, entry.partition, consumer, [(entry, state)], deadline_s=deadline_s)
-            return left[0]
+        case Release(state=state):
+            return release(cluster, entry.partition, consumer, [(entry, state)], deadline_s=deadline_s)[0]
+        case Recover(state=state):
+            moved = [(entry, state)]
+            return release(cluster, entry.partition, consumer, moved, lost=True, deadline_s=deadline_s)[0]
     return _outcome(cluster, moving, entry.partition, deadline_s)
 
 
@@ -127,9 +129,11 @@ def release(
     consumer: str,
     entries: Sequence[tuple[Entry, State | None]],
     *,
+    lost: bool = False,
     deadline_s: float = 10.0,
 ) -> list[Outcome]:
-    """working -> returned, without an attempt used, in the order given; a state replaces the entry's own."""
+    """working -> returned, without an attempt used, in the order given; a state replaces the entry's own.
+    `lost`: those with a state count as lost deliveries, not as released ones."""
     if not entries:
         return []
     words: list[int | bytes] = []
@@ -137,7 +141,7 @@ def release(
         words += [
             entry.stream,
             entry.id,
-            0 if state is None else 1,
+            0 if state is None else 2 if lost else 1,
             b"" if state is None else encode_state(state),
         ]
     keys = (partition.meta, *partition.streams)
