@@ -4,15 +4,17 @@ Its job begins on SIGUSR1 and ends on SIGUSR2; the file `mode-<slot>` (or `mode`
 how it is to be born. Used by the tests of the master.
 """
 
+import contextlib
 import os
 import select
 import signal
+import socket
 import time
 
 from gangerd.linux import faults, signals
 from gangerd.linux.channel import Channel, Closed
 from gangerd.linux.shared_memory import map_region
-from gangerd.messages import Go, Leaving, Message, Ready, decode, encode
+from gangerd.messages import DeathSettled, Go, Leaving, Message, Ready, decode, encode
 from gangerd.page import PageWriter
 from gangerd.recorder import PAGE_BYTES, Control, EntryState, Held, Phase, page_offset
 from gangerd.worker.birth import Birth
@@ -44,10 +46,24 @@ def main(birth: Birth) -> int:
     page.begin(birth.incarnation, os.getpid(), birth.generation, time.monotonic_ns())
     if mode == "exit-idle":
         return 9
+    if mode == "babble":
+        _babble(channel)
     _live(birth, channel, page, wanted)
     page.enter(Phase.LEAVING, time.monotonic_ns())
     channel.send(Leaving(birth.incarnation, "retired"))
     return 0
+
+
+def _babble(channel: Channel[Message]) -> None:
+    """Say what a worker has no business saying, and what nobody can say, as fast as it goes."""
+    raw = socket.socket(fileno=os.dup(channel.fileno()))
+    end_s = time.monotonic() + 1.0
+    while time.monotonic() < end_s:
+        channel.send(DeathSettled("not-mine"))
+        channel.send(Ready("0" * 16))
+        with contextlib.suppress(BlockingIOError):
+            raw.send(os.urandom(64))
+    raw.close()
 
 
 def _mode(birth: Birth) -> str:

@@ -174,6 +174,8 @@ def forget(tree: Tree, child: Child) -> None:
     mailbox = tree.mail.pop(child.incarnation)
     if mailbox.garbage:
         _log.warning(log.GARBAGE_RECEIVED, role=child.role, slot=child.slot, count=mailbox.garbage)
+    if mailbox.strange:
+        _log.warning(log.MESSAGE_UNEXPECTED, role=child.role, slot=child.slot, messages=mailbox.strange)
     mailbox.close()
     if child.is_worker:
         seat = tree.seat(child)

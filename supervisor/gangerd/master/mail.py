@@ -20,20 +20,22 @@ from gangerd.master.restarts import SECOND
 from gangerd.master.spawning import is_child
 from gangerd.master.tree import Tree
 
+LAST_READS = 8
+"""How much of its mail is read before a child is buried: several times what a channel holds."""
+
 _log = log.get()
 
 
 def read(tree: Tree, child: Child, now_ns: int) -> bool:
-    """Take in all that this child has said; False when its end is closed and nothing more can come."""
+    """Take in what this child has said, a bounded part of it: the loop comes back for more, and a job that
+    talks without end must not keep it from the others. False when nothing more can come."""
     mailbox = tree.mail.get(child.incarnation)
     if mailbox is None:
         return False
-    while True:
-        received, closed = mailbox.receive()
-        for message, fds in received:
-            _take(tree, child, message, fds, now_ns)
-        if closed or not received:
-            return not closed
+    received, closed = mailbox.receive()
+    for message, fds in received:
+        _take(tree, child, message, fds, now_ns)
+    return not closed
 
 
 def _take(tree: Tree, child: Child, message: messages.Message, fds: tuple[int, ...], now_ns: int) -> None:
@@ -49,7 +51,7 @@ def _take(tree: Tree, child: Child, message: messages.Message, fds: tuple[int, .
     else:
         understood = _from_role(tree, child, message, now_ns)
     if not understood:
-        _log.warning(log.MESSAGE_UNEXPECTED, role=child.role, slot=child.slot, message=type(message).__name__)
+        tree.post(child).unexpected(type(message).__name__)
 
 
 def _from_worker(tree: Tree, child: Child, message: messages.Message, now_ns: int) -> bool:
@@ -152,7 +154,9 @@ def died(tree: Tree, reaped: Reaped, now_ns: int) -> None:
         tree.strays.append(reaped)
         _log.debug(log.STRAY_REAPED, child=reaped.pid, exit_code=reaped.exit_code, signal=reaped.signal)
         return
-    read(tree, child, now_ns)
+    for _ in range(LAST_READS):
+        if not read(tree, child, now_ns):
+            break
     if child.state is ChildState.GONE:
         return
     step_child(tree, child, ChildEvent.DIED, now_ns, reaped)

@@ -23,6 +23,8 @@ class Mailbox:
         self._queue: deque[tuple[Message, tuple[int, ...], socket.socket | None]] = deque()
         self.closed = False
         self.dropped = 0
+        self.strange: dict[str, int] = {}
+        """What it said that was not for it to say, by kind; told when it is gone."""
 
     def fileno(self) -> int:
         return self._channel.fileno()
@@ -73,6 +75,9 @@ class Mailbox:
             return self._channel.receive(), False
         except Closed:
             return [], True
+
+    def unexpected(self, kind: str) -> None:
+        self.strange[kind] = self.strange.get(kind, 0) + 1
 
     def close(self) -> None:
         """Also closes what was never handed over."""

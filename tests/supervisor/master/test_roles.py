@@ -95,3 +95,15 @@ def test_a_killed_master_takes_its_tree_along_and_its_successor_tells_of_the_dea
         assert lost["cause"] == "lost" and not lost["uses_attempt"]
         assert lost["held"][0][4].startswith("jid-")
         assert len(list(successor.run_dir.glob("recorder-*"))) == 1
+
+
+def test_a_worker_that_talks_nonsense_without_end_keeps_the_master_from_nothing(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mode-0").write_text("babble")
+    with master(tmp_path) as running:
+        running.await_log("master.serving")
+        running.signal(signal.SIGTERM)
+        assert running.wait() == 0
+        assert running.log("master.garbage_received")[0]["count"] > 0
+        said = running.log("master.message_unexpected")[0]["messages"]
+        assert said["DeathSettled"] > 0 and said["Ready"] > 0
