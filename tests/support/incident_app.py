@@ -236,3 +236,17 @@ def scribbles_over_its_page() -> None:
             if rights == "rw-s" and "recorder-" in path and last - first == 64 * 1024:
                 ctypes.memset(first, 0xA5, last - first)
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job(**_ONCE_MORE)
+def hangs_for_long_in_c() -> None:
+    """The same hang, with the default timeout of half an hour."""
+    with _noted():
+        hang_in_libc()
+
+
+@job(queue=QUEUE, retry=3, backoff=3600)
+def dies_behind_gate(gate: str) -> None:
+    with _noted():
+        _await(gate)
+        read_address_zero()
