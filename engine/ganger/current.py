@@ -24,23 +24,24 @@ class NoJob(GangerError, LookupError):
     """current() was called outside a job."""
 
 
-_current: Current | None = None
+_run: tuple[str, int, str, str] | None = None
+"""The fields of a Current, which is made when a handler asks: most never do."""
 
 
 def current() -> Current:
     """The job under way; also from threads that its handler started. Raises NoJob outside a job."""
-    if _current is None:
+    if _run is None:
         raise NoJob("No job is running here; current() is for the code of a job.")
-    return _current
+    return Current(*_run)
 
 
-def enter(job: Current) -> None:
+def enter(jid: str, attempt: int, type: str, queue: str) -> None:
     """The worker begins a run."""
-    global _current
-    _current = job
+    global _run
+    _run = (jid, attempt, type, queue)
 
 
 def leave() -> None:
     """The worker's run is over."""
-    global _current
-    _current = None
+    global _run
+    _run = None

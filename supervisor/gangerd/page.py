@@ -28,6 +28,11 @@ from gangerd.recorder import (
     Word,
 )
 
+# Plain integers for what is touched per job: a look-up on an enum costs as much as the store.
+_HELD, _STARTED = int(EntryState.HELD), int(EntryState.STARTED)
+_RUN_STARTED_NS, _RUN_SOFT_NS = int(Word.RUN_STARTED_NS), int(Word.RUN_SOFT_NS)
+_RUN_HARD_NS, _RUN_MEMORY_BYTES = int(Word.RUN_HARD_NS), int(Word.RUN_MEMORY_BYTES)
+
 
 class PageGarbled(Exception):
     """The page's bytes are no page: it is set aside and reported, its leases run out by themselves."""
@@ -227,15 +232,15 @@ class PageWriter(Page):
     def set_deadlines(self, started_ns: int, soft_ns: int, hard_ns: int, memory_bytes: int) -> None:
         """Of the run that `start` is about to commit."""
         words = self.words
-        words[Word.RUN_STARTED_NS] = started_ns
-        words[Word.RUN_SOFT_NS] = soft_ns
-        words[Word.RUN_HARD_NS] = hard_ns
-        words[Word.RUN_MEMORY_BYTES] = memory_bytes
+        words[_RUN_STARTED_NS] = started_ns
+        words[_RUN_SOFT_NS] = soft_ns
+        words[_RUN_HARD_NS] = hard_ns
+        words[_RUN_MEMORY_BYTES] = memory_bytes
 
     def start(self, index: int) -> bool:
         """HELD -> STARTED, under the page's lock; False when the host took the entry back first."""
-        if self.states[index] != EntryState.HELD:
+        if self.states[index] != _HELD:
             return False
         self._run_seq += 1
-        self.states[index] = self._run_seq << 8 | EntryState.STARTED
+        self.states[index] = self._run_seq << 8 | _STARTED
         return True

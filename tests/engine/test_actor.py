@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ganger import actor, job
-from ganger.current import Current, NoJob, current, enter, leave
+from ganger.current import NoJob, current, enter, leave
 from ganger.errors import BadHandler, BadName, BadOptions
 from ganger.retry import Policy
 
@@ -109,7 +109,7 @@ def test_a_type_has_one_function() -> None:
 def test_the_current_job_is_there_while_it_runs() -> None:
     with pytest.raises(NoJob):
         current()
-    enter(Current("j", 2, "shop.send", "mail"))
+    enter("j", 2, "shop.send", "mail")
     try:
         assert (current().jid, current().attempt) == ("j", 2)
         with pytest.raises(BadOptions, match="not built yet"):

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from ganger.actor import Actor, registered
-from ganger.current import Current, enter, leave
+from ganger.current import enter, leave
 from ganger.errors import BadArguments, JobTimeout, UnknownType
 from ganger.job import Body, Entry, decode_body
 from ganger.retry import Policy
@@ -35,6 +35,7 @@ from gangerd.worker.report import Report
 _STARTED, _SUCCEEDED, _RUN_US = int(Counter.STARTED), int(Counter.SUCCEEDED), int(Counter.RUN_US)
 _BUSY_NS = int(Counter.BUSY_NS)
 _NS = 1_000_000_000
+_LONG_US = 1 << HISTOGRAM - 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Performer:
         self._report = report
         self._title = title.Title(f"ganger: worker {slot}")
         self._plans = {kind: plan(actor, memory_bytes) for kind, actor in registered().items()}
+        self._shown = ""
         self._pid = os.getpid()
         self._runner: asyncio.Runner | None = None
         self.soft = SoftTimeout()
@@ -80,6 +82,7 @@ class Performer:
         if body.expires_at_ms is not None and body.expires_at_ms <= time.time_ns() // 1_000_000:
             self._report.expired(index, entry)
             return
+        self._page.counters[_STARTED] += 1
         error = self._attempt(entry, known, body, soft_ns)
         ran_ns = time.monotonic_ns() - started_ns
         self._count(entry.type, ran_ns)
@@ -91,6 +94,7 @@ class Performer:
 
     def rest(self) -> None:
         """Nothing runs: say so in the process title."""
+        self._shown = ""
         self._title.show("idle")
 
     def _prepare(self, entry: Entry) -> tuple[Plan, Body]:
@@ -109,8 +113,10 @@ class Performer:
     def _attempt(self, entry: Entry, known: Plan, body: Body, soft_ns: int) -> BaseException | None:
         """Call the handler; what it raised, if anything. SystemExit and KeyboardInterrupt are a job's
         failures like any other: neither ends the worker."""
-        self._title.show(entry.type)
-        enter(Current(entry.jid, entry.state.attempt, entry.type, entry.partition.queue))
+        if entry.type != self._shown:
+            self._shown = entry.type
+            self._title.show(entry.type)
+        enter(entry.jid, entry.state.attempts + 1, entry.type, entry.partition.queue)
         try:
             args, kwargs = known.bind(body.args, body.kwargs)
             if known.is_async:
@@ -145,10 +151,10 @@ class Performer:
 
     def _count(self, kind: str, ran_ns: int) -> None:
         counters = self._page.counters
-        counters[_STARTED] += 1
         counters[_BUSY_NS] += ran_ns
-        counters[_RUN_US + min((ran_ns // 1000).bit_length(), HISTOGRAM - 1)] += 1
-        self._costs.ran(kind, ran_ns / 1000)
+        ran_us = ran_ns // 1000
+        counters[_RUN_US + (ran_us.bit_length() if ran_us < _LONG_US else HISTOGRAM - 1)] += 1
+        self._costs.ran(kind, ran_us)
 
 
 def plan(actor: Actor[Any, Any], memory_bytes: int) -> Plan:
