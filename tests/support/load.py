@@ -2,6 +2,7 @@
 
 A push whose outcome is unknown is repeated under the same jid, as an application should."""
 
+import contextlib
 import threading
 import time
 from types import TracebackType
@@ -27,6 +28,8 @@ class Load:
         self.refused = 0
         self.repeated = 0
         self.slowest_push_s = 0.0
+        self._owed: list[tuple[str, int, int]] = []
+        self._owed_again_ns = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -43,28 +46,31 @@ class Load:
         while not self._stop.wait(self._interval_s):
             number += 1
             began_ns = time.monotonic_ns()
-            jid = self._push(number)
+            self._push(number, began_ns)
             self.slowest_push_s = max(self.slowest_push_s, (time.monotonic_ns() - began_ns) / 1e9)
-            if jid:
-                self.pushed[jid] = began_ns
+            if self._owed and began_ns >= self._owed_again_ns:
+                self._push_owed()
+                self._owed_again_ns = time.monotonic_ns() + 500_000_000
+        until(self._push_owed, "an answer to every push", 30)
 
-    def _push(self, number: int) -> str:
+    def _push(self, number: int, began_ns: int) -> None:
         try:
-            return self._scene.push(app.healthy, number, self._work_ms)
+            self.pushed[self._scene.push(app.healthy, number, self._work_ms)] = began_ns
         except OutcomeUnknown as unknown:
-            return self._again(unknown.jids[0], number)
+            self.repeated += 1
+            self._owed.append((unknown.jids[0], number, began_ns))
         except GangerError:
             self.refused += 1
-            return ""
 
-    def _again(self, jid: str, number: int) -> str:
-        self.repeated += 1
-        while True:
-            try:
-                return self._scene.client.push(app.healthy.name, [number, self._work_ms], jid=jid)
-            except GangerError:
-                if self._stop.wait(0.1):
-                    return ""  # whether it is there nobody knows: it counts as not pushed
+    def _push_owed(self) -> bool:
+        """Repeat what is unknown; whether nothing is left."""
+        for owed in list(self._owed):
+            jid, number, began_ns = owed
+            with contextlib.suppress(GangerError):
+                self._scene.client.push(app.healthy.name, [number, self._work_ms], jid=jid)
+                self.pushed[jid] = began_ns
+                self._owed.remove(owed)
+        return not self._owed
 
     def await_ended(self, more: int, within_s: float = 20.0) -> None:
         """So many jobs more come to their end."""

@@ -126,3 +126,38 @@ def test_a_killed_worker_is_replaced_and_its_job_alone_is_tried_again(scene: Sce
     scene.await_all_done()
     ran_exactly_once(scene, load.pushed)
     assert len(scene.journal.runs()[running].begun) == 2
+
+
+def test_a_coordinator_that_hangs_is_replaced_before_any_lease_lapses(scene: Scene) -> None:
+    gang = scene.gang(workers=2)
+    gate = scene.root / "gate"
+    running = scene.push(app.first_at_gate, str(gate), 0)
+    scene.await_begin(running)
+    with Load(scene, rate_per_s=20) as load:
+        os.kill(gang.role("coordinator"), signal.SIGSTOP)
+        at_ns = time.monotonic_ns()
+        gang.role("coordinator", 2)
+        print(f"replaced after {(time.monotonic_ns() - at_ns) / 1e9:.1f} s")
+        load.await_ended(40)
+    gate.touch()
+    scene.await_end(running)
+    scene.await_all_done()
+    print(load.waits())
+    ran_exactly_once(scene, [running, *load.pushed])
+    assert scene.totals()["lost"] == 0
+
+
+def test_one_host_of_two_is_restarted_under_load_and_nobody_notices(scene: Scene) -> None:
+    one, two = scene.gang("one", workers=2), scene.gang("two", workers=2)
+    with Load(scene, rate_per_s=100) as load:
+        for gang in (one, two):
+            load.await_ended(50)
+            assert gang.drain() == 0
+            gang.start()
+            gang.serving()
+        load.await_ended(50)
+    scene.await_all_done()
+    print(load.waits())
+    ran_exactly_once(scene, load.pushed)
+    assert max(load.waits_s()) < 2
+    assert scene.crashes() == [] and scene.totals()["lost"] == 0
