@@ -55,7 +55,7 @@ class Fetch:
         self._page.enter(Phase.CLAIMING, time.monotonic_ns())
         groups, commands = self._settles()
         commands.append(self._claim(target.partition, costs))
-        replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S)
+        replies = self._ask(commands)
         self._settled(groups, replies)
         claimed = self._claimed(target, replies[-1])
         self.more = claimed.more
@@ -73,7 +73,7 @@ class Fetch:
         What could not be settled stays in hand for the next trip."""
         if self._hand.done:
             groups, commands = self._settles()
-            self._settled(groups, self._cluster.run_many(commands, deadline_s=DEADLINE_S))
+            self._settled(groups, self._ask(commands))
 
     def release(self, entries: list[Entry]) -> None:
         """Hand back what was never started: no attempt is used, and it goes first in its priority."""
@@ -93,6 +93,15 @@ class Fetch:
             except GangerError:
                 continue
             del self._unknown[index]
+
+    def _ask(self, commands: list[Command]) -> list[Any]:
+        """A reply or an error for each; a lone command, an idle worker's first, takes the shorter way."""
+        if len(commands) > 1:
+            return self._cluster.run_many(commands, deadline_s=DEADLINE_S)
+        try:
+            return [self._cluster.run(commands[0], deadline_s=DEADLINE_S)]
+        except GangerError as error:
+            return [error]
 
     def _settles(self) -> tuple[list[list[Entry]], list[Command]]:
         groups = by_partition(entry for _, entry in self._hand.done)
