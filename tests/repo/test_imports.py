@@ -29,7 +29,7 @@ INPUT_OUTPUT = {"os", "socket", "signal", "time", "select", "subprocess", "redis
 
 # One library, one door: library -> the modules (or packages) that may import it.
 DOORS = {
-    "redis": ("ganger.cluster", "ganger.wire", "ganger.scripts", "ganger.throttle"),
+    "redis": ("ganger.cluster", "ganger.wire", "ganger.scripts", "ganger.throttle", "gangerd.embedded.wire"),
     "hiredis": ("ganger.wire",),
     "psutil": ("gangerd.linux.proc",),
     "setproctitle": ("gangerd.linux.title",),

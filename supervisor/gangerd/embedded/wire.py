@@ -1,10 +1,12 @@
-"""A few commands to an embedded server: enough RESP to set it up and to stop it.
+"""A few commands to an embedded server: to set it up and to stop it; the daemon's only user of redis-py.
 
-Setting up needs neither slot map nor retries, so the engine's transport is not used here, and the servers
-role stays free of it."""
+Setting up needs neither slot map nor retries nor speed, so the engine's transport is not used here, and the
+servers role stays free of it. One plain connection of redis-py, its own retries switched off.
+"""
 
-import socket
-from typing import BinaryIO
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 Reply = bytes | int | None | list["Reply"]
 
@@ -19,29 +21,25 @@ def ask(port: int, password: str, *commands: tuple[str, ...], timeout_s: float =
     Raises OSError when the server is not there or says nothing in time (ConnectionError when it hangs up,
     as it does after SHUTDOWN), Refusal when it answers with an error."""
     reply: Reply = None
-    connection = socket.create_connection(("127.0.0.1", port), timeout=timeout_s)
-    with connection, connection.makefile("rb") as replies:
-        for command in (("AUTH", password), *commands):
-            words = [word.encode() for word in command]
-            packed = b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
-            connection.sendall(b"*%d\r\n" % len(words) + packed)
-            reply = _read(replies)
+    connection = redis.Connection(  # type: ignore[no-untyped-call]
+        host="127.0.0.1",
+        port=port,
+        password=password,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+    )
+    try:
+        for command in commands:
+            connection.send_command(*command)  # type: ignore[no-untyped-call]
+            reply = connection.read_response()
+    except redis.TimeoutError as error:
+        raise TimeoutError(str(error)) from error
+    except (redis.AuthenticationError, redis.ResponseError) as error:
+        raise Refusal(str(error)) from error
+    except redis.ConnectionError as error:  # LOADING is one of these too: not yet there
+        raise ConnectionResetError(str(error)) from error
+    finally:
+        connection.disconnect()  # type: ignore[no-untyped-call]
     return reply
-
-
-def _read(replies: BinaryIO) -> Reply:
-    line: bytes = replies.readline()
-    if not line.endswith(b"\r\n"):
-        raise ConnectionResetError("the server hung up")
-    kind, rest = line[:1], line[1:-2]
-    if kind == b"-":
-        raise Refusal(rest.decode(errors="replace"))
-    if kind == b":":
-        return int(rest)
-    if kind == b"$":
-        if rest == b"-1":
-            return None
-        return bytes(replies.read(int(rest) + 2)[:-2])
-    if kind == b"*":
-        return [_read(replies) for _ in range(int(rest))]
-    return rest
