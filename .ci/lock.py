@@ -20,6 +20,10 @@ GLIBCS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_26", "manylinux_2_17"
 # What an editable install of ganger itself takes: built without isolation, so that this too is pinned.
 BUILD = ("hatchling", "editables")
 
+# pip weighs markers by the Python that runs it: what redis wants before 3.11.3 (Debian 12 has 3.11.2) must be
+# asked for by name. Elsewhere it is installed and never imported.
+EARLY = ("async-timeout>=4.0.3",)
+
 HEAD = """\
 # Written by `make lock`; do not edit. Everything ganger needs to run, to be tested and to be built,
 # for Python 3.11 to 3.14 on x86-64 and arm64 with glibc. pip refuses a file whose hash is not here.
@@ -27,9 +31,10 @@ HEAD = """\
 
 
 def wanted() -> list[str]:
-    """The direct requirements named in pyproject.toml, with those of the extras and of the build."""
+    """The direct requirements named in pyproject.toml, with those of the extras, of the build and of an
+    early 3.11."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = [*project["dependencies"], *BUILD]
+    named = [*project["dependencies"], *BUILD, *EARLY]
     for extra in project["optional-dependencies"].values():
         named += [requirement for requirement in extra if not requirement.startswith("ganger[")]
     return named
