@@ -9,77 +9,18 @@ from typing import Any
 
 import pytest
 
-from ganger import Client, actor, current, job
+from ganger import actor, current, job
 from ganger.cluster import Cluster
 from ganger.command import Command
-from ganger.config import EngineConfig
-from ganger.keys import Control, Partition, partitions
-from ganger.operations import claim, find, look
-from ganger.operations.control import register_queue
-from gangerd.board import Board, Line
-from gangerd.linux.shared_memory import anonymous, map_region
+from ganger.operations import claim, find
 from gangerd.linux.signals import SOFT_TIMEOUT_SIGNAL
-from gangerd.page import Page, PageWriter
-from gangerd.recorder import (
-    BOARD_BYTES,
-    HEADER_BYTES,
-    PAGE_BYTES,
-    Counter,
-    EntryState,
-    file_bytes,
-    page_offset,
-)
-from gangerd.worker.costs import Costs
-from gangerd.worker.fetch import Fetch
-from gangerd.worker.hand import Hand
-from gangerd.worker.perform import Performer
-from gangerd.worker.report import Report
-from gangerd.worker.sight import Sight, Target
+from gangerd.page import Page
+from gangerd.recorder import Counter, EntryState
+from gangerd.worker.sight import Target
 from support.servers import ClusterServers
+from support.worker_bench import HOST, ME, Bench
 
-HOST, ME = "00000000000000aa", "00000000000000b1"
 ran: list[Any] = []
-
-
-class Bench:
-    """One worker's parts, put together as the loop does, over a queue of one partition."""
-
-    def __init__(self, servers: ClusterServers, cluster: Cluster) -> None:
-        self.servers = servers
-        self.cluster = cluster
-        self.client = Client(EngineConfig(redis=servers.settings()))
-        register_queue(cluster, Control("ganger"), "q", 1)
-        fd = anonymous("recorder", file_bytes(1))
-        self.page = PageWriter(memoryview(map_region(fd, page_offset(0), PAGE_BYTES)))
-        self.page.begin(ME, os.getpid(), 1, 1)
-        self.board = Board(memoryview(map_region(fd, HEADER_BYTES, BOARD_BYTES)))
-        self.board.write_directory([Line("q", 1, 1)])
-        self.sight = Sight(self.board, "ganger")
-        self.hand = Hand(self.page, fd, 0)
-        self.costs = Costs()
-        self.fetch = Fetch(cluster, self.page, self.hand, HOST, ME)
-        report = Report(cluster, self.page, self.hand, HOST, "host", ME, lambda _: None)
-        self.performer = Performer(self.page, self.hand, self.costs, report, 0, 0)
-
-    @property
-    def partition(self) -> Partition:
-        return partitions("ganger", "q", 1)[0]
-
-    def look(self) -> look.Look:
-        return look.parse_look(self.cluster.run(look.look_command(self.partition)), self.partition)
-
-    def trip(self) -> int:
-        self.board.signal(0, 5)
-        target = self.sight.next()
-        assert target is not None
-        return len(self.fetch.trip(target, self.sight, self.costs))
-
-    def run_all(self) -> None:
-        """Trips until the partition is empty, then what is done is settled."""
-        while self.look().ready:
-            for index in range(self.trip()):
-                self.performer.perform(index)
-        self.fetch.settle()
 
 
 @pytest.fixture
