@@ -11,12 +11,16 @@ from typing import Any, Self
 
 import msgspec
 
-from ganger.keys import Partition
+from ganger.errors import BadName
+from ganger.keys import PRIORITIES, Partition, check_type
 
 MAX_FAILURES = 5
 """Failures that a state remembers; older ones are counted only."""
 MAX_MESSAGE_BYTES = 1024
 MAX_STACK_BYTES = 4096
+MAX_JID_CHARS = 64
+"""What `read_entry` takes for a jid: ours have 29 characters, a dead letter's made-up name more."""
+_MAX_COUNT = 1 << 31
 
 
 class Body(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -141,12 +145,19 @@ def read_entry(
     """The entry that a stream holds, whatever its bytes are."""
     try:
         named = dict(zip(fields[::2], fields[1::2], strict=True)) if fields else {}
-        jid, type, body = named[b"j"].decode(), named[b"t"].decode(), named[b"b"]
+        jid, type, body = named[b"j"].decode(), check_type(named[b"t"].decode()), named[b"b"]
+        if not 0 < len(jid) <= MAX_JID_CHARS:
+            return Garbled(partition, stream, id, f"a jid of {len(jid)} characters")
         priority = stream or int(named.get(b"p", b"5"))
-        return Entry(partition, stream, id, jid, type, decode_state(named.get(b"s", b"")), body, priority)
+        if priority not in PRIORITIES:
+            return Garbled(partition, stream, id, f"there is no priority {priority}")
+        state = decode_state(named.get(b"s", b""))
+        if not 0 <= state.attempts < _MAX_COUNT:
+            return Garbled(partition, stream, id, f"it says that {state.attempts} attempts were made")
+        return Entry(partition, stream, id, jid, type, state, body, priority)
     except KeyError as error:
         return Garbled(partition, stream, id, f"field {error.args[0]!r} is missing")
-    except (ValueError, TypeError, msgspec.DecodeError) as error:
+    except (ValueError, TypeError, msgspec.DecodeError, RecursionError, BadName) as error:
         return Garbled(partition, stream, id, f"a field can't be read: {error}")
 
 

@@ -10,6 +10,7 @@ what the claim took stays nobody's until the lease ends.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -17,9 +18,10 @@ import msgspec
 from ganger.calls import call, checked
 from ganger.cluster import Cluster
 from ganger.command import Command
-from ganger.errors import Uninitialised
+from ganger.errors import BadName, Uninitialised
+from ganger.jid import LENGTH
 from ganger.job import BLANK, Entry, Garbled, read_entry
-from ganger.keys import Partition
+from ganger.keys import Partition, check_type
 from ganger.scripts import script
 
 Ref = tuple[int, bytes]
@@ -35,6 +37,12 @@ class Claimed:
     garbled: list[Garbled]
     refused: bool = False
     """The op was closed or is older than the worker's last: nothing was taken by this call."""
+
+
+@lru_cache(maxsize=1024)
+def _type_of(raw: bytes) -> str:
+    """Raises BadName, ValueError. What others wrote into a stream may be no name of a type."""
+    return check_type(raw.decode())
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -90,10 +98,11 @@ def parse(reply: Any, partition: Partition) -> Claimed:
             try:
                 # The layout of a fresh job, written by our own push: by far the most frequent.
                 name_j, jid, name_t, type, name_b, body = fields
-                if name_j != b"j" or name_t != b"t" or name_b != b"b":
+                if name_j != b"j" or name_t != b"t" or name_b != b"b" or len(jid) != LENGTH:
                     raise ValueError
-                entries.append(Entry(partition, stream, id, jid.decode(), type.decode(), BLANK, body, stream))
-            except (ValueError, TypeError):
+                kind = _type_of(type)
+                entries.append(Entry(partition, stream, id, jid.decode(), kind, BLANK, body, stream))
+            except (ValueError, TypeError, BadName):
                 found = read_entry(partition, stream, id, fields)
                 (entries if isinstance(found, Entry) else garbled).append(found)  # type: ignore[arg-type]
     return Claimed(entries, bool(reply[1]), garbled)
