@@ -5,6 +5,7 @@ dies on the way leaves the host enough to close it. A settle whose reply is lost
 trip and finds its ids gone. A claim whose outcome stays unknown is closed (so that it can never run later)
 before this worker sleeps or claims again, and what it took goes back unstarted."""
 
+import contextlib
 import time
 from typing import Any
 
@@ -50,6 +51,9 @@ class Fetch:
         was settled stays settled."""
         if self._unknown:
             self.recall()
+            if target.index in self._unknown:
+                # Another claim there would push it out of the memo, and what it took would be nobody's.
+                raise NodeDown("a claim there is not answered yet: look elsewhere meanwhile.")
         self._op += 1
         self._page.claim_sent(self._op, target.index)
         self._page.enter(Phase.CLAIMING, time.monotonic_ns())
@@ -62,10 +66,12 @@ class Fetch:
         if not claimed.more:
             sight.drained(target, took=bool(claimed.entries))
         self._hand.take_up(claimed.entries)
-        self._page.claim_over()
+        self._answered()
         self._count(claimed)
         for garbled in claimed.garbled:
-            failing.set_aside(self._cluster, target.partition, self._host, garbled.stream, garbled.id)
+            # What can't be set aside now comes back when its lease runs out; the entries taken up come first.
+            with contextlib.suppress(GangerError):
+                failing.set_aside(self._cluster, target.partition, self._host, garbled.stream, garbled.id)
         return claimed.entries
 
     def settle(self) -> None:
@@ -93,6 +99,7 @@ class Fetch:
             except GangerError:
                 continue
             del self._unknown[index]
+        self._answered()
 
     def _ask(self, commands: list[Command]) -> list[Any]:
         """A reply or an error for each; a lone command, an idle worker's first, takes the shorter way."""
@@ -139,8 +146,15 @@ class Fetch:
         except GangerError as error:
             if not isinstance(error, NodeDown):  # that one was never sent
                 self._unknown[target.index] = (target.partition, self._op)
-            self._page.claim_over()
+            self._answered()
             raise
+
+    def _answered(self) -> None:
+        """No claim is under way; but one that is still unknown stands in the page: should this worker die
+        before it has closed it, the host will."""
+        self._page.claim_over()
+        for index, (_, op) in self._unknown.items():
+            self._page.claim_sent(op, index)
 
     def _look_ahead(self, entries: list[Entry]) -> None:
         """Where the last jobs were cheap, the next claim reads several before it looks at what they cost: at

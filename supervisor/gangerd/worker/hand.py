@@ -14,9 +14,12 @@ from collections.abc import Iterable
 from ganger.job import Entry
 from gangerd.linux.shared_memory import lock_byte, unlock_byte
 from gangerd.page import PageWriter
-from gangerd.recorder import MAX_HELD, EntryState, Held, page_offset
+from gangerd.recorder import HALF_BYTES, MAX_HELD, EntryState, Held, page_offset
 
 _GONE, _DONE = int(EntryState.GONE), int(EntryState.DONE)
+_ENTRY_BYTES = 256
+"""The most that one takes on the page, with the longest names that are allowed."""
+_ROOM = min(MAX_HELD, HALF_BYTES // _ENTRY_BYTES)
 
 
 class Hand:
@@ -31,13 +34,21 @@ class Hand:
 
     def room(self, most: int) -> int:
         """How many entries a claim may bring now."""
-        return min(most, MAX_HELD - len(self.done))
+        return min(most, _ROOM - len(self.done))
 
     def take_up(self, entries: list[Entry]) -> None:
-        """A claim's entries are ours; what is still unsettled stays on the page before them."""
+        """A claim's entries are ours; what is still unsettled stays on the page before them.
+
+        Under the lock: a host that is just taking back the rest of the last batch would flip these instead,
+        and nobody would know of it once the next batch has taken their place."""
         carried = [entry for _, entry in self.done]
         states = [EntryState.DONE] * len(carried) + [EntryState.HELD] * len(entries)
-        self._page.hold([held(entry) for entry in [*carried, *entries]], states, time.monotonic_ns())
+        shown = [held(entry) for entry in [*carried, *entries]]
+        lock_byte(self._fd, self._lock_at, wait=True)
+        try:
+            self._page.hold(shown, states, time.monotonic_ns())
+        finally:
+            unlock_byte(self._fd, self._lock_at)
         self.done = list(enumerate(carried))
         self._first = len(carried)
         self.entries = entries

@@ -86,9 +86,7 @@ class HandBack:
             unlock_byte(self._fd, page_offset(slot))
         if before is None:
             return
-        # The worker may have begun a new batch in between (that takes no lock, only starting does). What was
-        # HELD in the one seen is ours then as well; what was taken of the new one is found as TAKEN next
-        # time.
+        # The worker begins a batch and starts an entry under the same lock: both looks are at one batch.
         taken = [
             before.held[index]
             for index in indices
