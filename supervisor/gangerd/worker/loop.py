@@ -121,8 +121,6 @@ class Worker:
             if self._retiring():
                 break
             self._performer.perform(index)
-        if self._retiring():
-            self._fetch.release(self._hand.take_back())
 
     def _retiring(self) -> bool:
         return bool(self._page.control() & _RETIRE) or self._retired[0]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
+from ganger.actor import Actor
 from ganger.errors import JobTimeout
 
 _ENGINE = ("ganger.", "gangerd.", "redis.")
@@ -44,13 +45,15 @@ def call_handler(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapp
 
 
 _MARK = call_handler.__code__
+_JOB_CALLED_AS_FUNCTION = Actor.__call__.__code__
 
 
 def in_handler(frame: FrameType | None) -> bool:
     """Whether the interrupted frame is the handler's own code: below the mark, and no engine frame
-    between."""
+    between. (A job that calls another as a function is in its own code all the same.)"""
     while frame is not None and frame.f_code is not _MARK:
-        if str(frame.f_globals.get("__name__", "")).startswith(_ENGINE):
+        engine = str(frame.f_globals.get("__name__", "")).startswith(_ENGINE)
+        if engine and frame.f_code is not _JOB_CALLED_AS_FUNCTION:
             return False
         frame = frame.f_back
         if frame is not None and frame.f_code is _MARK:

@@ -23,6 +23,7 @@ from ganger.actor import Actor, registered
 from ganger.current import enter, leave
 from ganger.errors import BadArguments, JobTimeout, UnknownType
 from ganger.job import Body, Entry, decode_body
+from ganger.options import check_timeout
 from ganger.retry import Policy
 from gangerd.linux import title
 from gangerd.page import PageWriter
@@ -106,7 +107,9 @@ class Performer:
             body = decode_body(entry.body)
             if body.overrides:
                 known = _overridden(known, body.overrides)
-        except (msgspec.MsgspecError, ValueError, TypeError) as error:
+        except Exception as error:
+            # Whatever it is (nested too deep, a number no clock holds): the entry is not started yet, and an
+            # exception here would end one worker after the other without an attempt used.
             return _refusing(BadArguments(f"the job's body can't be read: {error}"), known.policy), Body()
         return known, body
 
@@ -135,19 +138,24 @@ class Performer:
 
     def _await(self, known: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """An async handler, on a loop that lives as long as the worker. Its soft timeout is the loop's own
-        cancellation: an exception from a signal would be swallowed by whatever callback is running."""
+        cancellation: an exception from a signal would be swallowed by whatever callback is running. A
+        TimeoutError of the handler's own is an exception like any other."""
         if self._runner is None:
             self._runner = asyncio.Runner()
 
         async def limited() -> None:
-            async with asyncio.timeout(known.soft_ns / _NS) as limit:
-                await known.call(*args, **kwargs)
-            assert not limit.expired()
+            late = JobTimeout(f"the job ran longer than its {known.soft_ns / _NS:g} s")
+            try:
+                async with asyncio.timeout(known.soft_ns / _NS) as limit:
+                    await known.call(*args, **kwargs)
+            except TimeoutError as error:
+                if limit.expired():
+                    raise late from error
+                raise
+            if limit.expired():  # it has swallowed its cancellation
+                raise late
 
-        try:
-            self._runner.run(limited())
-        except TimeoutError as error:
-            raise JobTimeout(f"the job ran longer than its {known.soft_ns / _NS:g} s") from error
+        self._runner.run(limited())
 
     def _count(self, kind: str, ran_ns: int) -> None:
         counters = self._page.counters
@@ -173,9 +181,10 @@ def plan(actor: Actor[Any, Any], memory_bytes: int) -> Plan:
 
 
 def _overridden(known: Plan, overrides: dict[str, Any]) -> Plan:
-    """The plan with what one push asked for. Raises ValueError (msgspec's) for overrides that make no
-    sense."""
+    """The plan with what one push asked for. Raises msgspec.ValidationError, BadOptions for
+    overrides that make no sense."""
     policy = Policy.from_manifest(msgspec.to_builtins(known.policy), overrides)
+    check_timeout(policy.timeout)
     grace_ns = known.hard_ns - known.soft_ns
     soft_ns = int(policy.timeout * _NS) if "timeout" in overrides else known.soft_ns
     return replace(known, policy=policy, soft_ns=soft_ns, hard_ns=soft_ns + grace_ns)

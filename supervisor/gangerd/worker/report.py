@@ -4,6 +4,7 @@ The performer calls. Until Redis has answered, the entry stays STARTED on the pa
 killed in between, the worker leaves a Death whose handling finds the entry moved, or moves it.
 """
 
+import math
 import time
 import traceback
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from gangerd.worker.hand import Hand, by_stream
 
 T = TypeVar("T")
 _PAUSE_S = 0.2
+_LONGEST_S = 1e9
 
 
 class Report:
@@ -49,7 +51,7 @@ class Report:
     def failed(self, index: int, entry: Entry, policy: Policy, error: BaseException, ran_ms: int) -> None:
         """The attempt ended with this error: retry, dead letter or gone, as the policy says."""
         failure = describe(error, ran_ms, self._host, self._worker)
-        self._page.enter(Phase.SETTLING, time.monotonic_ns())
+        self._ran()
         verdict = self._until_answered(
             lambda: failing.fail(self._cluster, entry, self._consumer, policy, failure, self._rng)
         )
@@ -70,10 +72,18 @@ class Report:
 
     def expired(self, index: int, entry: Entry) -> None:
         """The job's time to run is over: it is settled without having run."""
+        self._ran()
         partition, ids = entry.partition, by_stream([entry])
         self._until_answered(lambda: settle.settle(self._cluster, partition, "expired", ids))
         self._hand.gone(index)
         self._page.counters[Counter.EXPIRED] += 1
+        self._page.enter(Phase.RUNNING, time.monotonic_ns())
+
+    def _ran(self) -> None:
+        """The run is over, its report is not: no deadline holds for that, or Redis away for longer than the
+        job's own time would end it once more, as a timeout that it never had."""
+        self._page.lift_deadlines()
+        self._page.enter(Phase.SETTLING, time.monotonic_ns())
 
     def _until_answered(self, call: Callable[[], T]) -> T:
         """Repeat while Redis is out of reach: the outcome must get there, and the lease is renewed meanwhile.
@@ -104,7 +114,6 @@ class Report:
 
 def describe(error: BaseException, ran_ms: int, host: str, worker: str) -> Failure:
     """The failure as it is kept with the job: cause, class, text, the handler's part of the traceback."""
-    delay_s = getattr(error, "retry_in_s", None)
     bases = [base for base in type(error).__mro__ if base not in (object, BaseException)]
     return Failure(
         cause=_cause(error),
@@ -115,11 +124,22 @@ def describe(error: BaseException, ran_ms: int, host: str, worker: str) -> Failu
         host=host,
         worker=worker,
         stack=_stack(error),
-        delay_s=float(delay_s) if isinstance(delay_s, (int, float)) else None,
+        delay_s=_delay_s(error),
         names=tuple(
             name for base in bases for name in (base.__name__, f"{base.__module__}.{base.__qualname__}")
         ),
     )
+
+
+def _delay_s(error: BaseException) -> float | None:
+    """What the exception asks for, if that is a number of seconds."""
+    try:
+        delay_s = getattr(error, "retry_in_s", None)
+    except Exception:
+        return None
+    if isinstance(delay_s, int | float) and 0 <= delay_s < math.inf:
+        return float(min(delay_s, _LONGEST_S))
+    return None
 
 
 def _cause(error: BaseException) -> str:
