@@ -8,12 +8,12 @@
 -- jobs = (jid, type, body, state) each. Crash points: none.
 local head = redis.call('HMGET', meta, 'ms', 'seq', 'drained', 'enqueued')
 if not head[1] then return {'uninitialised'} end
-local runs, before = seen_places()
+local runs, before = seen_places(jobs[1])
 if runs == 'stale' then return {'stale'} end
 last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
 local now, added = now_ms(), 0
 for i = 1, #jobs, 4 do
-  if before == '' or not is_in(runs, jobs[i]) then
+  if not is_in(runs, jobs[i]) then
     if jobs[i + 3] == '' then
       add(stream, now, 'j', jobs[i], 't', jobs[i + 1], 'b', jobs[i + 2])
     else
@@ -22,8 +22,11 @@ for i = 1, #jobs, 4 do
     added = added + 1
   end
 end
-if added == 0 then return {'repeat'} end
-redis.call('HSET', memo, op_field, op .. '|' .. whole(now) .. '|' .. before .. places)
+if added == 0 then
+  remember(now, string.sub(before, 1, -2))
+  return {'repeat'}
+end
+remember(now, before .. places)
 redis.call('HSET', meta, 'ms', whole(last_ms), 'seq', whole(last_seq), 'enqueued', whole((head[4] or 0) + added))
 ring(head[3], priority)
 return {'pushed'}

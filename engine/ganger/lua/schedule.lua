@@ -6,18 +6,21 @@
 -- REPLY pushed repeat stale uninitialised
 -- new = (jid, type, body, state) each. Crash points: none.
 if redis.call('HEXISTS', meta, 'ms') == 0 then return {'uninitialised'} end
-local runs, before = seen_places()
+local runs, before = seen_places(new[1])
 if runs == 'stale' then return {'stale'} end
 local now, added = now_ms(), 0
 local due = whole(unit == 'in' and now + amount or tonumber(amount))
 for i = 1, #new, 4 do
-  if before == '' or not is_in(runs, new[i]) then
+  if not is_in(runs, new[i]) then
     redis.call('HSET', jobs[bucket(new[i])], new[i], pack_record(new[i + 1], priority, new[i + 3], new[i + 2]))
     redis.call('ZADD', later, due, new[i])
     added = added + 1
   end
 end
-if added == 0 then return {'repeat'} end
-redis.call('HSET', memo, op_field, op .. '|' .. whole(now) .. '|' .. before .. places)
+if added == 0 then
+  remember(now, string.sub(before, 1, -2))
+  return {'repeat'}
+end
+remember(now, before .. places)
 redis.call('HINCRBY', meta, 'enqueued', added)
 return {'pushed'}

@@ -1,15 +1,17 @@
--- The memo of push calls: field p:<producer>:<op % 64> = "<op>|<ms>|<places>", places being runs of the jids' last
--- three characters, "first-last,first-last". Answers 'stale', or the set of places that are already in.
+-- The memo of push calls: field p:<producer>:<op % 64> = "<op>|<ms>|<made>:<places>", made being the time that the
+-- op's jids begin with (another one is the op of a producer that was cloned with its whole machine), places being
+-- runs of their last three characters, "first-last,first-last". Answers 'stale', or what is in: its runs, its text.
 local op_field = 'p:' .. producer .. ':' .. (op % 64)
-local function seen_places()
+local function seen_places(jid)
+  local made = string.sub(jid, 1, 9)
   local value = redis.call('HGET', memo, op_field)
-  if not value then return {}, '' end
-  local last, places = string.match(value, '^(%d+)|%d+|(.*)$')
+  if not value then return {}, made .. ':' end
+  local last, before, places = string.match(value, '^(%d+)|%d+|(%w*):(.*)$')
   if tonumber(last) > tonumber(op) then return 'stale' end
-  if tonumber(last) < tonumber(op) then return {}, '' end
+  if tonumber(last) < tonumber(op) or before ~= made then return {}, made .. ':' end
   local runs = {}
   for first, final in string.gmatch(places, '(%w+)%-(%w+)') do runs[#runs + 1] = {first, final} end
-  return runs, places .. ','
+  return runs, made .. ':' .. places .. ','
 end
 local function is_in(runs, jid)
   local place = string.sub(jid, -3)
@@ -18,3 +20,5 @@ local function is_in(runs, jid)
   end
   return false
 end
+-- Also for a repeat: a producer that waits for replicas waits for this connection's last write, so there must be one.
+local function remember(now, known) redis.call('HSET', memo, op_field, op .. '|' .. whole(now) .. '|' .. known) end
