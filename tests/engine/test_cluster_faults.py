@@ -254,3 +254,22 @@ def test_a_killed_primary_s_replica_takes_over(replicated_servers: ClusterServer
     assert cluster.run(incr(lost)) == 2
     fresh = Cluster(replicated_servers.settings())
     assert fresh.run(get(lost)) == b"2" and len(fresh.nodes()) == 3
+
+
+def test_the_prober_of_a_dead_node_is_told_at_once() -> None:
+    """Whoever tries a node known to be down may have another place to go, and must not wait for its
+    deadline."""
+    with ClusterServers("valkey", primaries=2, password="top secret") as servers:
+        servers.wait_ready()
+        part = at_node(servers, 0)
+        cluster = Cluster(servers.settings())
+        assert cluster.run(incr(part)) == 1
+        servers.kill(0)
+        with pytest.raises((NodeDown, OutcomeUnknown)):
+            cluster.run(incr(part), deadline_s=0.5)
+        for _ in range(2):
+            wait_until(lambda: not cluster.is_down(part.slot))
+            started = time.monotonic()
+            with pytest.raises(NodeDown):
+                cluster.run(incr(part), deadline_s=5)
+            assert time.monotonic() - started < 1.0

@@ -11,7 +11,7 @@ from ganger.wire.replies import explain
 class Item:
     """One command on its way."""
 
-    __slots__ = ("ask", "attempt", "command", "due_s", "index", "kind", "maybe", "place", "why")
+    __slots__ = ("ask", "attempt", "command", "due_s", "index", "kind", "maybe", "place", "probe", "why")
 
     def __init__(self, index: int, command: Command) -> None:
         self.index = index
@@ -19,6 +19,8 @@ class Item:
         self.attempt = 0
         self.maybe = False
         """May an attempt have run without our hearing of it?"""
+        self.probe = False
+        """Was it the one that tried a node known to be down, and found it so?"""
         self.due_s = 0.0
         self.ask: Node | None = None
         self.kind: type[GangerError] = NodeDown

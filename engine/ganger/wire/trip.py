@@ -107,7 +107,7 @@ class Trip:
             peer = routes.table[item.command.slot]
             if peer is None:
                 item.kind, item.place, item.why = ClusterUnavailable, "the slot map", "nobody serves the slot"
-            elif not item.attempt:
+            elif not item.attempt or item.probe:
                 item.place, item.why = str(peer.node), "it did not answer a moment ago"
                 self.results[item.index] = item.verdict()
                 continue
@@ -254,7 +254,9 @@ class Trip:
         self._again(item, now_s, pause)
 
     def _lost(self, peer: Peer, items: list[Item], error: LinkLost, now_s: float) -> None:
-        """The connection broke: at once again if it was an old one, after a pause if a new one failed."""
+        """The connection broke: at once again if it was an old one, after a pause if a new one failed. A
+        prober whose node still refuses is told so at once: its caller may have another place to go."""
+        probe = not peer.breaker.closed and error.connecting
         if error.connecting:
             peer.failed(now_s)
         else:
@@ -264,7 +266,8 @@ class Trip:
             item.maybe = item.maybe or error.sent
             item.kind, item.place, item.why, item.ask = NodeDown, str(peer.node), str(error), None
             item.attempt += 1
-            eager = item.attempt == 1 and not error.connecting
+            item.probe = probe and item.attempt == 1
+            eager = item.attempt == 1 and (probe or not error.connecting)
             self._again(item, now_s, 0.0 if eager else pause_s(item.attempt, self._routes.rng))
 
     def _silent(self, peer: Peer, items: list[Item], sent: bool, started_s: float, now_s: float) -> None:
