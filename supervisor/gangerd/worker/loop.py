@@ -35,11 +35,16 @@ from gangerd.worker.fetch import Fetch
 from gangerd.worker.hand import Hand
 from gangerd.worker.perform import Performer
 from gangerd.worker.report import Report
-from gangerd.worker.sight import Sight
+from gangerd.worker.sight import Sight, Target
 
 STALE_NS = 10_000_000_000
-SLEEP_S = 5.0
-"""The longest sleep of an idle worker: a look at the renewal stamp, no more."""
+SLEEP_S = 1.0
+"""The longest sleep of an idle worker: a look at the coordinator's stamp, no more."""
+SILENT_NS = 2_500_000_000
+"""A coordinator that has not stamped for so long rings nobody: workers look for themselves until it is
+replaced."""
+PATROL = 24
+"""Partitions tried by a worker on each of these rounds."""
 REDIS_AWAY_S = 0.2
 _MAY_CLAIM, _RETIRE = int(Control.MAY_CLAIM), int(Control.RETIRE)
 
@@ -99,21 +104,37 @@ class Worker:
         try:
             while not self._retiring():
                 target = self._sight.next() if self._may_claim() else None
-                if target is None:
-                    self._sleep()
+                if target is not None:
+                    self._visit(target)
                     continue
-                try:
-                    entries = self._fetch.trip(target, self._sight, self._costs)
-                except GangerError as error:
-                    self._redis_away(error)
-                    continue
-                if self._fetch.more:
-                    self._wake_another()
-                if entries:
-                    self._perform(len(entries))
+                self._sleep()
+                if self._coordinator_silent():
+                    self._patrol()
         except Closed:
             reason = "the master is gone"
         return self._leave(reason)
+
+    def _visit(self, target: Target) -> int:
+        """Claim there, and perform what it brings; how many."""
+        try:
+            entries = self._fetch.trip(target, self._sight, self._costs)
+        except GangerError as error:
+            self._redis_away(error)
+            return 0
+        if self._fetch.more:
+            self._wake_another()
+        if entries:
+            self._perform(len(entries))
+        return len(entries)
+
+    def _patrol(self) -> None:
+        """Nobody rings: look for work without a sign of it, a stretch at a time."""
+        for target in self._sight.patrol(PATROL):
+            while not self._retiring() and self._may_claim() and self._visit(target) and self._fetch.more:
+                pass
+
+    def _coordinator_silent(self) -> bool:
+        return time.monotonic_ns() - self._header[HeaderWord.COORDINATOR_AT_NS] > SILENT_NS
 
     def _perform(self, count: int) -> None:
         self._page.enter(Phase.RUNNING, time.monotonic_ns())

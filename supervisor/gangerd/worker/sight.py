@@ -36,6 +36,7 @@ class Sight:
         self._word = 0
         self._stretches: dict[str, _Stretch] = {}
         self._choice = QueueChoice({})
+        self._patrolled = random.randrange(1 << 16)
 
     def anything(self) -> bool:
         """Whether something waits, without choosing."""
@@ -64,6 +65,20 @@ class Sight:
         assert index is not None
         stretch.last = index
         return Target(index, stretch.partitions[index - stretch.first], self._board.signals[index])
+
+    def patrol(self, most: int) -> list[Target]:
+        """Partitions to try without any sign that work waits there, the next ones in turn: for the time in
+        which nobody keeps the board."""
+        if self._board.directory_word != self._word:
+            self._read_directory()
+        every = [
+            Target(stretch.first + place, partition, self._board.signals[stretch.first + place])
+            for stretch in self._stretches.values()
+            for place, partition in enumerate(stretch.partitions)
+        ]
+        start = self._patrolled % len(every) if every else 0
+        self._patrolled = start + most
+        return [*every[start:], *every[:start]][:most]
 
     def drained(self, target: Target, *, took: bool) -> None:
         """Nothing is left there, as of the signal seen before the claim left; an empty visit costs no

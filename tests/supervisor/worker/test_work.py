@@ -237,3 +237,10 @@ def test_a_target_keeps_the_signal_that_sent_us(bench: Bench) -> None:
     bench.board.signal(0, 5)
     target = bench.sight.next()
     assert target == Target(0, bench.partition, bench.board.signals[0])
+
+
+def test_a_patrol_finds_work_that_the_board_does_not_show(bench: Bench) -> None:
+    bench.client.push("w.note", [1], queue="q")
+    assert bench.sight.next() is None
+    (target,) = bench.sight.patrol(24)
+    assert len(bench.fetch.trip(target, bench.sight, bench.costs)) == 1
