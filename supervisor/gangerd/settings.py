@@ -72,7 +72,7 @@ def build(
             layers.take(name, value, f"{variable}:")
     for name, value in (flags or {}).items():
         if value is not None:
-            layers.take(name, value, f"--{name.removesuffix('_s').replace('_', '-')}:")
+            layers.take(name, value, f"{_flag(name)}:")
     config = msgspec.convert({}, Config) if layers.mistakes else Config(**layers.fields)
     if 2 * config.renew_ms > config.lease_ms:
         layers.mistakes.append(
@@ -81,6 +81,12 @@ def build(
     if layers.mistakes:
         raise BadConfig(layers.mistakes)
     return msgspec.structs.replace(config, dir=str((cwd / config.dir).absolute()))
+
+
+def _flag(name: str) -> str:
+    """What the command line calls a setting."""
+    said = {"app": "the argument APP", "queues": "-q"}
+    return said.get(name) or f"--{name.removesuffix('_s').replace('_', '-')}"
 
 
 def _file(layers: _Layers, path: Path | None, cwd: Path) -> None:

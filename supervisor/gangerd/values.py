@@ -79,7 +79,7 @@ def _module(value: Any) -> str:
 
 def _namespace(value: Any) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > 64:
-        raise Refused(f"must be 1 to 64 letters, digits or _.:/- , not {value!r}")
+        raise Refused(f"must be 1 to 64 letters, digits or any of _.:/- and not {value!r}")
     return value
 
 
@@ -91,7 +91,7 @@ def queue_weights(value: Any) -> dict[str, int]:
         raise Refused(f"must be a table of names and weights (mail = 3), not {value!r}")
     for name, weight in value.items():
         if not _NAME.fullmatch(name) or len(name) > 64:
-            raise Refused(f"has the name {name!r}: it must be 1 to 64 letters, digits or _.:/-")
+            raise Refused(f"has the name {name!r}: it must be 1 to 64 letters, digits or any of _.:/-")
         if isinstance(weight, bool) or not isinstance(weight, int) or not 1 <= weight <= 1000:
             raise Refused(f"gives {name!r} the weight {weight!r}: it must be a whole number from 1 to 1,000")
     return dict(value)

@@ -63,6 +63,7 @@ def ganger() -> None:
 
 
 def run() -> NoReturn:
+    open_standard_files()
     try:
         code = ganger.main(standalone_mode=False)
     except click.UsageError as error:
@@ -83,25 +84,49 @@ def run() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def open_standard_files() -> None:
+    """Those that the caller has closed lead to nowhere. Otherwise the next file opened, a lock or a socket,
+    would get the number 1 or 2, and with it what somebody prints."""
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != fd:
+                os.dup2(nowhere, fd)
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(fd, "w" if fd else "r", closefd=False))
+
+
 def _failed(error: Exception) -> int:
     if isinstance(error, GangerdError):
         return _say(str(error), error.exit_code)
     # An error of the engine can only be there when the engine is loaded already.
     engine = sys.modules.get("ganger.errors")
     if engine is not None and isinstance(error, engine.GangerError):
-        wrong_settings = (
-            engine.NotConfigured,
-            engine.BadSettings,
-            engine.NotACluster,
-            engine.WrongPassword,
-            engine.ServerTooOld,
-            engine.EvictionEnabled,
-        )
-        return _say(str(error), EXIT_CONFIG if isinstance(error, wrong_settings) else EXIT_FAILED)
+        return _say(str(error), EXIT_CONFIG if is_wrong_setting(error) else EXIT_FAILED)
     if isinstance(error, OSError):
-        return _say(str(error), EXIT_FAILED)
+        # "[Errno 13] ..." is not a sentence for people.
+        where = "" if error.filename is None else f"{error.filename}: "
+        return _say(f"{where}{error.strerror or error}", EXIT_FAILED)
     what = f"{type(error).__name__}: {error}"
     return _say(f"this is a mistake in ganger: {what} (GANGER_TRACEBACK=1 shows where)", EXIT_FAILED)
+
+
+def is_wrong_setting(error: Exception) -> bool:
+    """Whether an error of the engine says that the settings, ours or the server's, must be changed."""
+    from ganger import errors
+
+    return isinstance(
+        error,
+        errors.NotConfigured
+        | errors.BadSettings
+        | errors.NotACluster
+        | errors.WrongPassword
+        | errors.ServerTooOld
+        | errors.EvictionEnabled,
+    )
 
 
 def _say(text: str, code: int) -> int:

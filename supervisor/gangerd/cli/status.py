@@ -12,8 +12,9 @@ import click
 
 from gangerd.cli import rendering, tables
 from gangerd.cli.connection import connected, dir_option, file_option, json_option
+from gangerd.cli.entry import is_wrong_setting
 from gangerd.cli.words import ago, plural, span
-from gangerd.config import EXIT_FAILED, Config
+from gangerd.config import EXIT_CONFIG, EXIT_FAILED, Config
 from gangerd.settings import build
 
 
@@ -22,23 +23,26 @@ from gangerd.settings import build
 @file_option
 @dir_option
 def status(as_json: bool, path: Path | None, directory: str | None) -> int:
-    """Queues, workers and totals at a glance. Exit code 1 when Redis does not answer."""
+    """Queues, workers and totals at a glance. Exit code 1 when Redis does not answer, 78 when it, or the
+    settings, are not fit."""
     from ganger.errors import GangerError, NotConfigured
 
     config = build(path=path, flags={"dir": directory})
     local = _local(config)
+    code = 0
     try:
         document = _look(path, directory)
     except GangerError as error:
         if local is None and isinstance(error, NotConfigured):
             raise
         document = {"queues": {}, "workers": [], "totals": {}, "error": str(error)}
+        code = EXIT_CONFIG if is_wrong_setting(error) else EXIT_FAILED
     document["local"] = local
     if as_json:
         rendering.document(document)
     else:
         _print(document, config)
-    return EXIT_FAILED if "error" in document else 0
+    return code
 
 
 def _look(path: Path | None, directory: str | None) -> dict[str, Any]:
@@ -71,7 +75,7 @@ def _alive(pid: Any) -> bool:
 def _print(document: dict[str, Any], config: Config) -> None:
     local = document["local"]
     if "error" in document:
-        click.secho(f"Redis does not answer: {document['error']}", fg="red", bold=True, err=True)
+        click.secho(f"ganger: {document['error']}", fg="red", bold=True, err=True)
         if local is None:
             click.echo(f"Nor is there a master's own report in {config.status_file}.", err=True)
             return

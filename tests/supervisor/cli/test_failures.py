@@ -1,5 +1,7 @@
 """How the commands fail: one sentence on stderr, the right exit code, never a traceback."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,41 @@ def test_a_bad_file_shows_every_mistake(sentence, tmp_path: Path) -> None:  # ty
     )
 
 
+def test_flags_are_named_as_they_are_given(sentence) -> None:  # type: ignore[no-untyped-def]
+    said = sentence("run", "./app.py", "-q", "mail:0", "-w", "0", code=78)
+    assert [line.partition(":")[2].partition(":")[0] for line in said.splitlines()] == [
+        " the argument APP",
+        " -q",
+        " --workers",
+    ]
+
+
+@pytest.mark.parametrize("closed", ["stdin", "stdout", "stderr", "stdin stdout stderr"])
+def test_a_closed_standard_file_leads_to_nowhere(closed: str, tmp_path: Path) -> None:
+    """Nothing printed may end in a file that got the number of a closed one, and nothing breaks."""
+    signs = " ".join({"stdin": "<&-", "stdout": ">&-", "stderr": "2>&-"}[name] for name in closed.split())
+    probe = (
+        "import os, sys; from gangerd.cli.entry import open_standard_files; open_standard_files();"
+        "assert os.open(os.devnull, os.O_RDONLY) > 2; print('out'); print('err', file=sys.stderr)"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {signs}', sys.executable, probe],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ("" if "stdout" in closed else "out\n")
+    assert done.stderr == ("" if "stderr" in closed else "err\n")
+
+
+def test_a_place_that_cannot_be_written(sentence, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "file").write_text("")
+    said = sentence("embedded", "--dir", "file/below", code=1)
+    assert said == f"ganger: {tmp_path}/file/below/servers: Not a directory\n"
+
+
 def test_wrong_usage_is_2(sentence) -> None:  # type: ignore[no-untyped-def]
     assert "No such command" in sentence("frobnicate", code=2)
     assert "which app?" in sentence("run", code=2)
@@ -91,7 +128,7 @@ def test_status_shows_what_the_master_wrote_when_redis_is_gone(tmp_path: Path) -
     env = {"GANGER_REDIS": f"redis://127.0.0.1:{free_port()}"}
     done = ganger("status", cwd=tmp_path, env=env)
     assert done.returncode == 1
-    assert "Redis does not answer" in done.stderr
+    assert "Redis can't be reached" in done.stderr
     assert "no module named shop" in done.stdout
     assert "pid 4194305 (that process is gone)" in done.stdout
     as_json = ganger("status", "--json", cwd=tmp_path, env=env)
@@ -100,8 +137,6 @@ def test_status_shows_what_the_master_wrote_when_redis_is_gone(tmp_path: Path) -
 
 
 def test_a_reader_that_has_seen_enough_is_no_failure_to_talk_of(tmp_path: Path) -> None:
-    import subprocess
-
     done = subprocess.run(
         ["/bin/sh", "-c", f"{GANGER} --help | head -1"], cwd=tmp_path, capture_output=True, text=True
     )
