@@ -14,7 +14,7 @@ from ganger.cluster import Cluster
 from ganger.errors import GangerError, JobNotFound
 from ganger.job import Record, decode_body
 from ganger.keys import Control, Partition, partitions
-from ganger.lifecycle import COUNTERS
+from ganger.lifecycle import COUNTERS, JobState
 from ganger.operations import control as catalog
 from ganger.operations import dead as dead_letters
 from ganger.operations import find, look
@@ -110,7 +110,7 @@ def locate(cluster: Cluster, control: Control, jid: str) -> find.Found:
 def job(cluster: Cluster, control: Control, jid: str) -> dict[str, Any]:
     """{jid, type, queue, state, attempt, crashes, args, kwargs, failures..}. Raises JobNotFound."""
     found = locate(cluster, control, jid)
-    document = _document(found.partition, jid, found.record)
+    document = _document(found.partition, jid, found.record, dead=found.state == JobState.DEAD)
     document["state"] = found.state.value
     document |= {"due_at_ms": found.due_at_ms, "dead_at_ms": found.dead_at_ms, "consumer": found.consumer}
     return document
@@ -131,12 +131,14 @@ def dead(
     ]
     letters.sort(key=lambda letter: letter.at_ms, reverse=True)
     return [
-        _document(letter.partition, letter.jid, letter.record) | {"state": "dead", "dead_at_ms": letter.at_ms}
+        _document(letter.partition, letter.jid, letter.record, dead=True)
+        | {"state": "dead", "dead_at_ms": letter.at_ms}
         for letter in letters[:limit]
     ]
 
 
-def _document(partition: Partition, jid: str, record: Record) -> dict[str, Any]:
+def _document(partition: Partition, jid: str, record: Record, *, dead: bool) -> dict[str, Any]:
+    """`attempt` is the one under way or next, of a dead letter its last one."""
     state = record.state
     document: dict[str, Any] = {
         "jid": jid,
@@ -144,7 +146,7 @@ def _document(partition: Partition, jid: str, record: Record) -> dict[str, Any]:
         "queue": partition.queue,
         "partition": partition.index,
         "priority": record.priority,
-        "attempt": state.attempt,
+        "attempt": state.failures[-1].attempt if dead and state.failures else state.attempt,
         "crashes": state.crashes,
         "lost": state.lost,
         "released": state.released,

@@ -1,6 +1,5 @@
 """`ganger job show`: one job, wherever it is."""
 
-import json
 import time
 from pathlib import Path
 
@@ -29,12 +28,10 @@ def show(jid: str, as_json: bool, path: Path | None, directory: str | None) -> N
     if as_json:
         rendering.document(found)
         return
-    for name, value in found.items():
-        if name != "failures":
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            click.echo(f"{name:>10}  {rendering.clean(text)}")
+    now_ms = int(time.time() * 1000)
+    for name, text in tables.job(found, now_ms):
+        click.echo(f"{name:>9}  {rendering.clean(text)}")
     if found["failures"]:
-        now_ms = int(time.time() * 1000)
         rendering.table(*tables.failures(found["failures"], now_ms), title="What went wrong")
         for failure in found["failures"]:
             if failure.get("stack"):

@@ -2,10 +2,11 @@
 
 The documents are those of --json; rendering.py prints the rows."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gangerd.cli.words import ago, number, size, span
+from gangerd.cli.words import ago, instant, number, size, span
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 Document = Mapping[str, Any]
@@ -100,6 +101,20 @@ def dead(found: Sequence[Document], now_ms: int) -> Table:
         for letter in found
     ]
     return columns, rows
+
+
+def job(found: Document, now_ms: int) -> list[tuple[str, str]]:
+    """One job, name by name; what does not hold is left out, failures have a table of their own."""
+    rows = []
+    for name, value in found.items():
+        if name == "failures" or value in (None, {}):
+            continue
+        if name.endswith("_at_ms"):
+            text = f"{instant(value)} ({ago(value, now_ms)})"
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        rows.append((name.removesuffix("_at_ms"), text))
+    return rows
 
 
 def failures(found: Sequence[Document], now_ms: int) -> Table:

@@ -1,5 +1,7 @@
 """Numbers, times and sizes as people read them. Pure: what they say depends on their arguments alone."""
 
+from datetime import datetime
+
 _SPANS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"))
 
 
@@ -26,6 +28,14 @@ def ago(at_ms: int | None, now_ms: int) -> str:
     if abs(now_ms - at_ms) < 1000:
         return "now"
     return f"{span(now_ms - at_ms)} ago" if now_ms > at_ms else f"in {span(at_ms - now_ms)}"
+
+
+def instant(at_ms: int) -> str:
+    """2031-05-01 08:00:00, by this machine's clock and zone; the number where a calendar ends."""
+    try:
+        return datetime.fromtimestamp(at_ms / 1000).strftime("%Y-%m-%d %H:%M:%S")
+    except (ValueError, OverflowError, OSError):
+        return str(at_ms)
 
 
 def size(value: int | None) -> str:

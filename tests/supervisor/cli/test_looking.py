@@ -121,6 +121,7 @@ def test_dead_letters_are_listed_sent_back_and_deleted(shop: Shop) -> None:
     found = shop.json("dead", "list", "--queue", "mail")
     assert {letter["jid"] for letter in found} == set(jids)
     assert found[0]["failures"][0]["message"] == "no such address"
+    assert found[0]["attempt"] == shop.json("job", "show", jids[0])["attempt"] == 1
     assert "ValueError: no such address" in shop.text("dead", "list")
     assert shop.json("dead", "retry", jids[0]) == {"retried": 1}
     assert shop.json("job", "show", jids[0])["state"] == "ready"

@@ -37,6 +37,23 @@ def test_a_size_is_in_powers_of_1024(size: int | None, text: str) -> None:
     assert words.size(size) == text
 
 
+def test_a_job_is_told_without_what_does_not_hold_for_it() -> None:
+    found = {
+        "jid": "j",
+        "kwargs": {},
+        "args": [1, "a"],
+        "due_at_ms": 61_000,
+        "dead_at_ms": None,
+        "failures": [1],
+    }
+    assert tables.job(found, now_ms=1000) == [
+        ("jid", "j"),
+        ("args", '[1, "a"]'),
+        ("due", f"{words.instant(61_000)} (in 1 m)"),
+    ]
+    assert words.instant(10**20) == str(10**20)
+
+
 def test_numbers_have_thousands() -> None:
     assert words.number(1234567) == "1,234,567"
     assert words.plural(1, "job") == "1 job"
