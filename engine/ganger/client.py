@@ -100,6 +100,8 @@ class Client:
         and none serves it, BadArguments, BadOptions, JobTooLarge, OutcomeUnknown (push again with its .jids),
         NodeDown and the like."""
         chosen = push_options(options)
+        if isinstance(args, str | bytes | Mapping):
+            raise BadArguments(f"args must be a list or tuple, not {args!r:.80}; named ones go into kwargs.")
         body = [plain(value, f"args[{place}]") for place, value in enumerate(args)]
         named = {name: plain(value, name) for name, value in (kwargs or {}).items()}
         return self.send(type, self._options_of(type), chosen, [(body, named)], jid=jid)[0]
@@ -217,7 +219,7 @@ def _announced(entry: Mapping[str, Any]) -> Options:
 
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not -1e11 < value < 1e11:
-        raise BadOptions(f"{name} must be a number of seconds, not {value!r}.")
+        raise BadOptions(f"{name} must be a number of seconds, at most 1e11, not {value!r}.")
     return float(value)
 
 

@@ -127,7 +127,13 @@ def test_bad_options_of_a_push_are_refused(send: Any, options: dict[str, Any]) -
 
 
 def test_bad_arguments_reach_no_server(cluster: Cluster, client: Client, send: Any) -> None:
-    for bad in (lambda: send.push(1), lambda: send.push_many(["ab"]), lambda: client.push("x", [b"y"])):
+    for bad in (
+        lambda: send.push(1),
+        lambda: send.push_many(["ab"]),
+        lambda: client.push("x", [b"y"]),
+        lambda: client.push("x", "ab"),
+        lambda: client.push("x", {"to": "ab"}),  # type: ignore[arg-type]
+    ):
         with pytest.raises(BadArguments):
             bad()
     assert inspect.queues(cluster, KEYS) == {}
