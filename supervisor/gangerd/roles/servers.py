@@ -43,7 +43,7 @@ class Servers:
             code = error.exit_code if isinstance(error, GangerdError) else EXIT_FAILED
             self._channel.send(RoleFailed(NAME, str(error), code))
             return code
-        whose = f"pids {self._fleet.pids}" if kept else "those of another process"
+        whose = f"pids {', '.join(map(str, self._fleet.pids))}" if kept else "those of another process"
         _logger.info(log.EMBEDDED_STARTED, servers=whose)
         self._channel.send(RoleReady(NAME, f"embedded servers: {whose}"))
         self.loop.watch(self._channel.fileno(), self._receive)

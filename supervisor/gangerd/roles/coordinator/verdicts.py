@@ -110,4 +110,4 @@ def _error(death: Death) -> str:
 def _message(death: Death) -> str:
     if death.cause == "lost":
         return "the host or its master was gone while the job ran"
-    return f"the worker (pid {death.pid}) died while it ran this job: {death.cause}"
+    return f"the worker (pid {death.pid}) died while it ran this job"
