@@ -72,14 +72,14 @@ def test_one_dead_primary_of_three_holds_up_its_own_partitions_only(tmp_path: Pa
                 scene.await_end(jid)
             own.kill(0)
             with Load(scene, rate_per_s=50) as load:
-                load.await_ended(60, within_s=40)
+                load.await_ended(30, within_s=40)
                 own.nodes[0].start()
                 own.wait_ready()
                 places = [
                     place for place in partitions("ganger", app.QUEUE, 12) if own.index_of(place.slot) == 0
                 ]
                 until(lambda: scene.status()["queues"][app.QUEUE]["unreachable"] == 0, "all partitions")
-                load.await_ended(60)
+                load.await_ended(30)
             scene.await_all_done()
             print(load.waits(), f"refused {load.refused}, slowest push {load.slowest_push_s:.2f} s")
             assert places and none_lost(scene, load.pushed) == {}
