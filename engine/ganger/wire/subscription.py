@@ -8,7 +8,7 @@ subscribes them again at the node that `Cluster.node_of` then names. Only the co
 import select
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ganger.errors import NodeDown
 from ganger.wire.link import Link, LinkLost, LinkRefused, ReplyError, pack
@@ -51,25 +51,31 @@ class Subscription:
     def read(self) -> list[tuple[bytes, bytes]]:
         """What has arrived, as (channel, payload); never blocks. Raises NodeDown."""
         link = self._link
-        poller = select.poll()
-        poller.register(link, link.wants())
         messages: list[tuple[bytes, bytes]] = []
-        while events := poller.poll(0):
-            if events[0][1] == select.POLLOUT and not link.unsent:
-                break
-            try:
-                link.advance(events[0][1])
-            except (LinkLost, LinkRefused) as error:
-                raise self._down(error) from None
-            poller.modify(link, link.wants())
-            replies, link.replies = link.replies, []
-            for reply in replies:
-                self._sort(reply, messages)
+        try:
+            # Every wake-up of the host passes here: an established link is read without asking poll first.
+            for events in (select.POLLIN,) if not (link.connecting or link.unsent) else self._events():
+                link.advance(events)
+        except (LinkLost, LinkRefused) as error:
+            raise self._down(error) from None
+        replies, link.replies = link.replies, []
+        for reply in replies:
+            self._sort(reply, messages)
         return messages
 
     def close(self) -> None:
         """Close the connection."""
         self._link.close()
+
+    def _events(self) -> Iterator[int]:
+        """What poll says of a link that still connects or has something to send, as long as it says more."""
+        poller = select.poll()
+        poller.register(self._link, self._link.wants())
+        while events := poller.poll(0):
+            yield events[0][1]
+            if events[0][1] == select.POLLOUT and not self._link.unsent:
+                return
+            poller.register(self._link, self._link.wants())
 
     def _sort(self, reply: object, messages: list[tuple[bytes, bytes]]) -> None:
         self.heard_s = time.monotonic()
