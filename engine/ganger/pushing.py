@@ -69,7 +69,7 @@ class Pusher:
 
     def push_many(self, target: Target, bodies: Sequence[bytes]) -> list[str]:
         """The jids, in the order of the bodies. One trip to all nodes at once. Raises OutcomeUnknown with the
-        jids of the jobs that may or may not be in; the others are in."""
+        jids of the jobs that may or may not be in; the others are in. Any other error: none is."""
         places = itertools.cycle(list(self._candidates(target.queue)))
         chunks: list[tuple[Partition, list[NewJob]]] = []
         for part in _chunks(bodies, self._count(target.queue)):
@@ -80,30 +80,55 @@ class Pusher:
         commands = [self._command(target, place, jobs) for place, jobs in chunks]
         replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S, replicas=self._replicas)
         pushed: list[str] = []
-        unknown: list[str] = []
-        failure: GangerError | None = None
+        failed: dict[str, GangerError] = {}
         for (place, jobs), reply in zip(chunks, replies, strict=True):
-            try:
-                pushed += self._finish(target, place, jobs, reply)
-            except OutcomeUnknown as error:
-                unknown += [job.jid for job in jobs]
-                failure = failure or error
-        if failure is not None:
-            raise OutcomeUnknown(
-                f"{len(unknown)} of {len(bodies)} jobs may or may not be in: {failure}", jids=unknown
-            )
-        return pushed
+            self._finish(target, place, jobs, reply, pushed, failed)
+        if not failed:
+            return pushed
+        first = next(iter(failed.values()))
+        if not pushed and not any(isinstance(error, OutcomeUnknown) for error in failed.values()):
+            raise first  # none is in
+        raise OutcomeUnknown(
+            f"{len(failed)} of {len(bodies)} jobs may not be in, the others are: {first}", jids=list(failed)
+        )
 
-    def _finish(self, target: Target, place: Partition, jobs: list[NewJob], reply: object) -> list[str]:
-        """The jids of a chunk that is in now."""
+    def _finish(
+        self,
+        target: Target,
+        place: Partition,
+        jobs: list[NewJob],
+        reply: object,
+        pushed: list[str],
+        failed: dict[str, GangerError],
+    ) -> None:
+        """Take note of a chunk's reply; whatever can still be done for it is done. What fails for one chunk
+        is not raised here: the caller must hear which jobs are in."""
         try:
-            enqueue.parse_push(reply, place, jobs)
-            return [job.jid for job in jobs]
-        except Uninitialised:
-            self._send(target, place, jobs, DEADLINE_S)
-            return [job.jid for job in jobs]
-        except (NodeDown, ClusterUnavailable):
-            return [self.push_one(target, job.body) for job in jobs]
+            try:
+                enqueue.parse_push(reply, place, jobs)
+            except Uninitialised:
+                self._send(target, place, jobs, DEADLINE_S)
+            pushed += [job.jid for job in jobs]
+        except (NodeDown, ClusterUnavailable) as error:
+            for job in jobs:
+                self._elsewhere(target, job, error, pushed, failed)
+        except GangerError as error:
+            failed.update({job.jid: error for job in jobs})
+
+    def _elsewhere(
+        self, target: Target, job: NewJob, why: GangerError, pushed: list[str], failed: dict[str, GangerError]
+    ) -> None:
+        """Into another partition, under another jid. Once that has failed for one job, it is not tried for
+        the rest: each may take seconds."""
+        if failed:
+            failed[job.jid] = why
+            return
+        try:
+            pushed.append(self.push_one(target, job.body))
+        except OutcomeUnknown as error:
+            failed[error.jids[0] if error.jids else job.jid] = error
+        except GangerError as error:
+            failed[job.jid] = error
 
     def _command(self, target: Target, place: Partition, jobs: list[NewJob]) -> Command:
         if target.delay_ms is None and target.at_ms is None:
