@@ -48,6 +48,17 @@ def test_a_limit_bounds_it(cluster: Cluster) -> None:
     assert [found.next_due_in_ms for found in counts] == [0, None, None]
 
 
+def test_big_jobs_are_moved_a_few_at_a_time(cluster: Cluster) -> None:
+    """A hundred of a megabyte each would keep the node from everybody else."""
+    opened(cluster)
+    for jid in jids.mint("mail", 3, 12):
+        job = NewJob(jid, "shop.send", b"x" * (1 << 20))
+        cluster.run(enqueue.schedule_command(MAIL, 5, [job], at_ms=1))
+    found = schedule.promote(cluster, MAIL)
+    assert 8 <= found.count < 12 and found.next_due_in_ms == 0
+    assert schedule.promote(cluster, MAIL).count == 12 - found.count
+
+
 def test_an_unopened_partition_is_left_alone(cluster: Cluster, cluster_servers: ClusterServers) -> None:
     assert schedule.promote(cluster, MAIL) == schedule.Promoted(0, None, None)
     assert snapshot(cluster_servers) == {}

@@ -1,14 +1,22 @@
 #!lua flags=no-writes
--- Looks for a jid in a chunk of a stream.
+-- Looks for a jid in a chunk of a stream: `count` entries, or fewer when they are big.
 -- KEYS meta stream
 -- ARGV jid start count
 -- REPLY found next absent uninitialised
 -- {found, id, fields}; {next, id}: not in this chunk, go on after id; {absent}: not in the rest of the stream.
+-- XRANGE hands out whole entries: a thousand of a megabyte each at once would be a gigabyte of the node's memory.
 -- Crash points: none, it only reads.
 if redis.call('HEXISTS', meta, 'ms') == 0 then return {'uninitialised'} end
-local rows = redis.call('XRANGE', stream, start, '+', 'COUNT', count)
-for _, row in ipairs(rows) do
-  if row[2][2] == jid then return {'found', row[1], row[2]} end
+local left, bytes, last = tonumber(count), 0, nil
+while left > 0 and bytes < 4194304 do
+  local asked = math.min(left, bytes < 65536 and 64 or 4)
+  local rows = redis.call('XRANGE', stream, start, '+', 'COUNT', asked)
+  for _, row in ipairs(rows) do
+    if row[2][2] == jid then return {'found', row[1], row[2]} end
+    bytes = bytes + #(row[2][6] or '')
+    last = row[1]
+  end
+  if #rows < asked then return {'absent'} end
+  left, start = left - asked, '(' .. last
 end
-if #rows < tonumber(count) then return {'absent'} end
-return {'next', rows[#rows][1]}
+return {'next', last}

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- later -> ready: what is due, oldest first, up to a limit. Two callers at once do no harm.
+-- later -> ready: what is due, oldest first, up to a limit or 8 MiB. Two callers at once do no harm.
 -- KEYS meta later rest...
 -- ARGV wake nonce step limit
 -- USES now ids ring record bucket due
@@ -9,11 +9,11 @@
 local head = redis.call('HMGET', meta, 'ms', 'seq', 'drained', 'promoted')
 if not head[1] then return {'uninitialised'} end
 last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
-local now, count, best = now_ms(), 0, 0
+local now, count, best, bytes = now_ms(), 0, 0, 0
 for _, jid in ipairs(redis.call('ZRANGE', later, '-inf', whole(now), 'BYSCORE', 'LIMIT', 0, limit)) do
   local jobs = rest[bucket(jid)]
-  local record = redis.call('HGET', jobs, jid)
-  local kind, priority, state, body = unpack_record(record or '')
+  local record = redis.call('HGET', jobs, jid) or ''
+  local kind, priority, state, body = unpack_record(record)
   if kind then
     if state == '' then
       add(rest[16 + priority], now, 'j', jid, 't', kind, 'b', body)
@@ -24,6 +24,8 @@ for _, jid in ipairs(redis.call('ZRANGE', later, '-inf', whole(now), 'BYSCORE', 
     redis.call('HDEL', jobs, jid)
   end
   redis.call('ZREM', later, jid)
+  bytes = bytes + #record
+  if bytes > 8388608 then break end
 end
 if count > 0 then
   redis.call('HSET', meta, 'ms', whole(last_ms), 'seq', whole(last_seq), 'promoted', whole((head[4] or 0) + count))
