@@ -5,6 +5,7 @@ It is told what to do by one control word in its page, seen before each claim an
 its channel or a ring of the doorbell only ends its sleep. It stops claiming by itself when the coordinator
 has not renewed leases for STALE_NS: what it holds would soon be taken for lost."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -46,6 +47,7 @@ replaced."""
 PATROL = 24
 """Partitions tried by a worker on each of these rounds."""
 REDIS_AWAY_S = 0.2
+_RENEWED_AT_NS = int(HeaderWord.RENEWED_AT_NS)
 _MAY_CLAIM, _RETIRE = int(Control.MAY_CLAIM), int(Control.RETIRE)
 
 
@@ -137,11 +139,20 @@ class Worker:
         return time.monotonic_ns() - self._header[HeaderWord.COORDINATOR_AT_NS] > SILENT_NS
 
     def _perform(self, count: int) -> None:
+        """One after the other, until one must not be started any more: we retire, or its lease may be
+        another's by now. What is left goes back."""
         self._page.enter(Phase.RUNNING, time.monotonic_ns())
         for index in range(count):
-            if self._retiring():
-                break
+            if self._retiring() or self._leases_stale():
+                self._give_back()
+                return
             self._performer.perform(index)
+
+    def _give_back(self) -> None:
+        """What was not started. Crash point: taken and not released, it stands as TAKEN on the page, and the
+        coordinator releases it from there; so does our death's settling."""
+        with contextlib.suppress(GangerError):
+            self._fetch.release(self._hand.take_back())
 
     def _retiring(self) -> bool:
         return bool(self._page.control() & _RETIRE) or self._retired[0]
@@ -149,7 +160,10 @@ class Worker:
     def _may_claim(self) -> bool:
         if not self._page.control() & _MAY_CLAIM:
             return False
-        return time.monotonic_ns() - self._header[HeaderWord.RENEWED_AT_NS] < STALE_NS
+        return not self._leases_stale()
+
+    def _leases_stale(self) -> bool:
+        return time.monotonic_ns() - self._header[_RENEWED_AT_NS] > STALE_NS
 
     def _wake_another(self) -> None:
         """There is more than this worker took: the next sleeper may have it."""

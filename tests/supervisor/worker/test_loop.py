@@ -1,0 +1,157 @@
+"""A whole worker in a process of its own, with the test in the master's and the coordinator's place."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ganger import Client, job
+from ganger.cluster import Cluster
+from ganger.config import EngineConfig
+from ganger.keys import Control, partitions
+from ganger.operations import look
+from ganger.operations.control import register_queue
+from gangerd import messages
+from gangerd.board import Board, Line
+from gangerd.config import Config
+from gangerd.linux import doorbell
+from gangerd.linux.channel import Channel, pair
+from gangerd.linux.shared_memory import anonymous, map_region
+from gangerd.page import Page
+from gangerd.recorder import BOARD_BYTES, HEADER_BYTES, PAGE_BYTES, HeaderWord, page_offset
+from gangerd.recorder import Control as Word
+from gangerd.worker.birth import Birth
+from gangerd.worker.loop import main
+from support.roles import HOST, recorder
+from support.servers import ClusterServers
+from support.waiting import until
+
+
+@job(name="l.gate", queue="l")
+def gate(began: str, opened: str) -> None:
+    Path(began).touch()
+    while not Path(opened).exists():
+        time.sleep(0.005)
+
+
+@job(name="l.touch", queue="l")
+def touch(path: str) -> None:
+    Path(path).touch()
+
+
+class Hosted:
+    """A worker in slot 0, its header and board in the test's hands."""
+
+    def __init__(self, servers: ClusterServers) -> None:
+        self.recorder_fd = recorder(slots=1)
+        self.header = memoryview(map_region(self.recorder_fd, 0, HEADER_BYTES)).cast("Q")
+        self.board = Board(memoryview(map_region(self.recorder_fd, HEADER_BYTES, BOARD_BYTES)))
+        self.board.write_directory([Line("l", 1, 1)])
+        self.page = Page(memoryview(map_region(self.recorder_fd, page_offset(0), PAGE_BYTES)))
+        self.bell = doorbell.create()
+        ours, theirs = pair()
+        self.channel: Channel[messages.Message] = Channel(ours, messages.encode, messages.decode)
+        self.stamp()
+        self.pid = os.fork()
+        if self.pid == 0:
+            ours.close()
+            self._be_worker(theirs.fileno(), Config(redis=servers.url, app="x"))
+        theirs.close()
+        until(lambda: bool(self.channel.receive()), "READY")
+        self.page.set_control(Word.MAY_CLAIM)
+        self.channel.send(messages.Go())
+
+    def _be_worker(self, channel_fd: int, config: Config) -> None:
+        code = 1
+        try:
+            birth = Birth(
+                slot=0,
+                incarnation="00000000000000b1",
+                generation=1,
+                channel_fd=channel_fd,
+                crash_fd=anonymous("crash", 0),
+                recorder_fd=self.recorder_fd,
+                doorbell_fd=self.bell,
+                master_pid=os.getppid(),
+                host=HOST,
+                config=config,
+            )
+            code = main(birth)
+        finally:
+            os._exit(code)
+
+    def stamp(self, age_s: float = 0.0) -> None:
+        """The coordinator's last round, and its last renewal."""
+        at_ns = time.monotonic_ns() - int(age_s * 1e9)
+        self.header[HeaderWord.COORDINATOR_AT_NS] = self.header[HeaderWord.RENEWED_AT_NS] = at_ns
+
+    def ring(self) -> None:
+        self.board.signal(0, 5)
+        doorbell.ring(self.bell)
+
+    def end(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+@pytest.fixture
+def hosted(cluster_servers: ClusterServers, cluster: Cluster) -> Iterator[Hosted]:
+    register_queue(cluster, Control("ganger"), "l", 1)
+    one = Hosted(cluster_servers)
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def client(cluster_servers: ClusterServers) -> Iterator[Client]:
+    one = Client(EngineConfig(redis=cluster_servers.settings()))
+    yield one
+    one.close()
+
+
+def test_what_is_held_is_not_started_when_leases_have_not_been_renewed(
+    hosted: Hosted, client: Client, cluster: Cluster, tmp_path: Path
+) -> None:
+    """After 10 s without a renewal a lease may soon be another's: what is not started goes back."""
+    began, opened, late = (str(tmp_path / name) for name in ("began", "opened", "late"))
+    for _ in range(2):  # so that both types are known to be quick, and are claimed together
+        Path(opened).touch()
+        client.push("l.gate", [began, opened], queue="l")
+        client.push("l.touch", [late], queue="l")
+        hosted.ring()
+        until(lambda: counters(cluster).get("succeeded", 0) % 2 == 0 and Path(late).exists(), "a quick round")
+        for path in (began, opened, late):
+            Path(path).unlink()
+    hosted.page.set_control(0)
+    client.push("l.gate", [began, opened], queue="l")
+    client.push("l.touch", [late], queue="l")
+    hosted.page.set_control(Word.MAY_CLAIM)
+    hosted.ring()
+    until(Path(began).exists, "the gate")
+    assert len(hosted.page.snapshot().held) == 2
+    hosted.stamp(age_s=11)
+    Path(opened).touch()
+    until(lambda: counters(cluster).get("released", 0) == 1, "the release")
+    assert not Path(late).exists()
+
+
+def test_an_idle_worker_looks_for_itself_while_nobody_keeps_the_board(
+    hosted: Hosted, client: Client, tmp_path: Path
+) -> None:
+    hosted.stamp(age_s=5)
+    client.push("l.touch", [str(tmp_path / "found")], queue="l")
+    until((tmp_path / "found").exists, "the job nobody rang for", deadline_s=5)
+
+
+def test_a_worker_that_is_told_to_retire_leaves_in_order(hosted: Hosted, client: Client) -> None:
+    hosted.page.set_control(Word.RETIRE)
+    hosted.channel.send(messages.Wake())
+    until(lambda: any(isinstance(m, messages.Leaving) for m, _ in hosted.channel.receive()), "Leaving")
+
+
+def counters(cluster: Cluster) -> dict[str, int]:
+    (part,) = partitions("ganger", "l", 1)
+    return look.parse_look(cluster.run(look.look_command(part)), part).counters
