@@ -23,8 +23,13 @@ class Queues:
         self.counts: dict[str, int] = {}
 
     def refresh(self) -> bool:
-        """Read the catalog; whether a queue is new. Raises GangerError."""
+        """Read the catalog; whether a queue is new. What it has lost (its node came back empty, somebody
+        flushed it) is put back as it was: jobs may lie in all those partitions. Raises GangerError."""
         found = control.queues(self._cluster, self._keys, deadline_s=DEADLINE_S)
+        for name in self.counts.keys() - found.keys():
+            found[name] = control.register_queue(
+                self._cluster, self._keys, name, self.counts[name], deadline_s=DEADLINE_S
+            )
         fresh = found.keys() - self.counts.keys()
         self.counts.update(found)
         return bool(fresh)

@@ -37,6 +37,8 @@ SCAN_MS = 25
 RETRY_RENEWAL_MS = 1_000
 ANNOUNCE_EVERY = 60
 """Beats between two announcements of the job types."""
+REFRESH_EVERY = 5
+"""Beats between two looks at the catalog: whether our queues are still in it."""
 FLUSH_S = 5.0
 DRAIN_MS = 50
 HEARTBEAT_S = 0.5
@@ -104,6 +106,8 @@ class Coordinator:
         try:
             if self._beats % ANNOUNCE_EVERY == 0:
                 control.announce(self._cluster, self._keys, self._types, deadline_s=HEARTBEAT_S)
+            if self._beats % REFRESH_EVERY == 0:
+                self._queues.refresh()
             names = [line.queue for line in self._keeper.lines]
             document = heartbeat.status(self._role.config, os.getpid(), rows, names)
             control.heartbeat(self._cluster, self._keys, self._role.host, document, deadline_s=HEARTBEAT_S)
