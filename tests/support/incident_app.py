@@ -10,7 +10,6 @@ import itertools
 import mmap
 import os
 import platform
-import resource
 import signal
 import sys
 import tempfile
@@ -213,12 +212,6 @@ def child_returns() -> None:
 def takes_number(number: int) -> None:
     with _noted():
         note("number", number=number)
-
-
-@job(queue=QUEUE, retry=0)
-def tells_its_limits() -> None:
-    """What a worker's surroundings look like from within."""
-    note("limits", cores=resource.getrlimit(resource.RLIMIT_CORE)[0])
 
 
 @job(queue=QUEUE, retry=3, backoff=RETRY_AFTER_S)
