@@ -49,6 +49,8 @@ class Fetch:
     def trip(self, target: Target, sight: Sight, costs: Costs) -> list[Entry]:
         """Settle, claim, and take up what the claim brought. Raises GangerError when the claim failed; what
         was settled stays settled."""
+        if self._hand.some_taken:
+            self.release_taken()
         if self._unknown:
             self.recall()
             if target.index in self._unknown:
@@ -84,8 +86,16 @@ class Fetch:
     def release(self, entries: list[Entry]) -> None:
         """Hand back what was never started: no attempt is used, and it goes first in its priority."""
         for group in by_partition(entries):
-            failing.release(self._cluster, group[0].partition, self._host, [(entry, None) for entry in group])
-        self._page.counters[Counter.RELEASED] += len(entries)
+            left = [(entry, None) for entry in group]
+            outcomes = failing.release(self._cluster, group[0].partition, self._host, left)
+            self._page.counters[Counter.RELEASED] += outcomes.count(failing.Outcome.MOVED)
+
+    def release_taken(self) -> None:
+        """Hand back what was taken back of the batch, before another takes its place on the page: the host
+        does so too, but it may have died in between. Who comes second finds it gone. Raises GangerError."""
+        taken = self._hand.taken()
+        self.release(taken)
+        self._hand.released(taken)
 
     def recall(self) -> None:
         """Close the claims whose outcome is unknown, and hand back what they took: before the next claim, and

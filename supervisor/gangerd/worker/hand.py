@@ -16,7 +16,7 @@ from gangerd.linux.shared_memory import lock_byte, unlock_byte
 from gangerd.page import PageWriter
 from gangerd.recorder import HALF_BYTES, MAX_HELD, EntryState, Held, page_offset
 
-_GONE, _DONE = int(EntryState.GONE), int(EntryState.DONE)
+_GONE, _DONE, _TAKEN = int(EntryState.GONE), int(EntryState.DONE), int(EntryState.TAKEN)
 _ENTRY_BYTES = 256
 """The most that one takes on the page, with the longest names that are allowed."""
 _ROOM = min(MAX_HELD, HALF_BYTES // _ENTRY_BYTES)
@@ -30,6 +30,8 @@ class Hand:
         self.entries: list[Entry] = []
         self.done: list[tuple[int, Entry]] = []
         """Plain successes to be settled with the next trip, each with its place on the page."""
+        self.some_taken = False
+        """Entries of this batch were taken back, by the host or by us, and may not be released yet."""
         self._first = 0
 
     def room(self, most: int) -> int:
@@ -58,9 +60,11 @@ class Hand:
         by a kernel lock: judged by a clock alone, jobs run twice."""
         lock_byte(self._fd, self._lock_at, wait=True)
         try:
-            return self._page.start(self._first + index)
+            started = self._page.start(self._first + index)
         finally:
             unlock_byte(self._fd, self._lock_at)
+        self.some_taken = self.some_taken or not started
+        return started
 
     def succeeded(self, index: int) -> None:
         place = self._first + index
@@ -79,14 +83,27 @@ class Hand:
                 self._page.states[place] = _GONE
         self.done = kept
 
-    def take_back(self) -> list[Entry]:
-        """Entries that were never started, from now on not ours to start; the caller releases them."""
+    def take_back(self) -> None:
+        """What was never started is from now on not ours to start: see `taken`."""
         lock_byte(self._fd, self._lock_at, wait=True)
         try:
-            taken = self._page.take_back()
+            self._page.take_back()
         finally:
             unlock_byte(self._fd, self._lock_at)
-        return [self.entries[place - self._first] for place in taken]
+        self.some_taken = True
+
+    def taken(self) -> list[Entry]:
+        """What was taken back of this batch, by us or by a host that may have died before it released it."""
+        states, first = self._page.states, self._first
+        return [entry for place, entry in enumerate(self.entries, first) if states[place] & 0xFF == _TAKEN]
+
+    def released(self, entries: list[Entry]) -> None:
+        """These are back in Redis."""
+        ids = {entry.id for entry in entries}
+        for place, entry in enumerate(self.entries, self._first):
+            if entry.id in ids:
+                self._page.states[place] = _GONE
+        self.some_taken = False
 
 
 def held(entry: Entry) -> Held:

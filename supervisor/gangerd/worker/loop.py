@@ -151,8 +151,9 @@ class Worker:
     def _give_back(self) -> None:
         """What was not started. Crash point: taken and not released, it stands as TAKEN on the page, and the
         coordinator releases it from there; so does our death's settling."""
+        self._hand.take_back()
         with contextlib.suppress(GangerError):
-            self._fetch.release(self._hand.take_back())
+            self._fetch.release_taken()
 
     def _retiring(self) -> bool:
         return bool(self._page.control() & _RETIRE) or self._retired[0]
@@ -200,7 +201,8 @@ class Worker:
         there."""
         self._page.enter(Phase.LEAVING, time.monotonic_ns())
         try:
-            self._fetch.release(self._hand.take_back())
+            self._hand.take_back()
+            self._fetch.release_taken()
             self._fetch.recall()
             self._fetch.settle()
             if not self._hand.done:

@@ -194,6 +194,24 @@ def test_a_new_batch_waits_until_the_host_has_taken_back_what_it_wants_of_the_ol
     os.close(writing)
 
 
+def test_what_a_host_took_back_and_never_released_is_released_before_the_next_batch(bench: Bench) -> None:
+    """It died between the two steps; another batch on the page would hide what it left."""
+    bench.client.push_many("f.note", [(n,) for n in range(20)], queue="q")
+    bench.trip()
+    bench.performer.perform(0)
+    count = bench.trip()
+    assert count > 1 and len(Page(bench.page.bytes).take_back()) == count
+    for index in range(count):
+        bench.performer.perform(index)
+    bench.trip()
+    assert bench.look().counters["released"] == count
+    for index in range(len(bench.hand.entries)):
+        bench.performer.perform(index)
+    bench.run_all()
+    assert sorted(ran) == list(range(20))
+    assert (bench.look().in_flight, bench.look().counters["released"]) == (0, count)
+
+
 @pytest.fixture
 def hasty(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """One who gives up soon on a node that says nothing."""

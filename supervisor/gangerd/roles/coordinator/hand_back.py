@@ -140,7 +140,7 @@ class HandBack:
                 del self._owed[place]
                 continue
             try:
-                failing.release(
+                outcomes = failing.release(
                     self._cluster,
                     partition,
                     self._consumer,
@@ -150,7 +150,7 @@ class HandBack:
             except GangerError:
                 self._retry_ns = now_ns + PATIENCE_NS
             else:
-                self.released += len(entries)
+                self.released += outcomes.count(failing.Outcome.MOVED)
                 del self._owed[place]
 
 
