@@ -12,7 +12,7 @@ from random import Random
 from typing import TypeVar
 
 from ganger.cluster import Cluster
-from ganger.errors import BadArguments, GangerError, JobTimeout, UnknownType
+from ganger.errors import BadArguments, GangerError, JobTimeout, ScriptFailed, UnknownType
 from ganger.job import Entry
 from ganger.operations import failing, settle
 from ganger.retry import Bury, Discard, Failure, Policy, Retry
@@ -23,6 +23,7 @@ from gangerd.worker.hand import Hand, by_stream
 
 T = TypeVar("T")
 _PAUSE_S = 0.2
+HOPELESS_TRIES = 25
 _LONGEST_S = 1e9
 
 
@@ -53,9 +54,14 @@ class Report:
         failure = describe(error, ran_ms, self._host, self._worker)
         self._ran()
         verdict = self._until_answered(
-            lambda: failing.fail(self._cluster, entry, self._consumer, policy, failure, self._rng)
+            entry, lambda: failing.fail(self._cluster, entry, self._consumer, policy, failure, self._rng)
         )
         self._hand.gone(index)
+        if verdict is not None:
+            self._tell(entry, failure, verdict)
+        self._page.enter(Phase.RUNNING, time.monotonic_ns())
+
+    def _tell(self, entry: Entry, failure: Failure, verdict: failing.Verdict) -> None:
         self._count(failure, verdict)
         log.get().warning(
             log.JOB_FAILED,
@@ -68,15 +74,14 @@ class Report:
             next=type(verdict.decision).__name__.lower(),
             outcome=str(verdict.outcome),
         )
-        self._page.enter(Phase.RUNNING, time.monotonic_ns())
 
     def expired(self, index: int, entry: Entry) -> None:
         """The job's time to run is over: it is settled without having run."""
         self._ran()
         partition, ids = entry.partition, by_stream([entry])
-        self._until_answered(lambda: settle.settle(self._cluster, partition, "expired", ids))
+        settled = self._until_answered(entry, lambda: settle.settle(self._cluster, partition, "expired", ids))
         self._hand.gone(index)
-        self._page.counters[Counter.EXPIRED] += 1
+        self._page.counters[Counter.EXPIRED] += settled is not None
         self._page.enter(Phase.RUNNING, time.monotonic_ns())
 
     def _ran(self) -> None:
@@ -85,13 +90,19 @@ class Report:
         self._page.lift_deadlines()
         self._page.enter(Phase.SETTLING, time.monotonic_ns())
 
-    def _until_answered(self, call: Callable[[], T]) -> T:
+    def _until_answered(self, entry: Entry, call: Callable[[], T]) -> T | None:
         """Repeat while Redis is out of reach: the outcome must get there, and the lease is renewed meanwhile.
-        The end of it, if Redis stays away, is the end of this worker's drain."""
+        The end of it, if Redis stays away, is the end of this worker's drain. None for what no repetition
+        brings there (a key that is not what it should be): the lease runs out, and this worker goes on."""
+        hopeless = 0
         while True:
             try:
                 return call()
             except GangerError as error:
+                hopeless += isinstance(error, ScriptFailed)
+                if hopeless >= HOPELESS_TRIES:
+                    log.get().error(log.INTERNAL_ERROR, what="a report", jid=entry.jid, error=str(error))
+                    return None
                 log.get().warning(log.REDIS_DOWN, error=str(error))
                 self._pause(_PAUSE_S)
 

@@ -20,12 +20,12 @@ from ganger.errors import JobTimeout, NodeDown, OutcomeUnknown
 from ganger.jid import mint
 from ganger.job import BLANK, Entry, FailureRecord
 from ganger.keys import partitions
-from ganger.operations import claim, find
+from ganger.operations import claim, find, recover
 from gangerd.linux.shared_memory import lock_byte
 from gangerd.linux.signals import SOFT_TIMEOUT_SIGNAL
 from gangerd.master.deadlines import Due, judge, look
 from gangerd.page import Page
-from gangerd.recorder import Word, page_offset
+from gangerd.recorder import EntryState, Word, page_offset
 from gangerd.worker.overdue import SoftTimeout, call_handler
 from gangerd.worker.report import describe
 from support.children import child, hang, readable
@@ -159,6 +159,20 @@ def test_a_report_that_takes_long_is_no_timeout(bench: Bench) -> None:
     bench.performer.perform(0)
     assert seen and set(seen) == {Due.NOTHING}
     assert bench.look().counters["retried"] == 1
+
+
+def test_a_report_that_no_repetition_brings_home_is_given_up(bench: Bench) -> None:
+    """Else the worker's place is lost, and the lease of a job that ended is renewed for ever."""
+    bench.client.push("f.fail", queue="q")
+    bench.trip()
+    bench.cluster.run(Command(bench.partition.slot, ("SET", bench.partition.later, "in the way")))
+    tries: list[float] = []
+    bench.pause = tries.append
+    bench.performer.perform(0)
+    assert 10 <= len(tries) < 100
+    assert Page(bench.page.bytes).snapshot().states == [EntryState.GONE]
+    leases = recover.leases(bench.cluster, bench.partition, 0).leases
+    assert [lease.consumer for lease in leases] == [HOST]  # the judge brings it back
 
 
 def test_the_longest_names_fit_the_page(bench: Bench) -> None:
