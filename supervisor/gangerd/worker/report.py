@@ -23,6 +23,8 @@ from gangerd.worker.hand import Hand, by_stream
 
 T = TypeVar("T")
 _PAUSE_S = 0.2
+_LEADING = ("gangerd.", "ganger.", "asyncio.")
+"""Modules between the worker's loop and a handler's first frame."""
 HOPELESS_TRIES = 25
 _LONGEST_S = 1e9
 
@@ -172,8 +174,11 @@ def _text(error: BaseException) -> str:
 
 
 def _stack(error: BaseException) -> str:
+    """From the handler's own frame on: those that lead to it are the same for every job."""
     try:
-        frames = traceback.TracebackException.from_exception(error, limit=-50)
-        return "".join(frames.format())
+        first = error.__traceback__
+        while first and first.tb_frame.f_globals.get("__name__", "").startswith(_LEADING):
+            first = first.tb_next
+        return "".join(traceback.TracebackException(type(error), error, first, limit=-50).format())
     except Exception as broken:
         return f"<its traceback can't be had: {type(broken).__name__}>"

@@ -124,6 +124,7 @@ def test_the_failure_tells_class_text_and_stack(bench: Bench) -> None:
     (record,) = found.record.state.failures
     assert (record.cause, record.error, record.message) == ("exception", "ValueError", "no such mailbox")
     assert "raise ValueError(message)" in record.stack
+    assert "gangerd" not in record.stack, "a traceback begins with the handler"
 
 
 @pytest.mark.parametrize(
