@@ -27,6 +27,10 @@ MOST = 64
 MOST_AHEAD = 16
 MOST_BYTES = 4 << 20
 DEADLINE_S = 5.0
+MIXED_S = 1.5
+"""The same where a claim has company for other nodes: what it brings must not wait for one that hangs."""
+LATE_S = 3.0
+"""How long a node that did not take a settle or a recall is left alone with them."""
 _CLAIMS, _EMPTY, _WAIT_US = int(Counter.CLAIMS), int(Counter.EMPTY_CLAIMS), int(Counter.WAIT_US)
 
 
@@ -41,6 +45,9 @@ class Fetch:
         self._incarnation = incarnation
         self._op = 0
         self._unknown: dict[int, tuple[Partition, int]] = {}
+        self._recall_s = 0.0
+        self._late: set[Partition] = set()
+        self._late_until_s = 0.0
         self._table: dict[str, int] | None = None
         self._costs = b""
         self._ahead = 1
@@ -60,8 +67,9 @@ class Fetch:
         self._page.claim_sent(self._op, target.index)
         self._page.enter(Phase.CLAIMING, time.monotonic_ns())
         groups, commands = self._settles()
+        mixed = any(group[0].partition is not target.partition for group in groups)
         commands.append(self._claim(target.partition, costs))
-        replies = self._ask(commands)
+        replies = self._ask(commands, MIXED_S if mixed else DEADLINE_S)
         self._settled(groups, replies)
         claimed = self._claimed(target, replies[-1])
         self.more = claimed.more
@@ -76,12 +84,14 @@ class Fetch:
                 failing.set_aside(self._cluster, target.partition, self._host, garbled.stream, garbled.id)
         return claimed.entries
 
-    def settle(self) -> None:
-        """Settle what is done in a trip of its own: before sleep, before a failure is reported, at the end.
-        What could not be settled stays in hand for the next trip."""
-        if self._hand.done:
-            groups, commands = self._settles()
-            self._settled(groups, self._ask(commands))
+    def settle(self, *, last: bool = True) -> None:
+        """Settle what is done in a trip of its own: at the end or, with `last` false, before sleep; then what
+        a node has just not taken is passed over. What could not be settled stays in hand."""
+        if last:
+            self._late.clear()
+        groups, commands = self._settles()
+        if commands:
+            self._settled(groups, self._ask(commands, MIXED_S))
 
     def release(self, entries: list[Entry]) -> None:
         """Hand back what was never started: no attempt is used, and it goes first in its priority."""
@@ -97,41 +107,51 @@ class Fetch:
         self.release(taken)
         self._hand.released(taken)
 
-    def recall(self) -> None:
+    def recall(self, *, last: bool = False) -> None:
         """Close the claims whose outcome is unknown, and hand back what they took: before the next claim, and
-        before sleep, for nobody else will see those entries waiting. One that can't be closed yet stays."""
+        before sleep, for nobody else will see those entries waiting. One that can't be closed yet stays, and
+        is tried again after LATE_S, or because this is the `last` chance."""
+        if not last and time.monotonic() < self._recall_s:
+            return
         for index, (partition, op) in list(self._unknown.items()):
             try:
                 taken = claim.close(
-                    self._cluster, partition, self._host, self._incarnation, op, deadline_s=DEADLINE_S
+                    self._cluster, partition, self._host, self._incarnation, op, deadline_s=MIXED_S
                 )
                 self.release([Entry(partition, stream, id, "", "", BLANK, b"") for stream, id in taken])
             except GangerError:
+                self._recall_s = time.monotonic() + LATE_S
                 continue
             del self._unknown[index]
         self._answered()
 
-    def _ask(self, commands: list[Command]) -> list[Any]:
+    def _ask(self, commands: list[Command], deadline_s: float) -> list[Any]:
         """A reply or an error for each; a lone command, an idle worker's first, takes the shorter way."""
         if len(commands) > 1:
-            return self._cluster.run_many(commands, deadline_s=DEADLINE_S)
+            return self._cluster.run_many(commands, deadline_s=deadline_s)
         try:
-            return [self._cluster.run(commands[0], deadline_s=DEADLINE_S)]
+            return [self._cluster.run(commands[0], deadline_s=deadline_s)]
         except GangerError as error:
             return [error]
 
     def _settles(self) -> tuple[list[list[Entry]], list[Command]]:
         groups = by_partition(entry for _, entry in self._hand.done)
+        if self._late and time.monotonic() < self._late_until_s:
+            groups = [group for group in groups if group[0].partition not in self._late]
         return groups, [settle.command(group[0].partition, "succeeded", by_stream(group)) for group in groups]
 
     def _settled(self, groups: list[list[Entry]], replies: list[Any]) -> None:
-        failed = {
-            entry.id
-            for group, reply in zip(groups, replies, strict=False)
-            if isinstance(reply, Exception)
-            for entry in group
-        }
-        self._hand.settled([kept for kept in self._hand.done if kept[1].id in failed] if failed else [])
+        answered = list(zip(groups, replies, strict=False))
+        failed = {group[0].partition for group, reply in answered if isinstance(reply, Exception)}
+        if not failed and sum(map(len, groups)) == len(self._hand.done):
+            self._late.clear()
+            self._hand.settled([])
+            return
+        if failed:
+            self._late |= failed
+            self._late_until_s = time.monotonic() + LATE_S
+        sent = {entry.id for group, _ in answered if group[0].partition not in failed for entry in group}
+        self._hand.settled([kept for kept in self._hand.done if kept[1].id not in sent])
 
     def _claim(self, partition: Partition, costs: Costs) -> Command:
         table = costs.table()

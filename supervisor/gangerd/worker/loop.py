@@ -175,7 +175,7 @@ class Worker:
         """Sleep at the doorbell. The idle byte goes up before the last look at the board: whoever signals
         later sees a sleeper to ring for."""
         self._fetch.recall()
-        self._fetch.settle()
+        self._fetch.settle(last=False)
         self._performer.rest()
         self._page.enter(Phase.IDLE, time.monotonic_ns())
         self._board.set_idle(self._birth.slot, True)
@@ -203,7 +203,7 @@ class Worker:
         try:
             self._hand.take_back()
             self._fetch.release_taken()
-            self._fetch.recall()
+            self._fetch.recall(last=True)
             self._fetch.settle()
             if not self._hand.done:
                 self._page.hold([], [], time.monotonic_ns())

@@ -230,6 +230,8 @@ def test_what_a_host_took_back_and_never_released_is_released_before_the_next_ba
 def hasty(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """One who gives up soon on a node that says nothing."""
     monkeypatch.setattr("gangerd.worker.fetch.DEADLINE_S", 0.3)
+    monkeypatch.setattr("gangerd.worker.fetch.MIXED_S", 0.3)
+    monkeypatch.setattr("gangerd.worker.fetch.LATE_S", 0.2)
     return bench
 
 
