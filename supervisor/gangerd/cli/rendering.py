@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Wide enough that nothing is cut where no terminal sets a width.
 _NO_TERMINAL_WIDTH = 220
+_ENDLESS = 10_000
 
 
 def document(content: Any) -> None:
@@ -32,7 +33,9 @@ def console(*, stderr: bool = False) -> "Console":
 def table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", out: "Console | None" = None
 ) -> None:
-    """Columns whose name begins with > hold numbers. Text is printed as it is: no markup in it counts."""
+    """Columns whose name begins with > hold numbers. Text is printed as it is: no markup in it counts.
+
+    Lines are as long as they need to be, in a narrow terminal too: a jid in five pieces can't be copied."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -43,7 +46,14 @@ def table(
         made.add_column(name, justify="right" if right else "left", no_wrap=right, overflow="fold")
     for row in rows:
         made.add_row(*(Text(clean(cell), style=_STYLES.get(cell, "")) for cell in row))
-    (out or console()).print(made)
+    out = out or console()
+    needed = out.measure(made, options=out.options.update(max_width=_ENDLESS)).maximum
+    before, out.width = out.width, max(out.width, needed)
+    with out.capture() as told:
+        out.print(made)
+    out.width = before
+    # Spaces at the end of a long line would be lines of their own in a narrow terminal.
+    out.file.write("".join(f"{line.rstrip()}\n" for line in told.get().splitlines()))
 
 
 def clean(text: str) -> str:

@@ -1,9 +1,12 @@
 """What people read: numbers, spans, sizes, and the rows of the tables."""
 
+import io
+
 import pytest
+from rich.console import Console
 
 from gangerd.cli import tables, words
-from gangerd.cli.rendering import clean
+from gangerd.cli.rendering import clean, table
 
 
 @pytest.mark.parametrize(
@@ -95,3 +98,14 @@ def test_the_most_frequent_cause_comes_first() -> None:
 
 def test_what_a_job_wrote_can_not_steer_the_terminal() -> None:
     assert clean("\x1b[2Jgone\nü") == "\\x1b[2Jgone\nü"
+
+
+def test_a_narrow_terminal_cuts_no_cell_into_pieces() -> None:
+    narrow = Console(file=io.StringIO(), width=40, force_terminal=True)
+    jid, evidence = "j" * 29, "evidence " * 12
+    table(("job", "evidence"), [(jid, evidence), (jid, "short")], out=narrow)
+    assert isinstance(narrow.file, io.StringIO)
+    lines = narrow.file.getvalue().splitlines()
+    assert f" {jid}   {evidence}".rstrip() in lines
+    assert f" {jid}   short" in lines
+    assert narrow.width == 40
