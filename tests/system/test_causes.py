@@ -20,7 +20,7 @@ def _crashes_of(scene: Scene, job: Any) -> tuple[list[dict[str, Any]], dict[str,
     crashes = scene.await_crash(jid, 2)
     assert [crash["attempt"] for crash in crashes] == [1, 2]
     assert [crash["type"] for crash in crashes] == [job.name] * 2
-    assert (letter["attempt"], letter["crashes"]) == (3, 2)
+    assert (letter["attempt"], letter["crashes"]) == (2, 2)
     return crashes, letter
 
 
