@@ -19,6 +19,7 @@ from gangerd.roles.coordinator.lookout import Lookout
 from gangerd.roles.coordinator.renewal import Renewal
 from gangerd.roles.loop import Loop
 from gangerd.roles.queues import Queues
+from gangerd.roles.scheduler.leadership import Leadership
 from support import jobs
 from support.roles import HOST, MANIFEST, stage
 from support.servers import ClusterServers
@@ -190,3 +191,18 @@ def test_a_death_waits_for_its_node_and_the_rest_of_it_does_not(
     until(lambda: not undertaker.bury(died).errors, "settled")
     assert jobs.where(cluster, down, entries[0].jid) == ("retrying", 1, 1, 0, 0)
     assert jobs.seen(cluster, up).counters["released"] == 1
+
+
+def test_when_the_node_of_the_leader_lock_hangs_the_others_due_jobs_are_promoted_all_the_same(
+    servers: ClusterServers, cluster: Cluster, mail: tuple[Partition, ...]
+) -> None:
+    """Nobody can renew or take the lock: then everybody leads, and comes back to one afterwards."""
+    schedulers = [Leadership(cluster, jobs.KEYS, holder) for holder in ("a" * 16, "b" * 16)]
+    assert [each.seek() for each in schedulers] == [True, False]
+    hung = servers.index_of(jobs.KEYS.slot)
+    servers.pause(hung)
+    try:
+        until(lambda: sum([each.seek() for each in schedulers]) == 2, "both lead", 10.0)
+    finally:
+        servers.resume(hung)
+    until(lambda: sum([each.seek() for each in schedulers]) == 1, "one leads", 10.0)

@@ -1,8 +1,10 @@
 """Who is the leader, by one key with a time to live; this side believes in it a little less long than Redis.
 
-The lock only saves work: every duty is compare-and-set, so two leaders do no harm. Its holder is the master's
-incarnation, so that a replaced scheduler of the same host goes on at once. Loss is noticed by the clock,
-without asking: whoever could not renew in time is not the leader any more.
+The lock only saves work: every duty is compare-and-set, so two leaders do no harm. So when the node that
+keeps it is out of reach for longer than anybody's leadership lasts, each scheduler leads: due jobs and lost
+leases on the other nodes must not wait for that one. Its holder is the master's incarnation, so that a
+replaced scheduler of the same host goes on at once. Loss is noticed by the clock, without asking: whoever
+could not renew in time is not the leader any more.
 """
 
 import contextlib
@@ -18,6 +20,8 @@ TTL_MS = 3_000
 MARGIN_S = 0.5
 """How much earlier than the key's end we stop, for what is under way and for clocks that run apart."""
 DEADLINE_S = 0.5
+UNTOLD_S = 2.5
+"""How long a leadership lasts that nobody could grant or refuse: until the next rounds have asked again."""
 _logger = log.get()
 
 
@@ -28,6 +32,7 @@ class Leadership:
         self._holder = holder
         self._until_s = 0.0
         self._told = False
+        self._silent_since_s: float | None = None
 
     def seek(self) -> bool:
         """Become or stay the leader; whether we are it. To be called each second."""
@@ -35,7 +40,12 @@ class Leadership:
         try:
             state = control.lead(self._cluster, self._keys, self._holder, TTL_MS, deadline_s=DEADLINE_S)
         except GangerError:
+            if self._silent_since_s is None:
+                self._silent_since_s = asked_s
+            if asked_s - self._silent_since_s > TTL_MS / 1000:
+                self._until_s = asked_s + UNTOLD_S
             return self.held  # what was granted before still holds until its time is over
+        self._silent_since_s = None
         # Counted from before the question: the server's clock began no earlier.
         self._until_s = asked_s + TTL_MS / 1000 - MARGIN_S if state.held else 0.0
         return self.held
