@@ -116,7 +116,10 @@ def encode_body(body: Body) -> bytes:
 
 def decode_body(data: bytes) -> Body:
     """Raises msgspec.DecodeError (ValidationError among them) for bytes that are no body."""
-    return _body_decoder.decode(data)
+    try:
+        return _body_decoder.decode(data)
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deep") from None
 
 
 def encode_state(state: State) -> bytes:
@@ -126,7 +129,10 @@ def encode_state(state: State) -> bytes:
 
 def decode_state(data: bytes) -> State:
     """Raises msgspec.DecodeError for bytes that are no state."""
-    return _state_decoder.decode(data) if data else BLANK
+    try:
+        return _state_decoder.decode(data) if data else BLANK
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deep") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +163,7 @@ def read_entry(
         return Entry(partition, stream, id, jid, type, state, body, priority)
     except KeyError as error:
         return Garbled(partition, stream, id, f"field {error.args[0]!r} is missing")
-    except (ValueError, TypeError, msgspec.DecodeError, RecursionError, BadName) as error:
+    except (ValueError, TypeError, msgspec.DecodeError, BadName) as error:
         return Garbled(partition, stream, id, f"a field can't be read: {error}")
 
 

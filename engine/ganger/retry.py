@@ -188,7 +188,7 @@ def _delay_ms(policy: Policy, attempts: int, failure: Failure, rng: Random) -> i
         delay_s = policy.backoff[min(max(attempts, 1), len(policy.backoff)) - 1]
     else:
         delay_s = default_backoff_s(max(attempts, 1), rng)
-    return min(max(int(delay_s * 1000), 0), MAX_DELAY_MS)
+    return int(min(max(delay_s * 1000, 0), MAX_DELAY_MS))
 
 
 def _record(state: State, failure: Failure) -> FailureRecord:

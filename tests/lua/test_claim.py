@@ -71,6 +71,18 @@ def test_bytes_are_capped(cluster: Cluster) -> None:
     assert len(jids(take(cluster, 1, cap_bytes=2500))) == 3
 
 
+def test_big_jobs_behind_small_ones_are_not_read_by_the_dozen(cluster: Cluster) -> None:
+    """A worker's memory is the running job's: tens of megabytes of other bodies would count as its own."""
+    opened(cluster)
+    for place in range(1, 81):
+        add(cluster, f"{place}-1", f"j{place}", t="cheap", b="x" * (8 if place <= 31 else 1 << 18))
+    found = claim.claim(
+        cluster, MAIL, HOST, WORKER, 1, budget_us=10**9, cap_bytes=1 << 20, costs={"cheap": 1}
+    )
+    assert 31 < len(found.entries) <= 31 + 16
+    assert found.more
+
+
 def test_more_counts_what_waits_and_not_what_others_hold(cluster: Cluster) -> None:
     opened(cluster)
     fill(cluster, "ccu")

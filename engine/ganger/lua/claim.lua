@@ -2,7 +2,7 @@
 -- Takes jobs for a worker: highest priority first, returned ones before others of their priority and one at a
 -- time, until their expected run time reaches the budget, their number or their bytes a cap. How long a type runs
 -- is known from costs (MessagePack, type -> us); an unknown type uses up the budget. Reads ahead in doubling
--- chunks from `ahead` on, so it overshoots at most by that or by as many as were cheap before.
+-- chunks from `ahead` on (16 at most by itself), so it overshoots by no more than a chunk of big or long ones.
 -- The same op again answers the same entries as far as they are still this consumer's; an older one is refused.
 -- KEYS meta memo returned ready...
 -- ARGV consumer worker op budget_us cap_n cap_bytes costs ahead
@@ -67,7 +67,7 @@ for priority = 9, 1, -1 do
     local got, id = take(priority, key, count)
     last = id or last
     empty = got < count
-    chunk = chunk * 2
+    chunk = math.max(chunk, math.min(chunk * 2, 16))
   end
   if last then took(priority, last) end
   if full() then
