@@ -80,6 +80,11 @@ def test_a_host_that_is_gone_loses_its_jobs_after_a_lease(
     assert jobs.where(cluster, mail[0], jid) == ("ready", 0, 0, 1, 0)
     assert jobs.where(cluster, mail[0], other) == ("ready", 0, 0, 1, 0)
     assert jobs.seen(cluster, mail[0]).counters["lost"] == 2
+    told = control.crashes(cluster, KEYS)
+    assert {(one["jid"], one["cause"], one["host"]) for one in told} == {
+        (jid, "lost", GONE),
+        (other, "lost", GONE),
+    }
 
 
 def test_what_is_renewed_is_never_lost(cluster: Cluster, mail: tuple[Partition, ...], at: Stage) -> None:

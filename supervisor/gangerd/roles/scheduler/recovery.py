@@ -1,19 +1,22 @@
 """Brings back what the lost held: leases that stood still for a whole lease, as the judge saw it.
 
 The judge decides that a lease has run out, retry.py what a lost delivery means (again, or after too many of
-them the dead letters), recover.lua checks the very delivery once more and moves it. Crash points: between
-reading the entry and moving it nothing has happened; after it the lease is gone.
+them the dead letters), recover.lua checks the very delivery once more and moves it, and the loss is kept
+where `ganger crashes` looks. Crash points: between reading the entry and moving it nothing has happened;
+after it the lease is gone and counted, and only the line for people may be missing.
 """
 
+import time
 from random import Random
 
 from ganger.cluster import Cluster, Command
 from ganger.errors import GangerError
 from ganger.job import BLANK, Entry, Garbled
-from ganger.keys import Partition
-from ganger.operations import find, recover
+from ganger.keys import Control, Partition
+from ganger.operations import control, find, recover
 from ganger.retry import Bury, Failure, Policy, Recover, decide
 from gangerd import log
+from gangerd.roles.loop import MS
 from gangerd.roles.scheduler.judge import Judge
 
 DEADLINE_S = 0.8
@@ -23,8 +26,9 @@ _logger = log.get()
 
 
 class Recovery:
-    def __init__(self, cluster: Cluster, lease_ms: int, rng: Random) -> None:
+    def __init__(self, cluster: Cluster, keys: Control, lease_ms: int, rng: Random) -> None:
         self._cluster = cluster
+        self._keys = keys
         self._judge = Judge(lease_ms)
         self._rng = rng
         self._min_idle_ms = min(MIN_IDLE_MS, lease_ms // 30)
@@ -74,7 +78,22 @@ class Recovery:
                 lost=decision.state.lost,
                 becomes="dead" if bury else "ready",
             )
+            self._record(lease, found)
         return moved
+
+    def _record(self, lease: recover.Lease, entry: Entry) -> None:
+        """A host that is gone can't tell what it ran; what is known of it is kept like a post-mortem."""
+        try:
+            control.record_crash(
+                self._cluster,
+                self._keys,
+                f"lease-{lease.partition.tag}-{lease.id.decode()}",
+                "lost",
+                lost_record(lease, entry, time.time_ns() // MS),
+                deadline_s=DEADLINE_S,
+            )
+        except GangerError as error:
+            _logger.warning(log.REDIS_DOWN, jid=entry.jid, error=str(error))
 
     def _set_aside(self, lease: recover.Lease, garbled: Garbled) -> bool:
         """What is no job would only be claimed and lost again: to the dead letters, with its bytes."""
@@ -83,3 +102,26 @@ class Recovery:
         moved = recover.recover(self._cluster, lease, entry, BLANK, bury=True, deadline_s=DEADLINE_S)
         _logger.error(log.LEASE_JUDGED, jid=name, queue=lease.partition.queue, error=garbled.reason)
         return moved
+
+
+def lost_record(lease: recover.Lease, entry: Entry, at_ms: int) -> dict[str, object]:
+    """The fields of `ganger crashes` for a job whose host let its lease run out; what nobody knows is
+    blank."""
+    return {
+        "jid": entry.jid,
+        "type": entry.type,
+        "queue": lease.partition.queue,
+        "attempt": entry.state.attempt,
+        "cause": "lost",
+        "signal": None,
+        "exit_code": None,
+        "worker": "",
+        "pid": 0,
+        "host": lease.consumer,
+        "generation": 0,
+        "at_ms": at_ms,
+        "ran_ms": 0,
+        "peak_rss_bytes": 0,
+        "stack": "",
+        "evidence": [f"The host {lease.consumer} stopped renewing its lease, so it is taken for gone."],
+    }

@@ -47,7 +47,7 @@ class Scheduler:
         self._queues = Queues(cluster, keys)
         self._leadership = Leadership(cluster, keys, role.host)
         self._promotion = Promotion(cluster)
-        self._recovery = Recovery(cluster, role.config.lease_ms, random.Random())
+        self._recovery = Recovery(cluster, keys, role.config.lease_ms, random.Random())
         self._gauges = Gauges(role.config)
         self._steps = Steps()
         self._rounds = 0
