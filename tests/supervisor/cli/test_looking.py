@@ -53,7 +53,7 @@ class Shop:
         return document(*words, cwd=self.cwd, env=self.env)
 
     def bury_all(self, queue: str = "mail") -> None:
-        """Take every ready job, one at a time since its type is unknown, and let it fail for the last time."""
+        """Take every ready job, one a claim since its type is unknown, and let it fail for the last time."""
         places = [place for place in partitions("ganger", queue, 12) for _ in range(9)]
         for op, part in enumerate(places, 1):
             taken = claim.claim(self.cluster, part, "c" * 16, "d" * 16, op, budget_us=10**9)
