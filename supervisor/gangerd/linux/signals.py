@@ -24,7 +24,7 @@ class Meaning(enum.Enum):
     """What a signal asks of the master."""
 
     DRAIN = "finish what runs, hand back the rest, end; a second one ends at once"
-    RELOAD = "start a new generation beside the old one"
+    RELOAD = "reload"
     QUIET = "stop claiming"
     RESUME = "claim again"
     MORE = "one worker more"
