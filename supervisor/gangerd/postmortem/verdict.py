@@ -66,7 +66,7 @@ def _cause_of_sigkill(evidence: Evidence) -> tuple[str, str]:
     if intent is not None and _meant_this(evidence):
         return intent.cause, _INTENT_REASONS.get(intent.cause, f"The master ended it: {intent.cause}.")
     if evidence.oom_kills:
-        return "oom_kill", f"Its own memory cgroup counted {evidence.oom_kills} OOM kill(s)."
+        return "oom_kill", "The kernel ended it for its memory: its own memory cgroup counted that."
     if evidence.kernel_line:
         return "oom_kill", f"The kernel's log says so: {evidence.kernel_line}"
     return "killed", "It ended of SIGKILL, and nothing tells who sent it."
@@ -99,7 +99,7 @@ def _circumstances(evidence: Evidence, cause: str, number: int | None) -> list[s
     elif intent is not None and number == SIGKILL and not _meant_this(evidence):
         told.append(f"A SIGKILL of ours ({intent.cause}) was meant for run {intent.sequence}, not for this.")
     if evidence.oom_kills and cause != "oom_kill":
-        counted = f"Its memory cgroup counted {evidence.oom_kills} OOM kill(s) meanwhile"
+        counted = "Its memory cgroup counted an OOM kill meanwhile"
         told.append(f"{counted}: perhaps a child of the job.")
     if evidence.kernel_line and evidence.oom_kills and cause == "oom_kill":
         told.append(f"The kernel's log: {evidence.kernel_line}")
