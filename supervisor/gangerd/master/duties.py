@@ -9,8 +9,10 @@ from gangerd.master import report
 from gangerd.master.actions import close_roles, step_child, step_system
 from gangerd.master.cast import COORDINATOR
 from gangerd.master.children import WORKER, Child
+from gangerd.master.ending import RELEASED
 from gangerd.master.lifecycle import ChildEvent, ChildState, System, SystemEvent
 from gangerd.master.restarts import SECOND
+from gangerd.master.stalls import Stalls
 from gangerd.master.tree import Tree
 from gangerd.recorder import HeaderWord, Phase
 
@@ -36,6 +38,7 @@ class Duties:
         self._next_watchdog_ns = 0
         self._next_disk_ns = 0
         self._held_back = False
+        self._stalls = Stalls(tree.timing.hung_s)
 
     def come_back(self, gap_ns: int, now_ns: int) -> None:
         """The last turn was so long ago: if we were not running (suspend, docker pause), nobody else may be
@@ -51,6 +54,7 @@ class Duties:
             tree.drain_until_ns += gap_ns
         tree.watch.moved(gap_ns)
         tree.endings.moved(gap_ns, now_ns)
+        self._stalls.moved()
 
     def tick(self, now_ns: int) -> None:
         """Ten times a second: runs, memory, deadlines, queued mail, disk, systemd, the status file."""
@@ -59,6 +63,7 @@ class Duties:
         tree.endings.tick(workers, now_ns)
         for child in tree.memory.tick(workers, now_ns):
             tree.endings.end(child, "memory_limit", now_ns)
+        self._end_the_hung(workers, now_ns)
         for child in tree.children:
             self._watch(child, now_ns)
             if child.deadline_ns is not None and now_ns >= child.deadline_ns:
@@ -95,6 +100,17 @@ class Duties:
         if stale and (child.state is ChildState.SERVING or (starting and tree.watch.stamped)):
             child.reason = f"it has given no sign of life for {tree.timing.stale_s:g} s"
             step_child(tree, child, ChildEvent.OVERDUE, now_ns)
+
+    def _end_the_hung(self, workers: list[Child], now_ns: int) -> None:
+        """Its end is nobody's fault: a job that it starts at this very moment goes back unblamed."""
+        serving = [child for child in workers if child.state in (ChildState.SERVING, ChildState.RETIRING)]
+        for child in serving:
+            if self._stalls.hangs(child.incarnation, self._tree.seat(child).page, now_ns):
+                if self._tree.endings.intent(child.incarnation) is None:
+                    text = f"it ran no job and showed no sign of life for {self._tree.timing.hung_s:g} s"
+                    _log.error(log.WORKER_STUCK, worker=child.incarnation, pid=child.pid, text=text)
+                self._tree.endings.end(child, RELEASED, now_ns)
+        self._stalls.keep({child.incarnation for child in serving})
 
     def _overdue(self, child: Child, now_ns: int) -> None:
         if not child.reason and child.state is not ChildState.DOOMED:

@@ -48,6 +48,8 @@ class Timing:
     """How long a drain waits for the last deaths to be settled."""
     doomed_s: float = 5.0
     """A process that outlives SIGKILL by this is reported as stuck."""
+    hung_s: float = 120.0
+    """How long a worker outside any job may show no sign of life; a healthy one does every few seconds."""
     away_s: float = 2.0
     """A longer gap between two ticks means that we were not running."""
     first_tries: int = 5
