@@ -76,7 +76,7 @@ _INTENT_REASONS = {
     "timeout": "The master ended this run with SIGKILL: it was past its hard deadline.",
     "memory_limit": "The master ended this run with SIGKILL: it was past its memory limit.",
     "cancelled": "The master ended this run with SIGKILL: it was cancelled.",
-    "released": "The master ended it with SIGKILL: a shutdown could not wait for it, or it hung outside a job.",
+    "released": "The master ended it with SIGKILL: a shutdown could not wait, or it hung outside a job.",
 }
 
 
