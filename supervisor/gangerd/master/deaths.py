@@ -130,7 +130,8 @@ class Deaths:
     def _read(self, path: Path) -> Death | None:
         if path.suffix != _SUFFIX:
             if path.suffix == ".tmp":  # of a master that was killed in the middle of writing
-                path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
             return None
         try:
             death = _decoder.decode(path.read_bytes())
@@ -141,7 +142,8 @@ class Deaths:
             return None
         except msgspec.MsgspecError as error:
             self._trouble("a file in the spool is no death: set aside", error, file=path.name)
-            path.rename(path.with_suffix(".garbled"))
+            with contextlib.suppress(OSError):  # then it is found again at the next start
+                path.rename(path.with_suffix(".garbled"))
             return None
         return death
 

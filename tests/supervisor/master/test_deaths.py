@@ -155,3 +155,11 @@ def test_the_whole_message_is_kept(spool: Path) -> None:
     deaths.add(death(9))
     (loaded,) = opened(spool).unsent()
     assert msgspec.structs.asdict(loaded) == msgspec.structs.asdict(death(9))
+
+
+def test_what_can_not_be_set_aside_keeps_no_master_from_its_start(tmp_path: Path) -> None:
+    name = "000000000000005-00000000000000b1"
+    (tmp_path / f"{name}.death").write_bytes(b"no death")
+    (tmp_path / f"{name}.garbled" / "in the way").mkdir(parents=True)
+    (tmp_path / "half.tmp").mkdir()
+    assert Deaths(tmp_path).load() == 0
