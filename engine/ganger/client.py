@@ -6,7 +6,7 @@ not defined in this process is checked against the types that live hosts announc
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -31,11 +31,11 @@ class PushOptions(msgspec.Struct, frozen=True):
 
     queue: str | None = None
     priority: int | None = None
-    delay: float | None = None
+    delay: float | timedelta | None = None
     at: datetime | float | None = None
     retry: int | None = None
-    timeout: float | None = None
-    expires_in: float | None = None
+    timeout: float | timedelta | None = None
+    expires_in: float | timedelta | None = None
 
     def overrides(self) -> dict[str, Any]:
         """What the worker must know of it, checked. Raises BadOptions."""
@@ -63,13 +63,19 @@ class PushOptions(msgspec.Struct, frozen=True):
 
 
 def push_options(given: Mapping[str, Any]) -> PushOptions:
-    """Raises BadOptions for a name that is none."""
+    """The options of one push, checked. Raises BadOptions."""
     for name in given:
         if name not in PushOptions.__struct_fields__:
             raise BadOptions(
                 f"unknown option {name!r} for a push; there are {', '.join(PushOptions.__struct_fields__)}."
             )
-    return PushOptions(**given)
+    chosen = PushOptions(**given)
+    # Now, and not at the push: the mistake is on this line.
+    chosen.overrides()
+    chosen.due()
+    if chosen.priority is not None:
+        known.check_priority(chosen.priority)
+    return chosen
 
 
 class Client:
@@ -218,6 +224,7 @@ def _announced(entry: Mapping[str, Any]) -> Options:
 
 
 def _number(name: str, value: Any) -> float:
+    value = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(value, bool) or not isinstance(value, int | float) or not -1e11 < value < 1e11:
         raise BadOptions(f"{name} must be a number of seconds, at most 1e11, not {value!r}.")
     return float(value)

@@ -5,7 +5,9 @@ type in the manifest, which the host announces; a Policy (retry.py) is read back
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -17,6 +19,8 @@ from ganger.retry import DEFAULT_CRASH_LIMIT, DEFAULT_GRACE_S, DEFAULT_RETRY, DE
 DEFAULT_QUEUE = "default"
 MAX_RETRY = 1000
 MAX_TIMEOUT_S = 30 * 24 * 3600.0
+_SIZE = re.compile(r"(\d+)\s*([KMGkmg])i?[bB]?\Z")
+_SHIFTS = {"K": 10, "M": 20, "G": 30}
 NOT_BUILT = frozenset({"unique_for", "unique_until", "unique_key", "track"})
 Backoff = float | Sequence[float] | Callable[[int], float] | str
 """Seconds; a list of them (the last goes on); a function of the number of the retry (1, 2, ...);
@@ -24,7 +28,7 @@ Backoff = float | Sequence[float] | Callable[[int], float] | str
 
 
 class Options(msgspec.Struct, frozen=True):
-    """What @job was told, checked. Times in seconds, memory in bytes."""
+    """What @job was told, checked. Times in seconds (a timedelta will do), memory in bytes (or "512M")."""
 
     queue: str = DEFAULT_QUEUE
     priority: int = DEFAULT_PRIORITY
@@ -92,7 +96,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "grace": lambda value: _seconds("grace", value, 3600.0, zero=True),
     "expires_in": check_expires_in,
     "crash_limit": lambda value: _whole("crash_limit", value, 1, 1000),
-    "memory": lambda value: _whole("memory", value, 1 << 20, 1 << 50),
+    "memory": lambda value: _whole("memory", size(value), 1 << 20, 1 << 50),
 }
 
 
@@ -102,7 +106,14 @@ def _whole(name: str, value: Any, least: int, most: int) -> int:
     return value
 
 
+def size(value: Any) -> Any:
+    """Bytes of a size as people write it, "512M" or "2G" (powers of 1024); anything else as it is."""
+    match = _SIZE.match(value) if isinstance(value, str) else None
+    return int(match[1]) << _SHIFTS[match[2].upper()] if match else value
+
+
 def _seconds(name: str, value: Any, most: float, *, zero: bool) -> float:
+    value = value.total_seconds() if isinstance(value, timedelta) else value
     fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not fits or not (value >= 0 if zero else value > 0) or value > most:
         raise BadOptions(f"option {name} must be seconds, above 0 and at most {most:.0f}, not {value!r}.")

@@ -1,11 +1,13 @@
 """@job: names, options and the manifest."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from ganger import actor, job
+from ganger import actor, job, options
+from ganger.client import push_options
 from ganger.current import NoJob, current, enter, leave
 from ganger.errors import BadHandler, BadName, BadOptions
 from ganger.retry import Policy
@@ -118,3 +120,19 @@ def test_the_current_job_is_there_while_it_runs() -> None:
         leave()
     with pytest.raises(NoJob):
         current()
+
+
+def test_times_may_be_timedeltas_and_sizes_text() -> None:
+    made = options.make(
+        {"timeout": timedelta(minutes=2), "memory": "512M", "backoff": [timedelta(seconds=3)]}
+    )
+    assert (made.timeout, made.memory, made.backoff) == (120.0, 512 << 20, (3.0,))
+    assert push_options({"delay": timedelta(seconds=5)}).due() == (5000, None)
+
+
+@pytest.mark.parametrize(
+    "given", [{"priority": 99}, {"retry": -1}, {"delay": "soon"}, {"delay": 1, "at": 2}, {"timeout": 0}]
+)
+def test_a_bad_option_of_a_push_is_told_where_it_is_given(given: dict[str, object]) -> None:
+    with pytest.raises(BadOptions):
+        push_options(given)

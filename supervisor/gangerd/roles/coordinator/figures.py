@@ -22,10 +22,10 @@ FATES: Mapping[str, tuple[str, ...]] = {
     "retry": (metrics.JOBS_FAILED, metrics.JOBS_RETRIED),
     "bury": (metrics.JOBS_FAILED, metrics.JOBS_DEAD),
     "discard": (metrics.JOBS_FAILED, metrics.JOBS_EXHAUSTED),
-    "recover": (metrics.JOBS_LOST,),
     "release": (metrics.JOBS_RELEASED,),
 }
-"""What became of the job that ran when its worker died -> the counters that it moves."""
+"""What became of the job that ran when its worker died -> the counters that it moves. One that was lost is
+counted by the leading scheduler, off the partition's own counter."""
 
 
 class Figures:
