@@ -77,7 +77,7 @@ def test_backoffs_are_worked_out_beforehand(backoff: Any, wanted: Any) -> None:
         ({"expires_in": 0}, "expires_in"),
         ({"dead": "yes"}, "dead"),
         ({"crash_limit": 0}, "crash_limit"),
-        ({"memory": "64M"}, "memory"),
+        ({"memory": "plenty"}, "memory"),
         ({"backoff": "linear"}, "exponential"),
         ({"backoff": []}, "empty"),
         ({"backoff": [1, "x"]}, "backoff"),
