@@ -67,6 +67,8 @@ class Template:
         except application.AppFailed as failure:
             self._channel.send(TemplateFailed(str(failure), failure.exit_code))
             return failure.exit_code
+        if config.preload:
+            self._worker.prepare(config, manifest)
         self._report(manifest, (time.monotonic_ns() - began_ns) // 1_000_000)
         gc.collect()
         gc.disable()

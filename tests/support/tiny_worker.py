@@ -10,7 +10,10 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Mapping
+from typing import Any
 
+from gangerd.config import Config
 from gangerd.linux import faults, signals
 from gangerd.linux.channel import Channel, Closed
 from gangerd.linux.shared_memory import map_region
@@ -20,6 +23,10 @@ from gangerd.recorder import PAGE_BYTES, Control, EntryState, Held, Phase, page_
 from gangerd.worker.birth import Birth
 
 FAR_NS = 3_600_000_000_000
+
+
+def prepare(config: Config, manifest: Mapping[str, Any]) -> None:
+    """A worker without Redis has nothing to work out before the fork."""
 
 
 def main(birth: Birth) -> int:

@@ -35,8 +35,11 @@ from gangerd.worker.cradle import settle_in
 from gangerd.worker.fetch import Fetch
 from gangerd.worker.hand import Hand
 from gangerd.worker.perform import Performer
+from gangerd.worker.prepare import prepare
 from gangerd.worker.report import Report
 from gangerd.worker.sight import Sight, Target
+
+__all__ = ["main", "prepare"]
 
 STALE_NS = 10_000_000_000
 SLEEP_S = 1.0
