@@ -2,7 +2,7 @@
 sends, and where the partitions of the app's queues lie (5 to 10 ms a queue, a third of a replacement's time).
 
 The template calls `prepare` through worker.loop, after the app's import and before it freezes its memory.
-Talks to nobody: how many partitions a queue really has, a worker learns from the board. """
+Talks to nobody: how many partitions a queue really has, a worker learns from the board."""
 
 from collections.abc import Mapping
 from typing import Any
