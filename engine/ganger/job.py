@@ -172,8 +172,7 @@ class Record:
     """A job outside the streams: what a jobs bucket holds of a scheduled, retrying or dead one.
 
     Stored as `<type>\\n<priority>\\n<bytes of state>\\n<state><body>` (lua/lib/record.lua): a script can
-    take it
-    apart without a parser, and any bytes survive."""
+    take it apart without a parser, and any bytes survive."""
 
     type: str
     priority: int

@@ -82,9 +82,8 @@ def command(
 
 
 def parse(reply: Any, partition: Partition) -> Claimed:
-    """The reply to `command` (or the element of run_many, which may be an error: raised). A partition that
-    was
-    never opened holds nothing, so that is what it answers."""
+    """The reply to `command` (or the element of run_many, which may be an error: raised). A partition
+    that was never opened holds nothing, so that is what it answers."""
     try:
         reply = checked(reply, partition)
     except Uninitialised:
@@ -130,8 +129,7 @@ def close(
     cluster: Cluster, partition: Partition, consumer: str, worker: str, op: int, *, deadline_s: float = 10.0
 ) -> list[Ref]:
     """Make sure that claim `op` of this worker never runs from now on, and answer what it took, as far as
-    it is
-    still leased to the consumer. Empty when it never ran. Idempotent."""
+    it is still leased to the consumer. Empty when it never ran. Idempotent."""
     keys = (partition.meta, partition.memo, *partition.streams)
     closing = script("close_claim").command(partition.slot, keys, (consumer, worker, op))
     reply = call(cluster, partition, closing, deadline_s=deadline_s)

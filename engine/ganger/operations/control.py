@@ -61,8 +61,7 @@ def heartbeat(
     cluster: Cluster, control: Control, incarnation: str, host: Mapping[str, Any], *, deadline_s: float = 2.0
 ) -> int:
     """This host lives; `host` is what status shows of it: {"host": name, "workers": [...], ...}. Hosts
-    that were
-    silent for a minute are dropped. Answers the node's clock in ms."""
+    that were silent for a minute are dropped. Answers the node's clock in ms."""
     command = script("heartbeat").command(
         control.slot,
         (control.hosts,),

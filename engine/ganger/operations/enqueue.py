@@ -35,8 +35,7 @@ def push_command(partition: Partition, priority: int, jobs: Sequence[NewJob]) ->
 
 def parse_push(reply: object, partition: Partition, jobs: Sequence[NewJob]) -> bool:
     """True: added. False: this op had added them before. Raises what the transport met; OutcomeUnknown
-    when the
-    op is too old for the memo to tell; Uninitialised when the partition must be opened first."""
+    when the op is too old for the memo to tell; Uninitialised when the partition must be opened first."""
     word = checked(reply, partition)[0]
     if word == b"stale":
         names = [job.jid for job in jobs]
