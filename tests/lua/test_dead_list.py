@@ -1,37 +1,18 @@
 """dead_list: dead letters, newest first."""
 
-from ganger import jid as jids
 from ganger.cluster import Cluster
-from ganger.command import Command
-from ganger.job import Entry, Record, State
-from ganger.operations import dead, failing
-from ganger.retry import Bury
+from ganger.job import Record, State
+from ganger.operations import dead
 from support.keyspace import (
-    HOST,
     MAIL,
-    add,
-    lease,
-    opened,
+    buried,
     snapshot,
 )
 from support.servers import ClusterServers
 
 
-def bury(cluster: Cluster, count: int) -> list[str]:
-    """Dead letters, the last one newest."""
-    opened(cluster)
-    made = jids.mint("mail", 3, count)
-    for place, jid in enumerate(made):
-        add(cluster, f"{place + 1}-1", jid)
-        lease(cluster)
-        entry = Entry(MAIL, 5, b"%d-1" % (place + 1), jid, "shop.send", State(), b"")
-        assert failing.apply(cluster, entry, HOST, Bury(State(attempts=3, crashes=2))) == "moved"
-        cluster.run(Command(MAIL.slot, ("ZADD", MAIL.dead, 1_000_000_000_000 * 2 + place, jid)))
-    return made
-
-
 def test_newest_first_in_pages(cluster: Cluster, cluster_servers: ClusterServers) -> None:
-    made = bury(cluster, 5)
+    made = buried(cluster, 5)
     before = snapshot(cluster_servers)
     pages = [
         [one.jid for one in dead.parse_list(cluster.run(dead.list_command(MAIL, 2, offset)), MAIL)]
@@ -41,3 +22,11 @@ def test_newest_first_in_pages(cluster: Cluster, cluster_servers: ClusterServers
     (letter,) = dead.parse_list(cluster.run(dead.list_command(MAIL, 1)), MAIL)
     assert letter.record == Record("shop.send", 5, State(attempts=3, crashes=2), b"{}")
     assert snapshot(cluster_servers) == before
+
+
+def test_big_ones_come_a_few_at_a_time(cluster: Cluster) -> None:
+    made = buried(cluster, 6, "x" * (1 << 20))
+    letters = dead.parse_list(cluster.run(dead.list_command(MAIL, 100)), MAIL)
+    assert [one.jid for one in letters] == made[:2:-1]
+    (last,) = dead.parse_list(cluster.run(dead.list_command(MAIL, 100, 5)), MAIL)
+    assert last.jid == made[0]

@@ -2,38 +2,21 @@
 
 from ganger import jid as jids
 from ganger.cluster import Cluster
-from ganger.command import Command
-from ganger.job import Entry, State, encode_state
-from ganger.operations import dead, enqueue, failing
+from ganger.job import State, encode_state
+from ganger.operations import dead, enqueue
 from ganger.operations.enqueue import NewJob
-from ganger.retry import Bury
 from support.keyspace import (
-    HOST,
     MAIL,
-    add,
+    buried,
     counter,
-    lease,
     opened,
     snapshot,
 )
 from support.servers import ClusterServers
 
 
-def bury(cluster: Cluster, count: int) -> list[str]:
-    """Dead letters, the last one newest."""
-    opened(cluster)
-    made = jids.mint("mail", 3, count)
-    for place, jid in enumerate(made):
-        add(cluster, f"{place + 1}-1", jid)
-        lease(cluster)
-        entry = Entry(MAIL, 5, b"%d-1" % (place + 1), jid, "shop.send", State(), b"")
-        assert failing.apply(cluster, entry, HOST, Bury(State(attempts=3, crashes=2))) == "moved"
-        cluster.run(Command(MAIL.slot, ("ZADD", MAIL.dead, 1_000_000_000_000 * 2 + place, jid)))
-    return made
-
-
 def test_they_become_ready_once(cluster: Cluster, cluster_servers: ClusterServers) -> None:
-    made = bury(cluster, 3)
+    made = buried(cluster, 3)
     letters = [(jid, State(attempts=3, crashes=2, released=1)) for jid in (made[0], made[2], "j" * 29)]
     assert dead.retry(cluster, MAIL, letters) == 2
     after = snapshot(cluster_servers)

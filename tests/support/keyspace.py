@@ -4,10 +4,14 @@ names."""
 import re
 from typing import Any
 
+from ganger import jid as jids
 from ganger.calls import fresh, open_partition
 from ganger.cluster import Cluster
 from ganger.command import Command
+from ganger.job import Entry, State
 from ganger.keys import Partition, partitions
+from ganger.operations import failing
+from ganger.retry import Bury
 from ganger.scripts import script
 from support.servers import ClusterServers
 
@@ -53,6 +57,19 @@ def opened(cluster: Cluster, partition: Partition = MAIL) -> Partition:
 def run(cluster: Cluster, name: str, keys: tuple[bytes, ...], *args: Any) -> Any:
     """One call of a script with these keys and arguments; all in the partition's slot."""
     return cluster.run(script(name).command(MAIL.slot, keys, args))
+
+
+def buried(cluster: Cluster, count: int, body: str = "{}") -> list[str]:
+    """Dead letters, made the way of all; their jids, the last one newest."""
+    opened(cluster)
+    made = jids.mint("mail", 3, count)
+    for place, jid in enumerate(made):
+        add(cluster, f"{place + 1}-1", jid, b=body)
+        lease(cluster)
+        entry = Entry(MAIL, 5, b"%d-1" % (place + 1), jid, "shop.send", State(), b"")
+        assert failing.apply(cluster, entry, HOST, Bury(State(attempts=3, crashes=2))) == "moved"
+        cluster.run(Command(MAIL.slot, ("ZADD", MAIL.dead, 1_000_000_000_000 * 2 + place, jid)))
+    return made
 
 
 def ids() -> tuple[bytes, int, int]:
