@@ -9,5 +9,16 @@ from ganger.actor import Actor, job
 from ganger.client import Client
 from ganger.current import current
 from ganger.errors import GangerError, JobTimeout, OutcomeUnknown
+from ganger.hooks import on_worker_start, on_worker_stop
 
-__all__ = ["Actor", "Client", "GangerError", "JobTimeout", "OutcomeUnknown", "current", "job"]
+__all__ = [
+    "Actor",
+    "Client",
+    "GangerError",
+    "JobTimeout",
+    "OutcomeUnknown",
+    "current",
+    "job",
+    "on_worker_start",
+    "on_worker_stop",
+]

@@ -54,6 +54,7 @@ WORKER_LEFT = "worker.left"
 WORKER_DIED = "worker.died"
 WORKER_STUCK = "worker.stuck"
 WORKER_LEFTOVERS = "worker.leftovers"
+HOOK_FAILED = "worker.hook_failed"
 PAGE_GARBLED = "worker.page_garbled"
 WORKERS_HELD_BACK = "worker.restarts_held_back"
 # Jobs

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Callable
 
+from ganger import hooks
 from gangerd import application, messages
 from gangerd.linux import cgroup_leaf, faults, processes, signals, title
 from gangerd.linux.channel import Channel, Closed
@@ -23,11 +24,14 @@ OOM_SCORE_ADJ = 500
 
 
 def settle_in(birth: Birth, retire: Callable[[], None]) -> Channel[messages.Message] | None:
-    """Make this process a worker; None when nobody wants it any more. `retire` is called on SIGTERM."""
+    """Make this process a worker; None when nobody wants it any more. `retire` is called on SIGTERM.
+
+    Raises what a hook of the app raises at a worker's start."""
     _take_signals(retire)
     _own_the_process(birth)
     if birth.import_app:
         application.load(birth.config.app, forking=False)
+    hooks.run_start()
     channel = Channel(birth.channel_fd, messages.encode, messages.decode)
     try:
         channel.send(messages.Ready(birth.incarnation))

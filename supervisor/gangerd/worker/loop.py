@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 
+from ganger import hooks
 from ganger.cluster import Cluster
 from ganger.config import parse_redis_url
 from ganger.errors import GangerError
@@ -210,6 +211,8 @@ class Worker:
             self._fetch.settle()
             if not self._hand.done:
                 self._page.hold([], [], time.monotonic_ns())
+            for error in hooks.run_stop():
+                log.get().error(log.HOOK_FAILED, error=repr(error))
             self._channel.send(messages.Leaving(self._birth.incarnation, reason))
         except (GangerError, Closed) as error:
             log.get().warning(log.REDIS_DOWN, error=str(error))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ganger import Client, job
+from ganger import Client, job, on_worker_start, on_worker_stop
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
 from ganger.keys import Control, partitions
@@ -40,6 +40,26 @@ def gate(began: str, opened: str) -> None:
 @job(name="l.touch", queue="l")
 def touch(path: str) -> None:
     Path(path).touch()
+
+
+@on_worker_start
+def tell_start() -> None:
+    tell("started")
+
+
+@on_worker_stop
+def tell_stop() -> None:
+    tell("stopped")
+
+
+@on_worker_stop
+def fail_to_stop() -> None:
+    raise RuntimeError("the last one defined is the first to run, and keeps nobody from running")
+
+
+def tell(what: str) -> None:
+    if "HOOKS_TELL" in os.environ:
+        (Path(os.environ["HOOKS_TELL"]) / what).write_text(str(os.getpid()))
 
 
 class Hosted:
@@ -98,6 +118,13 @@ class Hosted:
 
 
 @pytest.fixture
+def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the hooks of the next worker tell that they ran."""
+    monkeypatch.setenv("HOOKS_TELL", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
 def hosted(cluster_servers: ClusterServers, cluster: Cluster) -> Iterator[Hosted]:
     register_queue(cluster, Control("ganger"), "l", 1)
     one = Hosted(cluster_servers)
@@ -150,6 +177,14 @@ def test_a_worker_that_is_told_to_retire_leaves_in_order(hosted: Hosted, client:
     hosted.page.set_control(Word.RETIRE)
     hosted.channel.send(messages.Wake())
     until(lambda: any(isinstance(m, messages.Leaving) for m, _ in hosted.channel.receive()), "Leaving")
+
+
+def test_hooks_run_before_ready_and_at_an_orderly_end(told: Path, hosted: Hosted) -> None:
+    assert (told / "started").read_text() == str(hosted.pid)
+    hosted.page.set_control(Word.RETIRE)
+    hosted.channel.send(messages.Wake())
+    until(lambda: any(isinstance(m, messages.Leaving) for m, _ in hosted.channel.receive()), "Leaving")
+    assert (told / "stopped").read_text() == str(hosted.pid)
 
 
 def counters(cluster: Cluster) -> dict[str, int]:
