@@ -13,9 +13,18 @@ from collections.abc import Mapping, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
-import structlog
-
 from gangerd.linux.outlet import Outlet
+
+# structlog takes rich for its tracebacks if it finds it, and a third of its import time goes there: too much
+# for each process of a tree that has to stand again within a second. A log wants plain ones anyway.
+_rich = sys.modules.get("rich")
+sys.modules["rich"] = None  # type: ignore[assignment]
+import structlog  # noqa: E402
+
+if _rich is None:
+    del sys.modules["rich"]
+else:
+    sys.modules["rich"] = _rich
 
 # The master's life
 STARTING = "master.starting"

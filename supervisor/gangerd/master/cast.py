@@ -47,12 +47,13 @@ _WITH_TYPES = _SHARED | {"manifest"}
 
 
 def cast_for(config: Config) -> Cast:
-    """Template, coordinator and scheduler start side by side: only workers wait for the app's import. An
-    embedded server goes before all that speak to it."""
+    """Template and coordinator start side by side, for only workers wait for the app's import; the scheduler,
+    in whose absence nothing is urgent, does not compete with them for the processor. An embedded server goes
+    before all that speak to it."""
     redis = frozenset({SERVERS}) if config.embedded else frozenset()
     roles = (
         RoleSpec(TEMPLATE, "gangerd.template", needs=_SHARED, start_s=60.0, pace=TEMPLATE_PACE),
-        RoleSpec(SCHEDULER, "gangerd.roles.scheduler", redis, _WITH_TYPES, start_s=60.0),
+        RoleSpec(SCHEDULER, "gangerd.roles.scheduler", redis | {COORDINATOR}, _WITH_TYPES, start_s=60.0),
         # The last to come and the first to leave: it settles what is left.
         RoleSpec(COORDINATOR, "gangerd.roles.coordinator", redis, _WITH_TYPES, watched=True),
     )

@@ -12,6 +12,7 @@ from gangerd.linux import shared_memory
 from gangerd.linux.channel import Closed, MessageTooLarge
 from gangerd.linux.descriptors import close_all
 from gangerd.linux.reaping import Reaped
+from gangerd.master import manifest
 from gangerd.master.actions import fail, forget, step_child
 from gangerd.master.cast import COORDINATOR, TEMPLATE
 from gangerd.master.children import Child
@@ -112,10 +113,12 @@ def _template_ready(
     tree: Tree, child: Child, message: messages.TemplateReady, fds: tuple[int, ...], now_ns: int
 ) -> None:
     if fds:
-        manifest = shared_memory.read_all(fds[0])
-        if manifest != shared_memory.read_all(tree.fds["manifest"]):
-            shared_memory.write_all(tree.fds["manifest"], manifest)
+        said = shared_memory.read_all(fds[0])
         close_all(fds)
+        coordinator = tree.children.role(COORDINATOR)
+        if manifest.renew(tree.fds["manifest"], tree.config.run_dir, said) and coordinator is not None:
+            coordinator.reason = "the app's jobs are others than it was told"
+            step_child(tree, coordinator, ChildEvent.OVERDUE, now_ns)
     child.detail = f"{message.types} types, imported in {message.import_ms} ms"
     for warning in message.warnings:
         _log.warning(log.TEMPLATE_WARNING, warning=warning)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from gangerd import log
 from gangerd.config import Config
-from gangerd.linux import doorbell, shared_memory
+from gangerd.linux import doorbell
 from gangerd.linux.notify import Notifier
 from gangerd.linux.reaping import Reaped
-from gangerd.master import seats
+from gangerd.master import manifest, seats
 from gangerd.master.burial import Undertaker
 from gangerd.master.cast import Cast, RoleSpec
 from gangerd.master.children import Child, Children
@@ -145,7 +145,7 @@ def plant(config: Config, cast: Cast, timing: Timing, now_ns: int) -> Tree:
             "config": config.to_fd(),
             "recorder": recorder.fd,
             "doorbell": doorbell.create(),
-            "manifest": shared_memory.anonymous("ganger-manifest", 0),
+            "manifest": manifest.create(run_dir, recall=len(deaths) > 0),
         },
         endings=endings,
         memory=memory,
