@@ -115,7 +115,7 @@ def test_a_worker_that_dies_while_idle_costs_no_job_anything(host_scene: Scene) 
     victim = gang.await_workers(2)[0]
     before = host_scene.totals()
     os.kill(victim, signal.SIGKILL)
-    until(lambda: victim in {line["pid"] for line in gang.log("worker.died")}, "its burial")
+    until(lambda: victim in {line["child"] for line in gang.log("worker.died")}, "its burial")
     gang.await_workers(2)
     assert host_scene.totals() == before
     jid = host_scene.push(app.healthy, 1)

@@ -81,7 +81,9 @@ class Undertaker:
             verdict = judge(found)
             death, cause = compose(found, verdict, left, self._consumer), verdict.cause
             tell = self._log.info if cause == RELEASED else self._log.error
-            tell(log.WORKER_DIED, told=report.sentence(found, verdict), **report.record(found, verdict))
+            # `pid` of a line is its writer's; who died is the child, as in every other line of the master.
+            record = report.record(found, verdict)
+            tell(log.WORKER_DIED, told=report.sentence(found, verdict), child=record.pop("pid"), **record)
             self._deaths.add(death)
         seat.page.wipe()
         self._endings.forget(child.incarnation)
