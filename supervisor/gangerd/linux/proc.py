@@ -1,21 +1,10 @@
-"""How much memory and processor time processes use; the only user of psutil.
+"""How much memory processes use; the only user of psutil.
 
 Never asks for USS or PSS (milliseconds a process; RSS is 13 us). What to do about a number is decided by the
 master. Used by master and coordinator.
 """
 
-import os
-from dataclasses import dataclass
-
 import psutil
-
-
-@dataclass(frozen=True, slots=True)
-class HostMemory:
-    """Bytes of the whole machine; available = what can be had without swapping."""
-
-    total_bytes: int
-    available_bytes: int
 
 
 class Usage:
@@ -31,14 +20,6 @@ class Usage:
         except psutil.Error:
             return None
 
-    def cpu_s(self, pid: int) -> float | None:
-        """User and system time since its start, in seconds; None when it is gone."""
-        try:
-            times = self._process(pid).cpu_times()
-        except psutil.Error:
-            return None
-        return float(times.user + times.system)
-
     def forget(self, pid: int) -> None:
         """The process was reaped: its number may come again."""
         self._processes.pop(pid, None)
@@ -48,14 +29,3 @@ class Usage:
         if process is None:
             process = self._processes[pid] = psutil.Process(pid)
         return process
-
-
-def host_memory() -> HostMemory:
-    """The machine's memory now."""
-    memory = psutil.virtual_memory()
-    return HostMemory(int(memory.total), int(memory.available))
-
-
-def host_load() -> float:
-    """The load average of the last minute."""
-    return os.getloadavg()[0]

@@ -106,11 +106,6 @@ def raise_nofile() -> int:
     return hard
 
 
-def thread_count() -> int:
-    """How many threads this process has, by the kernel's count (Python's does not know those of C)."""
-    return len(list(Path("/proc/self/task").iterdir()))
-
-
 def _stat_fields(pid: int) -> list[str]:
     """The fields of /proc/PID/stat after the name, which may hold spaces and brackets; empty if it is gone.
 

@@ -211,11 +211,12 @@ class Worker:
             self._fetch.settle()
             if not self._hand.done:
                 self._page.hold([], [], time.monotonic_ns())
-            for error in hooks.run_stop():
-                log.get().error(log.HOOK_FAILED, error=repr(error))
             self._channel.send(messages.Leaving(self._birth.incarnation, reason))
         except (GangerError, Closed) as error:
             log.get().warning(log.REDIS_DOWN, error=str(error))
+        # After everything that others wait for, and whether or not Redis was there to be told.
+        for raised in hooks.run_stop():
+            log.get().error(log.HOOK_FAILED, error=repr(raised))
         self._cluster.close()
         sys.stdout.flush()
         return 0

@@ -15,7 +15,7 @@ from ganger.cluster import Cluster
 from ganger.errors import BadArguments, GangerError, JobTimeout, ScriptFailed, UnknownType
 from ganger.job import Entry
 from ganger.operations import failing, settle
-from ganger.retry import Bury, Discard, Failure, Policy, Retry
+from ganger.retry import Bury, Discard, Failure, Policy, Retry, exception_names
 from gangerd import log
 from gangerd.page import PageWriter
 from gangerd.recorder import Counter, Phase
@@ -127,7 +127,6 @@ class Report:
 
 def describe(error: BaseException, ran_ms: int, host: str, worker: str) -> Failure:
     """The failure as it is kept with the job: cause, class, text, the handler's part of the traceback."""
-    bases = [base for base in type(error).__mro__ if base not in (object, BaseException)]
     return Failure(
         cause=_cause(error),
         error=type(error).__name__,
@@ -138,9 +137,7 @@ def describe(error: BaseException, ran_ms: int, host: str, worker: str) -> Failu
         worker=worker,
         stack=_stack(error),
         delay_s=_delay_s(error),
-        names=tuple(
-            name for base in bases for name in (base.__name__, f"{base.__module__}.{base.__qualname__}")
-        ),
+        names=exception_names(type(error)),
     )
 
 

@@ -21,18 +21,10 @@ def test_numbers_of_a_living_and_a_dead_process() -> None:
     with children.child(body) as pid:
         os.read(reader, 1)
         assert (usage.rss_bytes(pid) or 0) > 50 << 20
-        cpu_s = usage.cpu_s(pid)
-        assert cpu_s is not None and 0 <= cpu_s < 10
-    assert usage.rss_bytes(pid) is None and usage.cpu_s(pid) is None
+    assert usage.rss_bytes(pid) is None
     usage.forget(pid)
     usage.forget(pid)
     assert usage.rss_bytes(pid) is None
-
-
-def test_the_host() -> None:
-    memory = proc.host_memory()
-    assert 0 < memory.available_bytes <= memory.total_bytes
-    assert proc.host_load() >= 0
 
 
 def test_a_peak_begins_anew() -> None:

@@ -184,7 +184,8 @@ def test_hooks_run_before_ready_and_at_an_orderly_end(told: Path, hosted: Hosted
     hosted.page.set_control(Word.RETIRE)
     hosted.channel.send(messages.Wake())
     until(lambda: any(isinstance(m, messages.Leaving) for m, _ in hosted.channel.receive()), "Leaving")
-    assert (told / "stopped").read_text() == str(hosted.pid)
+    until((told / "stopped").exists, "the hook at the end")
+    until(lambda: (told / "stopped").read_text() == str(hosted.pid), "what it tells")
 
 
 def counters(cluster: Cluster) -> dict[str, int]:
