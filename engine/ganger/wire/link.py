@@ -36,6 +36,10 @@ class LinkLost(Exception):
         self.connecting = connecting
 
 
+class LinkUntrusted(LinkLost):
+    """The server's certificate is not one we have reason to trust: to repeat the attempt helps nobody."""
+
+
 class LinkRefused(Exception):
     """The server refused our AUTH; the text is the server's, which never holds a password."""
 
@@ -229,6 +233,8 @@ class Link:
             self._state = "tls-read"
         except ssl.SSLWantWriteError:
             self._state = "tls-write"
+        except ssl.SSLCertVerificationError as error:
+            raise LinkUntrusted(f"TLS: {_reason(error)}", sent=False, connecting=True) from None
         except OSError as error:
             raise LinkLost(f"TLS: {_reason(error)}", sent=False, connecting=True) from None
         else:

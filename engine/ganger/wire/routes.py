@@ -14,7 +14,7 @@ from typing import Any
 from ganger.config import RedisSettings
 from ganger.errors import GangerError, NotACluster, RedisUnreachable, WrongPassword
 from ganger.slots import SLOTS
-from ganger.wire.link import Link, LinkLost, LinkRefused, ReplyError, pack
+from ganger.wire.link import Link, LinkLost, LinkRefused, LinkUntrusted, ReplyError, pack
 from ganger.wire.node import Node, read_slots
 from ganger.wire.peer import Peer
 from ganger.wire.replies import classify, explain, pause_s
@@ -53,7 +53,8 @@ class Routes:
     def load(self, deadline_s: float) -> None:
         """Read the map for the first time, from any of the settings' nodes.
 
-        Raises RedisUnreachable, and WrongPassword or NotACluster at once.
+        Raises RedisUnreachable (at once when a certificate isn't trusted), and WrongPassword or NotACluster
+        at once.
         """
         attempt, why = 0, ""
         while not self.loaded:
@@ -122,11 +123,18 @@ class Routes:
         return reply
 
     def _read_from(self, peer: Peer, until_s: float) -> str:
-        """Ask this peer for the map and adopt it; why not, when not. Raises WrongPassword, NotACluster."""
+        """Ask this peer for the map and adopt it; why not, when not.
+
+        Raises WrongPassword, NotACluster, and RedisUnreachable for a certificate that isn't trusted.
+        """
         try:
             reply = self.ask(peer, ("CLUSTER", "SLOTS"), until_s)
         except TimeoutError:
             return "no answer in time"
+        except LinkUntrusted as error:
+            raise RedisUnreachable(
+                f"Redis at {peer.node} can't be trusted ({error}): name its authority in SSL_CERT_FILE."
+            ) from None
         except LinkLost as error:
             return str(error)
         if isinstance(reply, ReplyError):
