@@ -13,10 +13,11 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from ganger import options as known
 from ganger.arguments import Signature, check_handler
-from ganger.client import Client, PushOptions, default_client, push_options, split_call
+from ganger.client import Client, default_client, split_call
 from ganger.errors import BadOptions
 from ganger.keys import check_type
 from ganger.options import Options
+from ganger.push_options import PushOptions, push_options
 from ganger.retry import Policy
 
 P = ParamSpec("P")

@@ -6,7 +6,6 @@ not defined in this process is checked against the types that live hosts announc
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -16,66 +15,15 @@ from ganger.arguments import plain
 from ganger.clock import monotonic_s, now_ms
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
-from ganger.errors import BadArguments, BadOptions, GangerError, JobTooLarge, UnknownType
+from ganger.errors import BadArguments, GangerError, JobTooLarge, UnknownType
 from ganger.job import Body, encode_body
 from ganger.keys import Control, check_queue, check_type
 from ganger.operations import control
 from ganger.options import Options
+from ganger.push_options import PushOptions, push_options
 from ganger.pushing import Pusher, Target
 
 _TYPES_FRESH_S = 5.0
-
-
-class PushOptions(msgspec.Struct, frozen=True):
-    """What may be said at one push; None leaves it to the type. Times in seconds."""
-
-    queue: str | None = None
-    priority: int | None = None
-    delay: float | timedelta | None = None
-    at: datetime | float | None = None
-    retry: int | None = None
-    timeout: float | timedelta | None = None
-    expires_in: float | timedelta | None = None
-
-    def overrides(self) -> dict[str, Any]:
-        """What the worker must know of it, checked. Raises BadOptions."""
-        found: dict[str, Any] = {}
-        if self.retry is not None:
-            found["retry"] = known.check_retry(self.retry)
-        if self.timeout is not None:
-            found["timeout"] = known.check_timeout(self.timeout)
-        return found
-
-    def due(self) -> tuple[int | None, int | None]:
-        """(delay_ms, at_ms), at most one of them given. Raises BadOptions."""
-        if self.delay is not None and self.at is not None:
-            raise BadOptions("give either delay or at, not both.")
-        if self.delay is not None:
-            delay_ms = int(_number("delay", self.delay) * 1000)
-            return (delay_ms, None) if delay_ms > 0 else (None, None)
-        if self.at is None:
-            return None, None
-        if isinstance(self.at, datetime):
-            if self.at.tzinfo is None:
-                raise BadOptions("at must have a time zone: datetime.now(UTC) + ..., or seconds since 1970.")
-            return None, int(self.at.timestamp() * 1000)
-        return None, int(_number("at", self.at) * 1000)
-
-
-def push_options(given: Mapping[str, Any]) -> PushOptions:
-    """The options of one push, checked. Raises BadOptions."""
-    for name in given:
-        if name not in PushOptions.__struct_fields__:
-            raise BadOptions(
-                f"unknown option {name!r} for a push; there are {', '.join(PushOptions.__struct_fields__)}."
-            )
-    chosen = PushOptions(**given)
-    # Now, and not at the push: the mistake is on this line.
-    chosen.overrides()
-    chosen.due()
-    if chosen.priority is not None:
-        known.check_priority(chosen.priority)
-    return chosen
 
 
 class Client:
@@ -221,13 +169,6 @@ def _announced(entry: Mapping[str, Any]) -> Options:
         return msgspec.convert(dict(entry), Options)
     except msgspec.ValidationError:
         return Options()
-
-
-def _number(name: str, value: Any) -> float:
-    value = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e11 < value < 1e11:
-        raise BadOptions(f"{name} must be a number of seconds, at most 1e11, not {value!r}.")
-    return float(value)
 
 
 _default: Client | None = None

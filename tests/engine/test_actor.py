@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ganger import actor, job, options
-from ganger.client import push_options
 from ganger.current import NoJob, current, enter, leave
 from ganger.errors import BadHandler, BadName, BadOptions
+from ganger.push_options import push_options
 from ganger.retry import Policy
 
 

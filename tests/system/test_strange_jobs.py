@@ -1,9 +1,9 @@
 """What should not be in a queue, or be done in a job: it is reported, set aside, and nobody else suffers."""
 
-from ganger.client import PushOptions
 from ganger.command import Command
 from ganger.keys import partitions
 from ganger.options import Options
+from ganger.push_options import PushOptions
 from support import incident_app as app
 from support.checker import ran_exactly_once
 from support.scene import Scene

@@ -74,9 +74,10 @@ def send(
     force: bool,
 ) -> str:
     """The jid. With `force` the types that live workers announce are not asked."""
-    from ganger.client import Client, push_options
+    from ganger.client import Client
     from ganger.keys import check_type
     from ganger.options import Options
+    from ganger.push_options import push_options
 
     client = Client(config)
     try:

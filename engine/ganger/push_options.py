@@ -1,0 +1,72 @@
+"""What may be said at one push: `Client.push(..., delay=60)`, `send.options(priority=9)`. Checked, no I/O.
+
+The options of a type are in options.py; a push that leaves one out gets the type's.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from ganger import options as known
+from ganger.errors import BadOptions
+
+
+class PushOptions(msgspec.Struct, frozen=True):
+    """What may be said at one push; None leaves it to the type. Times in seconds."""
+
+    queue: str | None = None
+    priority: int | None = None
+    delay: float | timedelta | None = None
+    at: datetime | float | None = None
+    retry: int | None = None
+    timeout: float | timedelta | None = None
+    expires_in: float | timedelta | None = None
+
+    def overrides(self) -> dict[str, Any]:
+        """What the worker must know of it, checked. Raises BadOptions."""
+        found: dict[str, Any] = {}
+        if self.retry is not None:
+            found["retry"] = known.check_retry(self.retry)
+        if self.timeout is not None:
+            found["timeout"] = known.check_timeout(self.timeout)
+        return found
+
+    def due(self) -> tuple[int | None, int | None]:
+        """(delay_ms, at_ms), at most one of them given. Raises BadOptions."""
+        if self.delay is not None and self.at is not None:
+            raise BadOptions("give either delay or at, not both.")
+        if self.delay is not None:
+            delay_ms = int(_number("delay", self.delay) * 1000)
+            return (delay_ms, None) if delay_ms > 0 else (None, None)
+        if self.at is None:
+            return None, None
+        if isinstance(self.at, datetime):
+            if self.at.tzinfo is None:
+                raise BadOptions("at must have a time zone: datetime.now(UTC) + ..., or seconds since 1970.")
+            return None, int(self.at.timestamp() * 1000)
+        return None, int(_number("at", self.at) * 1000)
+
+
+def push_options(given: Mapping[str, Any]) -> PushOptions:
+    """The options of one push, checked. Raises BadOptions."""
+    for name in given:
+        if name not in PushOptions.__struct_fields__:
+            raise BadOptions(
+                f"unknown option {name!r} for a push; there are {', '.join(PushOptions.__struct_fields__)}."
+            )
+    chosen = PushOptions(**given)
+    # Now, and not at the push: the mistake is on this line.
+    chosen.overrides()
+    chosen.due()
+    if chosen.priority is not None:
+        known.check_priority(chosen.priority)
+    return chosen
+
+
+def _number(name: str, value: Any) -> float:
+    value = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e11 < value < 1e11:
+        raise BadOptions(f"{name} must be a number of seconds, at most 1e11, not {value!r}.")
+    return float(value)
