@@ -59,5 +59,7 @@ def open_partition(cluster: Cluster, partition: Partition, *, deadline_s: float 
 
 
 def open_command(partition: Partition) -> Command:
-    keys = (partition.meta, partition.memo, partition.later, partition.dead, *partition.jobs)
-    return script("open_partition").command(partition.slot, (*keys, *partition.streams), (GROUP,))
+    hashes = (partition.locks, partition.tracks, partition.outbox, partition.crons)
+    keys = (partition.meta, partition.memo, partition.later, partition.dead, *hashes, *partition.jobs)
+    streams = (*partition.streams, partition.log, partition.parked)
+    return script("open_partition").command(partition.slot, (*keys, *streams), (GROUP,))

@@ -18,6 +18,7 @@ from ganger.config import EngineConfig
 from ganger.errors import BadArguments, GangerError, JobTooLarge, UnknownType
 from ganger.job import Body, encode_body
 from ganger.keys import Control, check_queue, check_type
+from ganger.label import Label
 from ganger.operations import control
 from ganger.options import Options
 from ganger.push_options import PushOptions, push_options
@@ -99,10 +100,10 @@ class Client:
             expires_in = known.check_expires_in(chosen.expires_in)
         pushed_at_ms = now_ms()
         due_ms = at_ms if at_ms is not None else pushed_at_ms + (delay_ms or 0)
-        expires_at_ms = None if expires_in is None else due_ms + int(expires_in * 1000)
+        label = Label(expires_at_ms=None if expires_in is None else due_ms + int(expires_in * 1000))
         overrides = chosen.overrides()
         bodies = [
-            self._encode(Body(list(args), dict(kwargs), pushed_at_ms, expires_at_ms, overrides))
+            self._encode(Body(list(args), dict(kwargs), pushed_at_ms, overrides), label)
             for args, kwargs in calls
         ]
         if not bodies:
@@ -115,9 +116,9 @@ class Client:
         """Close the connections; a later push opens new ones."""
         self._cluster.close()
 
-    def _encode(self, body: Body) -> bytes:
+    def _encode(self, body: Body, label: Label) -> bytes:
         try:
-            data = encode_body(body)
+            data = encode_body(body, label)
         except (TypeError, ValueError, OverflowError) as error:
             raise BadArguments(f"the arguments can't be written as JSON: {error}.") from None
         most = self._config.max_job_bytes

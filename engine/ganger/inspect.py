@@ -14,6 +14,7 @@ from ganger.cluster import Cluster
 from ganger.errors import GangerError, JobNotFound
 from ganger.job import Record, decode_body
 from ganger.keys import Control, Partition, partitions
+from ganger.label import split
 from ganger.lifecycle import COUNTERS, JobState
 from ganger.operations import control as catalog
 from ganger.operations import dead as dead_letters
@@ -155,7 +156,7 @@ def _document(partition: Partition, jid: str, record: Record, *, dead: bool) -> 
     try:
         body = decode_body(record.body)
         document |= {"args": body.args, "kwargs": body.kwargs, "pushed_at_ms": body.pushed_at_ms}
-        document |= {"expires_at_ms": body.expires_at_ms, "overrides": body.overrides}
+        document |= {"expires_at_ms": split(record.body)[0].expires_at_ms, "overrides": body.overrides}
     except msgspec.DecodeError:
         document |= {"args": None, "kwargs": None, "garbled": record.body[:200].decode("utf-8", "replace")}
     return document

@@ -1,8 +1,9 @@
 """What a job is while it lies in Redis: the body as pushed, the state that grows with failures, the entry.
 
-`Body` is written once by the producer and never re-encoded: scripts copy its bytes, so integers above 2^53
-survive. `State` is small, empty for a fresh job, and rewritten whole by whoever moves the job after a
-failure. `Entry` is one delivery of a job: its id in a stream is the lease token. Pure: no I/O, no clock.
+`Body` is written once by the producer, behind the job's label if it has one, and never re-encoded: scripts
+copy its bytes, so integers above 2^53 survive. `State` is small, empty for a fresh job, and rewritten whole by
+whoever moves the job after a failure. `Entry` is one delivery of a job: its id in a stream is the lease token.
+Pure: no I/O, no clock.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ import msgspec
 
 from ganger.errors import BadName
 from ganger.keys import PRIORITIES, Partition, check_type
+from ganger.label import NO_LABEL, Label, split
+from ganger.label import encode as encode_label
 
 MAX_FAILURES = 5
 """Failures that a state remembers; older ones are counted only."""
@@ -32,7 +35,6 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
     pushed_at_ms: int = 0
-    expires_at_ms: int | None = None
     overrides: dict[str, Any] = {}
 
 
@@ -109,17 +111,23 @@ _encode_state = msgspec.json.Encoder().encode
 _state_decoder = msgspec.json.Decoder(State)
 
 
-def encode_body(body: Body) -> bytes:
-    """JSON. Raises as msgspec does for what JSON can't hold: arguments.py names the culprit before that."""
-    return _encode_body(body)
+def encode_body(body: Body, label: Label = NO_LABEL) -> bytes:
+    """Label and JSON. Raises as msgspec does for what JSON can't hold: arguments.py names the culprit
+    before that."""
+    return encode_label(label) + _encode_body(body)
 
 
 def decode_body(data: bytes) -> Body:
-    """Raises msgspec.DecodeError (ValidationError among them) for bytes that are no body."""
+    """What follows the label. Raises msgspec.DecodeError (ValidationError among them) for bytes that are no
+    body."""
     try:
-        return _body_decoder.decode(data)
+        return _body_decoder.decode(data if data[:1] == b"{" else split(data)[1])
     except RecursionError:
         raise msgspec.DecodeError("it is nested too deep") from None
+    except msgspec.DecodeError:
+        raise
+    except ValueError as error:
+        raise msgspec.DecodeError(f"its label can't be read: {error}") from None
 
 
 def encode_state(state: State) -> bytes:

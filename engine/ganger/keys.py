@@ -66,6 +66,14 @@ class Partition:
     later: bytes = field(compare=False, repr=False)
     jobs: tuple[bytes, ...] = field(compare=False, repr=False)
     dead: bytes = field(compare=False, repr=False)
+    ends: tuple[bytes, bytes, bytes, bytes] = field(compare=False, repr=False)
+    """(locks, tracks, outbox, log): what every script declares that may end a job."""
+    locks: bytes = field(compare=False, repr=False)
+    tracks: bytes = field(compare=False, repr=False)
+    outbox: bytes = field(compare=False, repr=False)
+    log: bytes = field(compare=False, repr=False)
+    parked: bytes = field(compare=False, repr=False)
+    crons: bytes = field(compare=False, repr=False)
     wake: bytes = field(compare=False, repr=False)
     """The sharded pub/sub channel of this partition."""
 
@@ -90,6 +98,7 @@ def _partition(namespace: str, queue: str, index: int, count: int) -> Partition:
     tag = partition_tag(queue, index, count)
     stem = f"{namespace}:{{{tag}}}:".encode()
     returned = stem + b"returned"
+    locks, tracks, outbox, log = (stem + what for what in (b"locks", b"tracks", b"outbox", b"log"))
     ready = tuple(stem + b"ready:%d" % priority for priority in PRIORITIES)
     return Partition(
         namespace=namespace,
@@ -105,6 +114,13 @@ def _partition(namespace: str, queue: str, index: int, count: int) -> Partition:
         later=stem + b"later",
         jobs=tuple(stem + b"jobs:%d" % bucket for bucket in range(JOBS_BUCKETS)),
         dead=stem + b"dead",
+        ends=(locks, tracks, outbox, log),
+        locks=locks,
+        tracks=tracks,
+        outbox=outbox,
+        log=log,
+        parked=stem + b"parked",
+        crons=stem + b"crons",
         wake=stem + b"wake",
     )
 

@@ -33,6 +33,8 @@ COUNTERS = (
     "exhausted",
     "expired",
     "cancelled",
+    "skipped",
+    "replayed",
     "released",
     "lost",
     "revived",
@@ -40,7 +42,8 @@ COUNTERS = (
     "trimmed",
 )
 """Fields of a partition's meta. `failed` = failed attempts; `dead` = burials; `trimmed` = dead letters that
-made room or grew too old; `revived`, `deleted` = dead letters that a human sent back or removed; `lost` and
+made room or grew too old; `revived`, `deleted` = dead letters that a human sent back or removed;
+`skipped`, `replayed` = what an operator took out of a queue unrun, or put in again from its log; `lost` and
 `released` = deliveries that came back."""
 
 DEAD_MAX_COUNT = 10_000
@@ -54,6 +57,7 @@ NOTE_MAX_AGE_MS = 24 * 3600 * 1000
 
 def alive(counters: Mapping[str, int]) -> int:
     """Jobs that a partition must hold, in later, ready or working, when its counters stand like this."""
-    came = counters.get("enqueued", 0) + counters.get("revived", 0)
-    went = sum(counters.get(name, 0) for name in ("succeeded", "exhausted", "expired", "cancelled", "dead"))
+    came = sum(counters.get(name, 0) for name in ("enqueued", "revived", "replayed"))
+    ends = ("succeeded", "exhausted", "expired", "cancelled", "skipped", "dead")
+    went = sum(counters.get(name, 0) for name in ends)
     return came - went

@@ -1,5 +1,6 @@
 """bury: working -> dead, within bounds."""
 
+from ganger.calls import fresh
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.job import Record
@@ -38,8 +39,8 @@ def test_the_dead_are_bounded_by_number_and_age(cluster: Cluster, cluster_server
         if place == 0:
             cluster.run(Command(MAIL.slot, ("ZADD", MAIL.dead, 1, "ancient")))
             cluster.run(Command(MAIL.slot, ("HSET", MAIL.jobs_bucket("ancient"), "ancient", "x")))
-        keys = (MAIL.meta, MAIL.memo, MAIL.ready[4], MAIL.dead, *MAIL.jobs)
-        args = (HOST, 5, f"{place + 1}-1", jid, "shop.send", 0, "", 3, 60_000)
+        keys = (MAIL.meta, MAIL.memo, *MAIL.ends, MAIL.ready[4], MAIL.dead, *MAIL.jobs)
+        args = (*fresh(), HOST, 5, f"{place + 1}-1", jid, "shop.send", 0, "", 3, 60_000)
         assert run(cluster, "bury", keys, *args) == [b"moved"]
     found = snapshot(cluster_servers)
     assert {jid for jid, _ in found[MAIL.dead]} == {b"", *((JID[:-1] + place).encode() for place in "123")}

@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
 -- working -> dead: kept for a human, within bounds of number and age. An entry that is no job brings all its fields
 -- as the body.
--- KEYS meta memo stream dead jobs...
--- ARGV consumer index id jid kind noted state max_count max_age_ms
--- USES now held fields record bucket bury notes
+-- KEYS meta memo locks tracks outbox log stream dead jobs...
+-- ARGV nonce step consumer index id jid kind noted state max_count max_age_ms
+-- USES now ids held fields record bucket bury notes label ending
 -- REPLY moved gone stolen noted uninitialised
 -- Like retry otherwise. Crash points: none.
-if redis.call('HEXISTS', meta, 'ms') == 0 then return {'uninitialised'} end
+if not opened then return {'uninitialised'} end
 local fields, why = held(stream, id, consumer)
 if not fields then return {why} end
 local unknown = unknown_notes()
@@ -14,6 +14,7 @@ if unknown then return {'noted', unknown} end
 local priority = index ~= '0' and index or field(fields, 'p') or '5'
 local body = field(fields, 'b') or table.concat(fields, '\n')
 bury(jid, pack_record(kind, priority, state, body), tonumber(max_count), tonumber(max_age_ms))
+ended(jid, kind, body, state, priority, 'dead')
 drop(stream, id)
 clear_notes()
 redis.call('HINCRBY', meta, 'failed', 1)

@@ -4,14 +4,13 @@
 -- is known from costs (MessagePack, type -> us); an unknown type uses up the budget. Reads ahead in doubling
 -- chunks from `ahead` on (16 at most by itself), so it overshoots by no more than a chunk of big or long ones.
 -- The same op again answers the same entries as far as they are still this consumer's; an older one is refused.
--- KEYS meta memo returned ready...
--- ARGV consumer worker op budget_us cap_n cap_bytes costs ahead
--- USES now waiting fields claimed_before returned
+-- KEYS meta memo locks tracks outbox log returned ready...
+-- ARGV nonce step consumer worker op budget_us cap_n cap_bytes costs ahead
+-- USES now ids waiting fields claimed_before returned label ending sieve
 -- REPLY claimed refused uninitialised
 -- {claimed, more 0/1, stream, {{id, fields}..}, stream, {..}..}. Memo c:<worker> = "<op>|<ms>|<stream>:<first>:<last>
 -- ..", or "x" in place of the ranges when close_claim was first. Crash points: none.
-local head = redis.call('HMGET', meta, 'ms', 'drained')
-if not head[1] then return {'uninitialised'} end
+if not opened then return {'uninitialised'} end
 local memoed = redis.call('HGET', memo, 'c:' .. worker)
 op, budget_us, cap_n, cap_bytes = tonumber(op), tonumber(budget_us), tonumber(cap_n), tonumber(cap_bytes)
 local reply = {'claimed', 0}
@@ -19,18 +18,21 @@ if memoed then
   local before = claimed_before(memoed, reply)
   if before then return before end
 end
+if paused == '1' then return reply end
 
 local known = cmsgpack.unpack(costs)
 local taken, spent, bytes, dearest, fattest, chunk = 0, 0, 0, 1, 1, tonumber(ahead)
 local ranges, firsts = '', nil
 
-local function full() return taken >= cap_n or spent >= budget_us or bytes >= cap_bytes end
+local function full() return taken >= cap_n or spent >= budget_us or bytes >= cap_bytes or sifted >= 1000 end
 
--- Takes up to `count` from one stream; answers how many there were.
+-- Takes up to `count` from one stream; answers how many there were and the last one's id.
 local function take(stream, key, count)
   local got = redis.call('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', count, 'STREAMS', key, '>')
   if not got then return 0 end
-  local entries = got[1][2]
+  local delivered = got[1][2]
+  local entries = careful and sieve(stream, key, delivered) or delivered
+  if #entries == 0 then return #delivered end
   for i = 1, #entries do
     local fields = entries[i][2]
     local cost, size = known[fields[4]] or budget_us, #(fields[6] or '')
@@ -41,7 +43,7 @@ local function take(stream, key, count)
   taken = taken + #entries
   firsts = firsts or entries[1][1]
   reply[#reply + 1], reply[#reply + 2] = stream, entries
-  return #entries, entries[#entries][1]
+  return #delivered, entries[#entries][1]
 end
 local function took(stream, last)
   if firsts then ranges = ranges .. stream .. ':' .. firsts .. ':' .. last .. ' ' end
@@ -55,7 +57,7 @@ for priority = 9, 1, -1 do
   while not full() and best_returned() >= priority do
     local count, id = take(0, returned, 1)
     at = at + 1
-    if count == 0 then window, at = {}, 1 else last = id end
+    if count == 0 then window, at = {}, 1 else last = id or last end
   end
   if last then took(0, last) end
   local key, empty = ready[priority], redis.call('XLEN', ready[priority]) == 0
@@ -81,5 +83,5 @@ for priority = 9, 1, -1 do
 end
 reply[2] = more
 redis.call('HSET', memo, 'c:' .. worker, op .. '|' .. whole(now_ms()) .. '|' .. ranges)
-if more == 0 and head[2] ~= '1' then redis.call('HSET', meta, 'drained', '1') end
+if more == 0 and drained ~= '1' then redis.call('HSET', meta, 'drained', '1') end
 return reply

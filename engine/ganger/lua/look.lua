@@ -4,7 +4,7 @@
 -- USES now waiting due
 -- REPLY seen uninitialised
 -- {seen, now ms, drained, in flight, later, dead, ms to the next due or -1, age of the oldest waiting in ms, waiting in
--- each of the 10 streams, then counter, value ..}. Crash points: none, it only reads.
+-- each of the 10 streams, then meta's other fields and their values ..}. Crash points: none, it only reads.
 local all = redis.call('HGETALL', meta)
 local counters, drained, open = {}, '0', false
 for i = 1, #all, 2 do

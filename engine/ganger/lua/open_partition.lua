@@ -1,16 +1,16 @@
 #!lua
 -- Makes the structures of a partition, each with a sentinel so that it exists even when it holds nothing: an
 -- absent declared key would answer TRYAGAIN for as long as the slot migrates. Harmless when they are there.
--- KEYS meta memo later dead rest...
+-- KEYS meta memo later dead locks tracks outbox crons rest...
 -- ARGV group
 -- REPLY opened
--- rest = 16 jobs hashes, then 10 streams. Crash points: none, a script runs whole or not at all.
+-- rest = 16 jobs hashes, then 10 streams, log and parked. Crash points: none, a script runs whole or not at all.
 for i = 1, 16 do redis.call('HSETNX', rest[i], '', '') end
 for i = 17, #rest do
   local made = redis.pcall('XGROUP', 'CREATE', rest[i], group, '0', 'MKSTREAM')
   if made.err and not string.find(made.err, 'BUSYGROUP', 1, true) then return made end
 end
-redis.call('HSETNX', memo, '', '')
+for _, hash in ipairs({memo, locks, tracks, outbox, crons}) do redis.call('HSETNX', hash, '', '') end
 redis.call('ZADD', later, 'NX', '+inf', '')
 redis.call('ZADD', dead, 'NX', '+inf', '')
 redis.call('HSETNX', meta, 'seq', '0')

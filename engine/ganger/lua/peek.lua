@@ -3,12 +3,12 @@
 -- KEYS meta later returned ready...
 -- USES now waiting fields due
 -- REPLY seen uninitialised
--- {seen, priority or 0, ms or -1}. Crash points: none, it only reads.
-local head = redis.call('HMGET', meta, 'ms', 'drained')
+-- {seen, priority or 0, ms or -1}; nothing waits in a paused partition. Crash points: none, it only reads.
+local head = redis.call('HMGET', meta, 'ms', 'drained', 'paused')
 if not head[1] then return {'uninitialised'} end
 local due, best = next_due(), 0
 local due_in = due and math.max(due - now_ms(), 0) or -1
-if head[2] ~= '1' then
+if head[2] ~= '1' and head[3] ~= '1' then
   for priority = 9, 1, -1 do
     if waiting(ready[priority]) > 0 then best = priority break end
   end

@@ -1,13 +1,12 @@
 #!lua flags=allow-oom
 -- An expired lease: working -> returned, or -> dead when the job was lost too often. Only if the lease is still the
 -- delivery that the judge saw: this entry, this owner, this delivery time.
--- KEYS meta stream returned dead jobs...
+-- KEYS meta locks tracks outbox log stream returned dead jobs...
 -- ARGV wake nonce step consumer index id delivered_ms grain_ms target jid kind state max_count max_age_ms
--- USES now ids ring held fields record bucket bury
+-- USES now ids ring held fields record bucket bury label ending
 -- REPLY moved gone stolen uninitialised
 -- stolen = renewed or delivered anew. Crash points: none.
-local head = redis.call('HMGET', meta, 'ms', 'seq', 'drained')
-if not head[1] then return {'uninitialised'} end
+if not opened then return {'uninitialised'} end
 local lease = redis.call('XPENDING', stream, 'workers', id, id, 1)[1]
 local now = now_ms()
 if not lease then return {'gone'} end
@@ -19,12 +18,12 @@ if target == 'dead' then
   local body = field(fields, 'b') or table.concat(fields, '\n')
   bury(jid, pack_record(kind, priority, state, body), tonumber(max_count), tonumber(max_age_ms))
   redis.call('HINCRBY', meta, 'dead', 1)
+  ended(jid, kind, body, state, priority, 'dead')
 else
-  last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
   add(returned, now, 'j', jid, 't', kind, 'b', field(fields, 'b') or '', 's', state, 'p', priority)
   redis.call('HSET', meta, 'ms', whole(last_ms), 'seq', whole(last_seq))
 end
 drop(stream, id)
 redis.call('HINCRBY', meta, 'lost', 1)
-if target ~= 'dead' then ring(head[3], priority) end
+if target ~= 'dead' then ring(drained, priority) end
 return {'moved'}

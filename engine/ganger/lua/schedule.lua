@@ -2,7 +2,7 @@
 -- New jobs into later, due at an instant or after a delay by this node's clock; otherwise like push.
 -- KEYS meta memo later jobs...
 -- ARGV unit amount producer op places priority new...
--- USES now op record bucket
+-- USES now op record bucket label
 -- REPLY pushed repeat stale uninitialised
 -- new = (jid, type, body, state) each. Crash points: none.
 if redis.call('HEXISTS', meta, 'ms') == 0 then return {'uninitialised'} end
@@ -15,6 +15,7 @@ for i = 1, #new, 4 do
     redis.call('HSET', jobs[bucket(new[i])], new[i], pack_record(new[i + 1], priority, new[i + 3], new[i + 2]))
     redis.call('ZADD', later, due, new[i])
     added = added + 1
+    if label_of(new[i + 2]) then redis.call('HSET', meta, 'careful', '1') end
   end
 end
 if added == 0 then

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from ganger.calls import call, checked
+from ganger.calls import call, checked, fresh
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.errors import BadName, Uninitialised
@@ -75,9 +75,9 @@ def command(
     up per worker.
     """
     packed = costs if isinstance(costs, bytes) else pack_costs(costs)
-    keys = (partition.meta, partition.memo, *partition.streams)
+    keys = (partition.meta, partition.memo, *partition.ends, *partition.streams)
     return script("claim").command(
-        partition.slot, keys, (consumer, worker, op, budget_us, cap, cap_bytes, packed, ahead)
+        partition.slot, keys, (*fresh(), consumer, worker, op, budget_us, cap, cap_bytes, packed, ahead)
     )
 
 

@@ -111,16 +111,17 @@ def bury_command(entry: Entry, consumer: str, state: State, noted: int = 0) -> C
     """working -> dead."""
     partition = entry.partition
     stream = partition.streams[entry.stream]
-    keys = (partition.meta, partition.memo, stream, partition.dead, *partition.jobs)
-    args = (consumer, entry.stream, entry.id, entry.jid, entry.type, noted, encode_state(state))
+    keys = (partition.meta, partition.memo, *partition.ends, stream, partition.dead, *partition.jobs)
+    args = (*fresh(), consumer, entry.stream, entry.id, entry.jid, entry.type, noted, encode_state(state))
     return script("bury").command(partition.slot, keys, (*args, DEAD_MAX_COUNT, DEAD_MAX_AGE_MS))
 
 
 def discard_command(entry: Entry, consumer: str, noted: int = 0) -> Command:
     """working -> gone, counted as failed and exhausted."""
     partition = entry.partition
-    keys = (partition.meta, partition.memo, partition.streams[entry.stream])
-    return script("discard").command(partition.slot, keys, (consumer, entry.id, entry.jid, noted))
+    keys = (partition.meta, partition.memo, *partition.ends, partition.streams[entry.stream])
+    args = (*fresh(), consumer, entry.stream, entry.id, entry.jid, noted)
+    return script("discard").command(partition.slot, keys, args)
 
 
 def release(

@@ -7,6 +7,7 @@ from ganger.calls import checked
 from ganger.command import Command
 from ganger.errors import Uninitialised
 from ganger.keys import Partition
+from ganger.lifecycle import COUNTERS
 from ganger.scripts import script
 
 
@@ -48,6 +49,8 @@ class Look:
     oldest_age_ms: int = 0
     """How long the job that waits longest has been ready; 0 when none waits."""
     counters: dict[str, int] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    """What else meta says: paused, retain, careful; none of them for a plain partition."""
 
     @property
     def ready(self) -> int:
@@ -67,7 +70,7 @@ def parse_look(reply: Any, partition: Partition) -> Look:
         return Look()
     numbers = [int(word) for word in reply[1:18]]
     now_ms, drained, in_flight, later, dead, due_in, oldest = numbers[:7]
-    counters = {name.decode(): int(value) for name, value in zip(reply[18::2], reply[19::2], strict=True)}
+    words = {name.decode(): value.decode() for name, value in zip(reply[18::2], reply[19::2], strict=True)}
     return Look(
         now_ms=now_ms,
         drained=bool(drained),
@@ -77,5 +80,6 @@ def parse_look(reply: Any, partition: Partition) -> Look:
         dead=dead,
         next_due_in_ms=due_in if due_in >= 0 else None,
         oldest_age_ms=oldest,
-        counters=counters,
+        counters={name: int(value) for name, value in words.items() if name in COUNTERS},
+        settings={name: value for name, value in words.items() if name not in COUNTERS},
     )

@@ -93,7 +93,7 @@ def recover(
     False: somebody renewed, moved, settled or recovered it first."""
     partition = lease.partition
     stream = partition.streams[lease.stream]
-    keys = (partition.meta, stream, partition.returned, partition.dead, *partition.jobs)
+    keys = (partition.meta, *partition.ends, stream, partition.returned, partition.dead, *partition.jobs)
     guard = (lease.consumer, lease.stream, lease.id, lease.delivered_ms, CLOCK_GRAIN_MS)
     target = ("dead" if bury else "returned", entry.jid, entry.type, encode_state(state))
     args = (partition.wake, *fresh(), *guard, *target, DEAD_MAX_COUNT, DEAD_MAX_AGE_MS)

@@ -7,25 +7,24 @@ is done. Successes ride with the next claim (`command` and `parse` for run_many)
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from ganger.calls import checked
+from ganger.calls import checked, fresh
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.errors import Uninitialised
 from ganger.keys import Partition
 from ganger.scripts import script
 
-Kind = Literal["succeeded", "exhausted", "expired", "cancelled"]
+Kind = Literal["succeeded", "exhausted", "expired", "cancelled", "skipped"]
 """Counter that moves by the number of entries really removed; `exhausted` moves `failed` as well."""
 
 
 def command(partition: Partition, kind: Kind, ids_by_stream: Mapping[int, Sequence[bytes]]) -> Command:
     """Entries by stream index (0 = returned, 1..9 = ready)."""
     words: list[int | bytes] = []
-    for ids in ids_by_stream.values():
-        words.append(len(ids))
-        words += ids
-    keys = (partition.meta, *(partition.streams[stream] for stream in ids_by_stream))
-    return script("settle").command(partition.slot, keys, (kind, *words))
+    for stream, ids in ids_by_stream.items():
+        words += [stream, len(ids), *ids]
+    keys = (partition.meta, *partition.ends, *(partition.streams[stream] for stream in ids_by_stream))
+    return script("settle").command(partition.slot, keys, (*fresh(), kind, *words))
 
 
 def parse(reply: Any, partition: Partition) -> int:

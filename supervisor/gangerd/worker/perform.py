@@ -23,6 +23,7 @@ from ganger.actor import Actor, registered
 from ganger.current import enter, leave
 from ganger.errors import BadArguments, JobTimeout, UnknownType
 from ganger.job import Body, Entry, decode_body
+from ganger.label import NO_LABEL, Label, split
 from ganger.options import check_timeout
 from ganger.retry import Policy
 from gangerd.linux import title
@@ -74,13 +75,13 @@ class Performer:
     def perform(self, index: int) -> None:
         """Run entry `index` of the hand, unless the host took it back; afterwards it is done or reported."""
         entry = self._hand.entries[index]
-        known, body = self._prepare(entry)
+        known, body, label = self._prepare(entry)
         started_ns = time.monotonic_ns()
         soft_ns = started_ns + known.soft_ns
         self._page.set_deadlines(started_ns, soft_ns, started_ns + known.hard_ns, known.memory_bytes)
         if not self._hand.start(index):
             return
-        if body.expires_at_ms is not None and body.expires_at_ms <= time.time_ns() // 1_000_000:
+        if label.expires_at_ms is not None and label.expires_at_ms <= time.time_ns() // 1_000_000:
             self._report.expired(index, entry)
             return
         self._page.counters[_STARTED] += 1
@@ -98,20 +99,22 @@ class Performer:
         self._shown = ""
         self._title.show("idle")
 
-    def _prepare(self, entry: Entry) -> tuple[Plan, Body]:
-        """The plan and the body; what is wrong with either fails as the attempt, with its own cause."""
+    def _prepare(self, entry: Entry) -> tuple[Plan, Body, Label]:
+        """The plan, the body and its label; what is wrong with them fails as the attempt, with its own
+        cause."""
         known = self._plans.get(entry.type)
         if known is None:
             known = _refusing(UnknownType(f"this app has no job type {entry.type!r}"), Policy())
         try:
-            body = decode_body(entry.body)
+            body, label = decode_body(entry.body), split(entry.body)[0]
             if body.overrides:
                 known = _overridden(known, body.overrides)
         except Exception as error:
             # Whatever it is (nested too deep, a number no clock holds): the entry is not started yet, and an
             # exception here would end one worker after the other without an attempt used.
-            return _refusing(BadArguments(f"the job's body can't be read: {error}"), known.policy), Body()
-        return known, body
+            refusing = _refusing(BadArguments(f"the job's body can't be read: {error}"), known.policy)
+            return refusing, Body(), NO_LABEL
+        return known, body, label
 
     def _attempt(self, entry: Entry, known: Plan, body: Body, soft_ns: int) -> BaseException | None:
         """Call the handler; what it raised, if anything. SystemExit and KeyboardInterrupt are a job's

@@ -1,0 +1,79 @@
+"""The label of a job: one line ahead of its body that scripts can read, for jobs with extras only. Pure.
+
+A plain job's body begins with `{` and has none. The label is written once, by the push, and travels with the
+body through all structures, since scripts copy bodies as they are. It says what the end of the job owes to
+others and until when it may begin; lua/lib/label.lua reads it without a parser:
+
+    x1700000000000 u3f2a9c... s b0k2m:17 t1800000\\n{"args": ...}
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+_BRACE = ord("{")
+_WORD = re.compile(r"[A-Za-z0-9_.:/-]+\Z")
+
+
+class Label(msgspec.Struct, frozen=True):
+    """See above. Instants and spans in milliseconds."""
+
+    expires_at_ms: int | None = None
+    """x: nobody begins it from then on."""
+    unique: str | None = None
+    """u: the digest whose lock it holds (locks of its partition)."""
+    until_start: bool = False
+    """s: that lock is freed when the job starts, not when it ends."""
+    member: str | None = None
+    """b: "<batch id>:<number>"."""
+    track_ms: int | None = None
+    """t: its end is kept for so long."""
+
+
+NO_LABEL = Label()
+
+
+def encode(label: Label) -> bytes:
+    """The line with its end, or no bytes when there is nothing to say. Raises ValueError for a value that
+    would break it."""
+    words = []
+    if label.expires_at_ms is not None:
+        words.append(f"x{label.expires_at_ms}")
+    if label.unique is not None:
+        words.append(f"u{label.unique}")
+    if label.until_start:
+        words.append("s")
+    if label.member is not None:
+        words.append(f"b{label.member}")
+    if label.track_ms is not None:
+        words.append(f"t{label.track_ms}")
+    for word in words:
+        if not _WORD.match(word):
+            raise ValueError(f"{word!r} can't stand in a label")
+    return (" ".join(words) + "\n").encode() if words else b""
+
+
+def split(body: bytes) -> tuple[Label, bytes]:
+    """The label of a job's body and what follows it. Raises ValueError for a line that is no label."""
+    if not body or body[0] == _BRACE:
+        return NO_LABEL, body
+    line, end, rest = body.partition(b"\n")
+    if not end:
+        raise ValueError("it has no JSON object")
+    found: dict[str, Any] = {}
+    for word in line.decode("ascii").split(" "):
+        match word[:1]:
+            case "x":
+                found["expires_at_ms"] = int(word[1:])
+            case "u":
+                found["unique"] = word[1:]
+            case "s":
+                found["until_start"] = True
+            case "b":
+                found["member"] = word[1:]
+            case "t":
+                found["track_ms"] = int(word[1:])
+            case _:
+                continue  # a newer version's word, which this one need not know to run the job
+    return Label(**found), rest

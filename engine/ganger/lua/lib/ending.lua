@@ -1,0 +1,30 @@
+-- What the end of a job owes: its unique lock is freed, its batch is told (by the outbox, for that lies in another
+-- slot), its end is noted when it is tracked, and a queue that retains keeps it in the log. A partition that never
+-- held a labelled job and retains nothing is not `careful`: there no end owes anything, and nobody need look. Also
+-- reads what else of meta such scripts want. Needs meta locks tracks outbox log nonce step and the libs now ids fields
+-- label.
+local careful, opened, seq, retain, drained, paused =
+  unpack(redis.call('HMGET', meta, 'careful', 'ms', 'seq', 'retain', 'drained', 'paused'))
+last_ms, last_seq = tonumber(opened or 0), tonumber(seq or 0)
+local function ended(jid, kind, body, state, priority, how)
+  if not careful then return end
+  local label, now = label_of(body), now_ms()
+  if label then
+    local digest, member, ttl = label_word(label, 'u'), label_word(label, 'b'), label_word(label, 't')
+    if digest then
+      local lock = redis.call('HGET', locks, digest)
+      if lock and string.match(lock, '^[^|]*') == jid then redis.call('HDEL', locks, digest) end
+    end
+    if member then redis.call('HSET', outbox, 'b:' .. member, how) end
+    if ttl then redis.call('HSET', tracks, 'e:' .. jid, whole(now) .. '|' .. ttl .. '|' .. how) end
+  end
+  if retain and how ~= 'dead' and how ~= 'cancelled' then
+    add(log, now, 'j', jid, 't', kind, 'b', body, 's', state, 'p', priority, 'h', how)
+    redis.call('HSET', meta, 'ms', whole(last_ms), 'seq', whole(last_seq))
+  end
+end
+-- The same for an entry of a stream, given its fields and its stream's index.
+local function entry_ended(fields, index, how)
+  local priority = tonumber(index) ~= 0 and index or field(fields, 'p') or '5'
+  ended(field(fields, 'j') or '', field(fields, 't') or '', field(fields, 'b') or '', field(fields, 's') or '', priority, how)
+end
