@@ -1,9 +1,9 @@
 """What a job is while it lies in Redis: the body as pushed, the state that grows with failures, the entry.
 
 `Body` is written once by the producer, behind the job's label if it has one, and never re-encoded: scripts
-copy its bytes, so integers above 2^53 survive. `State` is small, empty for a fresh job, and rewritten whole by
-whoever moves the job after a failure. `Entry` is one delivery of a job: its id in a stream is the lease token.
-Pure: no I/O, no clock.
+copy its bytes, so integers above 2^53 survive. `State` is small, empty for a fresh job, and rewritten whole
+by whoever moves the job after a failure. `Entry` is one delivery of a job: its id in a stream is the lease
+token. Pure: no I/O, no clock.
 """
 
 from collections.abc import Sequence
