@@ -36,6 +36,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 4
     queues: dict[str, int] = {}
     """Name to weight; empty: every queue of the app's jobs."""
+    order: str = "weighted"
+    """Or "strict": a queue is served only while those before it in `queues` show no work."""
     preload: bool = True
     shutdown_timeout_s: float = 25.0
     memory_max_bytes: int | None = None
@@ -58,6 +60,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """Where this host's recorder, status file and death spool are."""
         systemd = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
         return Path(systemd) if systemd else Path(self.dir) / "run"
+
+    @property
+    def strict_order(self) -> tuple[str, ...]:
+        """The queues in their order where that alone decides; empty where the weights do."""
+        return tuple(self.queues) if self.order == "strict" else ()
 
     @property
     def status_file(self) -> Path:

@@ -83,9 +83,16 @@ def build(
     return msgspec.structs.replace(config, dir=str((cwd / config.dir).absolute()))
 
 
+def serving_mistakes(config: Config) -> list[str]:
+    """What keeps a whole configuration from being served with, though other commands can use it."""
+    if config.order == "strict" and not config.queues:
+        return ["order = strict needs the queues in their order: name them under [queues], or with -q"]
+    return []
+
+
 def _flag(name: str) -> str:
     """What the command line calls a setting."""
-    said = {"app": "the argument APP", "queues": "-q"}
+    said = {"app": "the argument APP", "queues": "-q", "order": "--strict"}
     return said.get(name) or f"--{name.removesuffix('_s').replace('_', '-')}"
 
 

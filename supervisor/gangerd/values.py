@@ -146,6 +146,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("statsd", "statsd", _host_port),
         Setting("workers", "workers", _whole(1, 1000)),
         Setting("queues", "queues", queue_weights),
+        Setting("order", "order", _one_of("weighted", "strict")),
         Setting("preload", "preload", _flag),
         Setting("shutdown_timeout", "shutdown_timeout_s", _seconds(0, 86400)),
         Setting("memory_max", "memory_max_bytes", size_bytes),

@@ -9,7 +9,7 @@ from gangerd.cli.connection import connected, file_option, json_option
 from gangerd.cli.words import plural
 from gangerd.config import EXIT_CONFIG
 from gangerd.errors import BadConfig
-from gangerd.settings import build
+from gangerd.settings import build, serving_mistakes
 
 
 @click.command()
@@ -26,6 +26,7 @@ def check(app: str | None, path: Path | None, look_at_redis: bool, as_json: bool
     preload = True
     try:
         config = build(path=path, flags={"app": app})
+        mistakes += serving_mistakes(config)
         app, queues, preload = config.app or None, config.queues, config.preload
     except BadConfig as bad:
         mistakes += bad.mistakes

@@ -10,7 +10,7 @@ import msgspec
 from gangerd.cli.connection import file_option
 from gangerd.config import Config
 from gangerd.errors import BadConfig, Usage
-from gangerd.settings import build
+from gangerd.settings import build, serving_mistakes
 
 
 @click.command()
@@ -24,6 +24,7 @@ from gangerd.settings import build
     metavar="NAME[:WEIGHT]",
     help="Serve this queue; repeat for more.",
 )
+@click.option("--strict", is_flag=True, help="A queue only while those named before it show no work.")
 @file_option
 @click.option("--embedded", is_flag=True, default=None, help="Bring along servers of one's own, on loopback.")
 @click.option("--dir", "directory", help="Where the servers and the run keep their files (default .ganger).")
@@ -34,16 +35,19 @@ from gangerd.settings import build
 def run(
     app: str | None,
     queues: tuple[str, ...],
+    strict: bool,
     path: Path | None,
     directory: str | None,
     **flags: Any,
 ) -> int:
     """Serve the jobs of APP, a module as in an import: shop.tasks."""
-    config = build(
-        path=path, flags={"app": app, "dir": directory, "queues": weights(queues) or None, **flags}
-    )
+    order = "strict" if strict else None
+    named = {"app": app, "dir": directory, "queues": weights(queues) or None, "order": order}
+    config = build(path=path, flags=named | flags)
     if not config.app:
         raise Usage("which app? Name its module: ganger run shop.tasks (or set `app` in ganger.toml).")
+    if mistakes := serving_mistakes(config):
+        raise BadConfig(mistakes)
     config = choose_servers(config)
 
     from gangerd.master import loop

@@ -1,11 +1,20 @@
-"""Which queue is next, and where in it: smooth weighted round robin over queues, then the best partition.
+"""Which queue is next, and where in it: by weight or in strict order over queues, then the best partition.
 
-PURE: the board's view comes in as arguments. Smooth WRR as in nginx (each round every candidate's credit
-grows by its weight; the richest is served and pays the sum), so that a 3:1 pair is served a a b a and not a
-a a b. An empty visit is refunded: a queue that had nothing does not lose its turn for it. The worker loop
-calls."""
+PURE: the board's view comes in as arguments. Smooth weighted round robin as in nginx (each round every
+candidate's credit grows by its weight; the richest is served and pays the sum), so that a 3:1 pair is served
+a a b a and not a a a b. A visit costs as much as it brought: a queue that had nothing does not lose its turn
+for it, and one whose jobs lie thinly over many partitions comes to its share all the same. sight.py calls."""
 
 from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+
+class Choice(Protocol):
+    """`pick` one of the queues with work; `charge` when the visit brought less than a visit may."""
+
+    def pick(self, candidates: Sequence[str]) -> str: ...
+
+    def charge(self, part: float) -> None: ...
 
 
 class QueueChoice:
@@ -13,8 +22,8 @@ class QueueChoice:
 
     def __init__(self, weights: dict[str, int]) -> None:
         self._weights = dict(weights)
-        self._credit = dict.fromkeys(weights, 0)
-        self._before: dict[str, int] = {}
+        self._credit = dict.fromkeys(weights, 0.0)
+        self._before: dict[str, float] = {}
 
     def pick(self, candidates: Sequence[str]) -> str:
         """The queue to visit among those with work; ties go to the one named first in the weights."""
@@ -29,10 +38,27 @@ class QueueChoice:
         credit[best] -= sum(weights[queue] for queue in candidates)
         return best
 
-    def refund(self) -> None:
-        """The last visit was empty: as if it had not been."""
-        self._credit.update(self._before)
+    def charge(self, part: float) -> None:
+        """The last visit brought but this part of what one may bring, and costs no more. 0: it was empty, as
+        if it had not been."""
+        credit = self._credit
+        for queue, before in self._before.items():
+            credit[queue] = before + part * (credit[queue] - before)
         self._before = {}
+
+
+class StrictChoice:
+    """The first in the order given that has work; nobody's turn ever comes but by that. A queue that the
+    order does not name is behind all others."""
+
+    def __init__(self, order: Sequence[str]) -> None:
+        self._rank = {queue: place for place, queue in enumerate(order)}
+
+    def pick(self, candidates: Sequence[str]) -> str:
+        return min(candidates, key=lambda queue: self._rank.get(queue, len(self._rank)))
+
+    def charge(self, part: float) -> None:
+        """There is nothing to pay."""
 
 
 def pick_partition(waiting: Iterable[tuple[int, int]], after: int) -> int | None:

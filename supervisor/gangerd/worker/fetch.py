@@ -74,7 +74,7 @@ class Fetch:
         claimed = self._claimed(target, replies[-1])
         self.more = claimed.more
         if not claimed.more:
-            sight.drained(target, took=bool(claimed.entries))
+            sight.drained(target, self._part(claimed.entries))
         self._hand.take_up(claimed.entries)
         self._answered()
         self._count(claimed)
@@ -185,6 +185,12 @@ class Fetch:
         self._page.claim_over()
         for index, (_, op) in self._unknown.items():
             self._page.claim_sent(op, index)
+
+    def _part(self, entries: list[Entry]) -> float:
+        """How much of what a claim may bring these are, from 0 to 1."""
+        table = self._table or {}
+        expected_us = sum(table.get(entry.type, BUDGET_US) for entry in entries)
+        return min(max(expected_us / BUDGET_US, len(entries) / MOST), 1.0)
 
     def _look_ahead(self, entries: list[Entry]) -> None:
         """Where the last jobs were cheap, the next claim reads several before it looks at what they cost: at

@@ -86,7 +86,7 @@ class Worker:
         self._page = PageWriter(memoryview(page_memory))
         self._page.begin(birth.incarnation, os.getpid(), birth.generation, time.monotonic_ns())
         self._hand = Hand(self._page, birth.recorder_fd, birth.slot)
-        self._sight = Sight(self._board, birth.config.namespace)
+        self._sight = Sight(self._board, birth.config.namespace, birth.config.strict_order)
         self._costs = Costs()
         self._cluster = connect(birth)
         self._fetch = Fetch(self._cluster, self._page, self._hand, birth.host, birth.incarnation)

@@ -5,11 +5,12 @@ Combines the board (shared memory) with the choice (pure). The worker loop calls
 """
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganger.keys import Partition, partitions
 from gangerd.board import Board
-from gangerd.worker.choice import QueueChoice, pick_partition
+from gangerd.worker.choice import Choice, QueueChoice, StrictChoice, pick_partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,15 @@ class _Stretch:
 
 
 class Sight:
-    def __init__(self, board: Board, namespace: str) -> None:
+    """`strict`: the queues in the order that rules out all weights; empty: the weights rule."""
+
+    def __init__(self, board: Board, namespace: str, strict: Sequence[str] = ()) -> None:
         self._board = board
         self._namespace = namespace
+        self._strict = strict
         self._word = 0
         self._stretches: dict[str, _Stretch] = {}
-        self._choice = QueueChoice({})
+        self._choice: Choice = QueueChoice({})
         self._patrolled = random.randrange(1 << 16)
 
     def anything(self) -> bool:
@@ -80,12 +84,12 @@ class Sight:
         self._patrolled = start + most
         return [*every[start:], *every[:start]][:most]
 
-    def drained(self, target: Target, *, took: bool) -> None:
-        """Nothing is left there, as of the signal seen before the claim left; an empty visit costs no
-        turn."""
+    def drained(self, target: Target, part: float) -> None:
+        """Nothing is left there, as of the signal seen before the claim left. The visit brought this part of
+        what one may bring, from 0 to 1, and costs no more of the queue's turn."""
         self._board.drained[target.index] = target.seen
-        if not took:
-            self._choice.refund()
+        if part < 1:
+            self._choice.charge(part)
 
     def _read_directory(self) -> None:
         self._word = self._board.directory_word
@@ -97,4 +101,5 @@ class Sight:
             held = partitions(self._namespace, line.queue, line.partitions)
             self._stretches[line.queue] = _Stretch(first, line.partitions, held, place)
             first += line.partitions
-        self._choice = QueueChoice({line.queue: line.weight for line in lines})
+        weights = {line.queue: line.weight for line in lines}
+        self._choice = StrictChoice(self._strict) if self._strict else QueueChoice(weights)

@@ -8,8 +8,9 @@ import pytest
 
 from ganger.config import parse_redis_url
 from ganger.errors import BadSettings
+from gangerd.config import Config
 from gangerd.errors import BadConfig
-from gangerd.settings import build
+from gangerd.settings import build, serving_mistakes
 from gangerd.values import SETTINGS, Refused
 
 
@@ -126,3 +127,16 @@ def test_building_a_configuration_loads_no_engine(tmp_path: Path) -> None:
         "sys.exit('ganger' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_strict_order_needs_the_queues_in_their_order(tmp_path: Path) -> None:
+    made(tmp_path, 'order = "strict"\n')
+    config = build(cwd=tmp_path, env={})
+    assert serving_mistakes(config) == [
+        "order = strict needs the queues in their order: name them under [queues], or with -q"
+    ]
+    made(tmp_path, 'order = "strict"\n[queues]\nurgent = 1\nbulk = 1\na = 1\n')
+    config = build(cwd=tmp_path, env={})
+    assert not serving_mistakes(config)
+    assert Config.load_fd(config.to_fd()).strict_order == ("urgent", "bulk", "a")
+    assert build(cwd=tmp_path, env={}, flags={"order": "weighted"}).strict_order == ()

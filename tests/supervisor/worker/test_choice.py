@@ -2,7 +2,7 @@
 
 import pytest
 
-from gangerd.worker.choice import QueueChoice, pick_partition
+from gangerd.worker.choice import QueueChoice, StrictChoice, pick_partition
 from gangerd.worker.costs import Costs
 
 
@@ -26,9 +26,27 @@ def test_an_empty_visit_costs_no_credit() -> None:
     seen = []
     for _ in range(8):
         with_empty.pick(["a", "b"])
-        with_empty.refund()
+        with_empty.charge(0)
         seen.append(with_empty.pick(["a", "b"]))
     assert seen == [without.pick(["a", "b"]) for _ in range(8)]
+
+
+def test_a_queue_whose_visits_bring_little_is_visited_the_more() -> None:
+    """Each visit to a brings a quarter of what one to b does: both come to the shares of their weights."""
+    choice, brought = QueueChoice({"a": 3, "b": 1}), {"a": 0.0, "b": 0.0}
+    for _ in range(1300):
+        queue = choice.pick(["a", "b"])
+        part = 0.25 if queue == "a" else 1.0
+        choice.charge(part)
+        brought[queue] += part
+    assert brought["a"] / sum(brought.values()) == pytest.approx(0.75, rel=0.02)
+
+
+def test_in_strict_order_a_lower_queue_is_served_only_when_those_above_have_nothing() -> None:
+    choice = StrictChoice(["b", "a"])
+    assert choice.pick(["a", "b", "c"]) == "b"
+    choice.charge(0)
+    assert [choice.pick(["c", "a"]), choice.pick(["c"]), choice.pick(["a", "b"])] == ["a", "c", "b"]
 
 
 @pytest.mark.parametrize(
