@@ -20,6 +20,7 @@ GROUP = b"workers"
 """The consumer group of every stream of a partition."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]+\Z")
+_BID = re.compile(r"b-[0-9a-z]{21}\Z")
 _CONTROL_TAG = "control"
 
 
@@ -123,6 +124,40 @@ def _partition(namespace: str, queue: str, index: int, count: int) -> Partition:
         crons=stem + b"crons",
         wake=stem + b"wake",
     )
+
+
+def check_bid(name: str) -> str:
+    """A batch's id, or BadName for what is none."""
+    if not isinstance(name, str) or not _BID.match(name):
+        raise BadName(f"{name!r} is no batch id; one begins with b- and has 23 characters.")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class BatchKeys:
+    """The keys of one batch, in a slot of their own: its id is their tag. Raises BadName."""
+
+    namespace: str
+    bid: str
+    slot: int = field(init=False, repr=False, compare=False)
+    head: bytes = field(init=False, repr=False, compare=False)
+    """What it is and how far: total, ended, ok, callbacks..."""
+    ended: bytes = field(init=False, repr=False, compare=False)
+    """A bit for each member that has ended in whatever way."""
+    ok: bytes = field(init=False, repr=False, compare=False)
+    """A bit for each member that has succeeded."""
+    outbox: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        stem = f"{check_namespace(self.namespace)}:{{{check_bid(self.bid)}}}:".encode()
+        object.__setattr__(self, "slot", slot_of(self.bid.encode()))
+        for what in ("head", "ended", "ok", "outbox"):
+            object.__setattr__(self, what, stem + what.encode())
+
+    @property
+    def all(self) -> tuple[bytes, bytes, bytes, bytes]:
+        """What every script of a batch declares."""
+        return self.head, self.ended, self.ok, self.outbox
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,3 +77,9 @@ def split(body: bytes) -> tuple[Label, bytes]:
             case _:
                 continue  # a newer version's word, which this one need not know to run the job
     return Label(**found), rest
+
+
+def with_member(body: bytes, member: str) -> bytes:
+    """The body of a job that has become this member of a batch."""
+    between = b"\n" if not body or body[0] == _BRACE else b" "
+    return b"b" + member.encode() + between + body

@@ -1,6 +1,7 @@
 """What every script that ends a job owes to others: lib/ending.lua, through each script that uses it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_a_labelled_push_makes_its_partition_careful(cluster: Cluster) -> None:
     opened(cluster)
     for push in (enqueue.push_command, enqueue.schedule_command):
         cluster.run(Command(MAIL.slot, ("HDEL", MAIL.meta, "careful")))
-        given = {} if push is enqueue.push_command else {"delay_ms": 60_000}
+        given: dict[str, Any] = {} if push is enqueue.push_command else {"delay_ms": 60_000}
         cluster.run(push(MAIL, 5, [NewJob(mint("mail", 3)[0], "shop.send", b"{}")], **given))
         assert cluster.run(Command(MAIL.slot, ("HGET", MAIL.meta, "careful"))) is None
         cluster.run(push(MAIL, 5, [NewJob(mint("mail", 3)[0], "shop.send", b"x5\n{}")], **given))

@@ -26,10 +26,13 @@ class NewJob(NamedTuple):
     state: bytes = b""
 
 
-def push_command(partition: Partition, priority: int, jobs: Sequence[NewJob]) -> Command:
-    """For run_many; its reply goes through parse_push."""
+def push_command(
+    partition: Partition, priority: int, jobs: Sequence[NewJob], *, delivery: str | None = None
+) -> Command:
+    """For run_many; its reply goes through parse_push. With `delivery`, all the jobs are remembered for a day
+    under that name (a parcel's), and not by the op that made them."""
     keys = (partition.meta, partition.memo, partition.streams[priority])
-    args = (partition.wake, *fresh(), *_op(jobs), priority, *(word for job in jobs for word in job))
+    args = (partition.wake, *fresh(), *_op(jobs, delivery), priority, *(word for job in jobs for word in job))
     return script("push").command(partition.slot, keys, args)
 
 
@@ -68,6 +71,7 @@ def schedule_command(
     *,
     delay_ms: int | None = None,
     at_ms: int | None = None,
+    delivery: str | None = None,
 ) -> Command:
     """Due `delay_ms` from now by the node's clock, or at the instant `at_ms`: exactly one of them is
     given."""
@@ -75,7 +79,7 @@ def schedule_command(
         raise ValueError("give either delay_ms or at_ms")
     when = ("in", delay_ms) if delay_ms is not None else ("at", at_ms or 0)
     keys = (partition.meta, partition.memo, partition.later, *partition.jobs)
-    args = (*when, *_op(jobs), priority, *(word for job in jobs for word in job))
+    args = (*when, *_op(jobs, delivery), priority, *(word for job in jobs for word in job))
     return script("schedule").command(partition.slot, keys, args)
 
 
@@ -110,7 +114,10 @@ def _run(
     return parse_push(reply, partition, jobs)
 
 
-def _op(jobs: Sequence[NewJob]) -> tuple[str, int, str]:
-    """(producer, op, the jobs' places within it)."""
+def _op(jobs: Sequence[NewJob], delivery: str | None = None) -> tuple[str, int, str]:
+    """(producer, op, the jobs' places within it). A delivery is a producer of its own with one op, which is
+    all there or not: no producer's name begins with an o."""
+    if delivery is not None:
+        return f"o{delivery}", 0, "000-zzz"
     first = jobs[0].jid
     return jids.producer_of(first), jids.op_of(first), jids.span_of([job.jid for job in jobs])

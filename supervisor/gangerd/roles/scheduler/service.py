@@ -2,6 +2,7 @@
 
     due jobs            each second, and to the moment       promotion
     expired leases      each second while any is suspect     recovery, judge
+    effects owed        each second, and while there are any outbox, parcels
     memos, consumers    each minute, each hour               upkeep
     gauges              each second, with statsd only        gauges
 
@@ -13,6 +14,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 
+from ganger import parcel
 from ganger.cluster import Cluster
 from ganger.errors import GangerError
 from ganger.keys import Control, Partition
@@ -23,6 +25,8 @@ from gangerd.roles.queues import Queues
 from gangerd.roles.role import Role
 from gangerd.roles.scheduler.gauges import Gauges
 from gangerd.roles.scheduler.leadership import Leadership
+from gangerd.roles.scheduler.outbox import Outbox
+from gangerd.roles.scheduler.parcels import Parcels
 from gangerd.roles.scheduler.promotion import Promotion
 from gangerd.roles.scheduler.recovery import Recovery
 from gangerd.roles.scheduler.upkeep import Steps, drop_consumers, sweep
@@ -48,6 +52,8 @@ class Scheduler:
         self._leadership = Leadership(cluster, keys, role.host)
         self._promotion = Promotion(cluster)
         self._recovery = Recovery(cluster, keys, role.config.lease_ms, random.Random())
+        self._outbox = Outbox(cluster)
+        self._outbox.teach(parcel.PREFIX, Parcels(cluster, keys.namespace).deliver)
         self._gauges = Gauges(role.config)
         self._steps = Steps()
         self._rounds = 0
@@ -58,6 +64,7 @@ class Scheduler:
         loop = self._role.loop
         loop.when_asked("promote", self._promote)
         loop.when_asked("step", self._step)
+        loop.when_asked("outbox", self._deliver)
         loop.every("round", round_ms(self._role.config.lease_ms), self._round, jitter=0.05)
         loop.every("sweep", SWEEP_MS, lambda: self._upkeep(sweep), jitter=0.2)
         loop.every("consumers", CONSUMERS_MS, lambda: self._upkeep(drop_consumers), jitter=0.2)
@@ -78,6 +85,7 @@ class Scheduler:
         if self._was_leader and not held:
             self._promotion.forget()
             self._recovery.forget()
+            self._outbox.forget()
             self._steps.forget()
             self._gauges.forget()
         self._was_leader = held
@@ -99,8 +107,8 @@ class Scheduler:
 
     def _run(self, partitions: Sequence[Partition], *, leases: bool) -> None:
         """All looks of a round in one trip."""
-        heard: list[Callable[[Partition, object, int], object]] = [self._promotion.heard]
-        commands = self._promotion.commands(partitions)
+        heard: list[Callable[[Partition, object, int], object]] = [self._promotion.heard, self._outbox.heard]
+        commands = self._promotion.commands(partitions) + self._outbox.commands(partitions)
         if leases:
             heard.append(self._recovery.heard)
             commands += [self._recovery.command(partition) for partition in partitions]
@@ -120,6 +128,7 @@ class Scheduler:
                     continue  # next second
         self._gauges.send()
         self._arm()
+        self._walk_on()
 
     def _promote(self) -> None:
         if self.leads():
@@ -130,6 +139,16 @@ class Scheduler:
         next_ns = self._promotion.next_ns()
         if next_ns is not None:
             self._role.loop.soon("promote", max(0.0, (next_ns - time.monotonic_ns()) / MS))
+
+    def _deliver(self) -> None:
+        if self.leads():
+            self._outbox.step()
+            self._walk_on()
+
+    def _walk_on(self) -> None:
+        wanted_ms = self._outbox.next_in_ms()
+        if wanted_ms is not None:
+            self._role.loop.soon("outbox", wanted_ms)
 
     def _upkeep(self, work: Callable[..., object]) -> None:
         if self.leads():
