@@ -8,17 +8,25 @@ The engine knows Redis and nothing of processes; the daemon that runs the jobs i
 from ganger.actor import Actor, job
 from ganger.client import Client
 from ganger.current import current
-from ganger.errors import GangerError, JobTimeout, OutcomeUnknown
+from ganger.errors import GangerError, JobTimeout, OutcomeUnknown, PushRefused
 from ganger.hooks import on_worker_start, on_worker_stop
+from ganger.middleware import Attempt, Outgoing, perform_middleware, push_middleware
+from ganger.propagation import propagate
 
 __all__ = [
     "Actor",
+    "Attempt",
     "Client",
     "GangerError",
     "JobTimeout",
     "OutcomeUnknown",
+    "Outgoing",
+    "PushRefused",
     "current",
     "job",
     "on_worker_start",
     "on_worker_stop",
+    "perform_middleware",
+    "propagate",
+    "push_middleware",
 ]

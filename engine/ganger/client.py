@@ -19,9 +19,10 @@ from ganger.errors import BadArguments, GangerError, JobTooLarge, UnknownType
 from ganger.job import Body, encode_body
 from ganger.keys import Control, check_queue, check_type
 from ganger.label import Label
+from ganger.middleware import Call, Outgoing, around_push, wraps_pushes
 from ganger.operations import control
 from ganger.options import Options
-from ganger.push_options import PushOptions, push_options
+from ganger.push_options import PushOptions, check_headers, push_options
 from ganger.pushing import Pusher, Target
 
 _TYPES_FRESH_S = 5.0
@@ -49,7 +50,7 @@ class Client:
         **options: Any,
     ) -> str:
         """Push a job by its type's name; its jid. `options`: queue, priority, delay, at, retry, timeout,
-        expires_in (see PushOptions).
+        expires_in, headers (see PushOptions).
 
         With the `jid` of an earlier push, nothing is added twice. Raises UnknownType when hosts are announced
         and none serves it, BadArguments, BadOptions, JobTooLarge, OutcomeUnknown (push again with its .jids),
@@ -87,6 +88,24 @@ class Client:
         jid: str | None = None,
     ) -> list[str]:
         """The rest of a push, once type and arguments are known to be good: also what an actor calls."""
+        if not wraps_pushes() or not calls:
+            return self._send(type, options, chosen, calls, chosen.headers, jid)
+        rows = tuple(Call(list(args), dict(kwargs)) for args, kwargs in calls)
+        push = Outgoing(type, rows, chosen, dict(chosen.headers or {}))
+        return around_push(
+            push, lambda: self._send(type, options, push.options, push.rows(), push.headers, jid)
+        )
+
+    def _send(
+        self,
+        type: str,
+        options: Options,
+        chosen: PushOptions,
+        calls: Sequence[tuple[Sequence[Any], Mapping[str, Any]]],
+        headers: dict[str, str] | None,
+        jid: str | None,
+    ) -> list[str]:
+        """The part of a push that the middlewares stand around."""
         delay_ms, at_ms = chosen.due()
         target = Target(
             queue=options.queue if chosen.queue is None else check_queue(chosen.queue),
@@ -102,8 +121,9 @@ class Client:
         due_ms = at_ms if at_ms is not None else pushed_at_ms + (delay_ms or 0)
         label = Label(expires_at_ms=None if expires_in is None else due_ms + int(expires_in * 1000))
         overrides = chosen.overrides()
+        sent_along = check_headers(headers) if headers else {}
         bodies = [
-            self._encode(Body(list(args), dict(kwargs), pushed_at_ms, overrides), label)
+            self._encode(Body(list(args), dict(kwargs), pushed_at_ms, overrides, sent_along), label)
             for args, kwargs in calls
         ]
         if not bodies:

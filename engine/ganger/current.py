@@ -14,6 +14,8 @@ class Current:
     """1 for the first."""
     type: str
     queue: str
+    headers: dict[str, str]
+    """What middlewares, or the push itself, sent along."""
 
     def progress(self, percent: float, message: str = "") -> None:
         """Not built yet: raises BadOptions."""
@@ -24,7 +26,7 @@ class NoJob(GangerError, LookupError):
     """current() was called outside a job."""
 
 
-_run: tuple[str, int, str, str] | None = None
+_run: tuple[str, int, str, str, dict[str, str]] | None = None
 """The fields of a Current, which is made when a handler asks: most never do."""
 
 
@@ -35,10 +37,10 @@ def current() -> Current:
     return Current(*_run)
 
 
-def enter(jid: str, attempt: int, type: str, queue: str) -> None:
+def enter(jid: str, attempt: int, type: str, queue: str, headers: dict[str, str]) -> None:
     """The worker begins a run."""
     global _run
-    _run = (jid, attempt, type, queue)
+    _run = (jid, attempt, type, queue, headers)
 
 
 def leave() -> None:

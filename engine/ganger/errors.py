@@ -106,6 +106,14 @@ class JobTooLarge(GangerError, ValueError):
     """The encoded job is larger than `max_job_bytes`."""
 
 
+class BadMiddleware(GangerError, TypeError):
+    """A function that can't be a middleware, or one that calls proceed() twice."""
+
+
+class PushRefused(GangerError):
+    """A middleware refused the push: nothing is in. Raised by middlewares of the application's own."""
+
+
 class UnknownType(GangerError, LookupError):
     """No live worker announces this job type."""
 

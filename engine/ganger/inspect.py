@@ -157,6 +157,7 @@ def _document(partition: Partition, jid: str, record: Record, *, dead: bool) -> 
         body = decode_body(record.body)
         document |= {"args": body.args, "kwargs": body.kwargs, "pushed_at_ms": body.pushed_at_ms}
         document |= {"expires_at_ms": split(record.body)[0].expires_at_ms, "overrides": body.overrides}
+        document |= {"headers": body.headers}
     except msgspec.DecodeError:
         document |= {"args": None, "kwargs": None, "garbled": record.body[:200].decode("utf-8", "replace")}
     return document

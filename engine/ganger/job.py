@@ -36,6 +36,8 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     kwargs: dict[str, Any] = {}
     pushed_at_ms: int = 0
     overrides: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    """Texts that middlewares (and the push itself) send along."""
 
 
 class FailureRecord(msgspec.Struct, frozen=True, array_like=True):

@@ -12,6 +12,8 @@ import msgspec
 from ganger import options as known
 from ganger.errors import BadOptions
 
+MAX_HEADER_BYTES = 8192
+
 
 class PushOptions(msgspec.Struct, frozen=True):
     """What may be said at one push; None leaves it to the type. Times in seconds."""
@@ -23,6 +25,7 @@ class PushOptions(msgspec.Struct, frozen=True):
     retry: int | None = None
     timeout: float | timedelta | None = None
     expires_in: float | timedelta | None = None
+    headers: dict[str, str] | None = None
 
     def overrides(self) -> dict[str, Any]:
         """What the worker must know of it, checked. Raises BadOptions."""
@@ -62,7 +65,30 @@ def push_options(given: Mapping[str, Any]) -> PushOptions:
     chosen.due()
     if chosen.priority is not None:
         known.check_priority(chosen.priority)
+    if chosen.headers is not None:
+        check_headers(chosen.headers)
     return chosen
+
+
+def check_headers(headers: Any) -> dict[str, str]:
+    """Texts by name, MAX_HEADER_BYTES of them at most, or BadOptions."""
+    if not isinstance(headers, dict):
+        raise BadOptions(f"headers must be a dict of texts, not {type(headers).__name__}.")
+    weight = 0
+    for name, text in headers.items():
+        if not isinstance(name, str) or not name or not isinstance(text, str):
+            raise BadOptions(f"header {name!r} must be a text under a name, not {type(text).__name__}.")
+        weight += _bytes(name, name) + _bytes(name, text)
+    if weight > MAX_HEADER_BYTES:
+        raise BadOptions(f"the headers have {weight} bytes; at most {MAX_HEADER_BYTES} are allowed.")
+    return headers
+
+
+def _bytes(name: str, text: str) -> int:
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise BadOptions(f"header {name!r}: a lone surrogate can't be sent as UTF-8.") from None
 
 
 def _number(name: str, value: Any) -> float:

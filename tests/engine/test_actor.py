@@ -111,7 +111,7 @@ def test_a_type_has_one_function() -> None:
 def test_the_current_job_is_there_while_it_runs() -> None:
     with pytest.raises(NoJob):
         current()
-    enter("j", 2, "shop.send", "mail")
+    enter("j", 2, "shop.send", "mail", {"tenant": "7"})
     try:
         assert (current().jid, current().attempt) == ("j", 2)
         with pytest.raises(BadOptions, match="not built yet"):

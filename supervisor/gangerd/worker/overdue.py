@@ -13,6 +13,7 @@ from typing import Any
 
 from ganger.actor import Actor
 from ganger.errors import JobTimeout
+from ganger.middleware import PASSAGES
 
 _ENGINE = ("ganger.", "gangerd.", "redis.")
 
@@ -45,17 +46,21 @@ def call_handler(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapp
 
 
 _MARK = call_handler.__code__
-_JOB_CALLED_AS_FUNCTION = Actor.__call__.__code__
+PASSAGES.add(Actor.__call__.__code__)
 
 
 def in_handler(frame: FrameType | None) -> bool:
-    """Whether the interrupted frame is the handler's own code: below the mark, and no engine frame
-    between. (A job that calls another as a function is in its own code all the same.)"""
+    """Whether the interrupted frame is the handler's own code, or that of a middleware around it: below the
+    mark, no engine frame itself, and none between but those that only pass a call on (the chain of
+    middlewares; a job that another calls as a function)."""
+    if frame is None or _is_engine(frame):
+        return False
     while frame is not None and frame.f_code is not _MARK:
-        engine = str(frame.f_globals.get("__name__", "")).startswith(_ENGINE)
-        if engine and frame.f_code is not _JOB_CALLED_AS_FUNCTION:
+        if _is_engine(frame) and frame.f_code not in PASSAGES:
             return False
         frame = frame.f_back
-        if frame is not None and frame.f_code is _MARK:
-            return True
-    return False
+    return frame is not None
+
+
+def _is_engine(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).startswith(_ENGINE)

@@ -9,7 +9,6 @@ it is STARTED: a death now is this job's own. Between DONE and the settle it is 
 from the page, it does not run again.
 """
 
-import asyncio
 import os
 import sys
 import time
@@ -21,18 +20,21 @@ import msgspec
 
 from ganger.actor import Actor, registered
 from ganger.current import enter, leave
-from ganger.errors import BadArguments, JobTimeout, UnknownType
+from ganger.errors import BadArguments, UnknownType
 from ganger.job import Body, Entry, decode_body
 from ganger.label import NO_LABEL, Label, split
+from ganger.middleware import Attempt, wraps_attempts
 from ganger.options import check_timeout
 from ganger.retry import Policy
 from gangerd.linux import title
 from gangerd.page import PageWriter
 from gangerd.recorder import HISTOGRAM, Counter
+from gangerd.worker.coroutines import Coroutines
 from gangerd.worker.costs import Costs
 from gangerd.worker.hand import Hand
 from gangerd.worker.overdue import SoftTimeout, call_handler
 from gangerd.worker.report import Report
+from gangerd.worker.wrapped import Inner, call_wrapped
 
 _STARTED, _SUCCEEDED, _RUN_US = int(Counter.STARTED), int(Counter.SUCCEEDED), int(Counter.RUN_US)
 _BUSY_NS = int(Counter.BUSY_NS)
@@ -69,7 +71,8 @@ class Performer:
         self._plans = {kind: plan(actor, memory_bytes) for kind, actor in registered().items()}
         self._shown = ""
         self._pid = os.getpid()
-        self._runner: asyncio.Runner | None = None
+        self._coroutines = Coroutines()
+        self._is_wrapped = wraps_attempts()
         self.soft = SoftTimeout()
 
     def perform(self, index: int) -> None:
@@ -122,11 +125,14 @@ class Performer:
         if entry.type != self._shown:
             self._shown = entry.type
             self._title.show(entry.type)
-        enter(entry.jid, entry.state.attempts + 1, entry.type, entry.partition.queue)
+        enter(entry.jid, entry.state.attempts + 1, entry.type, entry.partition.queue, body.headers)
         try:
+            if self._is_wrapped:
+                self._wrapped(entry, known, body, soft_ns)
+                return None
             args, kwargs = known.bind(body.args, body.kwargs)
             if known.is_async:
-                self._await(known, args, kwargs)
+                self._coroutines.run(lambda: known.call(*args, **kwargs), soft_ns, known.soft_ns / _NS)
             else:
                 self.soft.arm(soft_ns, known.soft_ns / _NS)
                 call_handler(known.call, args, kwargs)
@@ -139,26 +145,21 @@ class Performer:
                 _leave_as_child()
         return None
 
-    def _await(self, known: Plan, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """An async handler, on a loop that lives as long as the worker. Its soft timeout is the loop's own
-        cancellation: an exception from a signal would be swallowed by whatever callback is running. A
-        TimeoutError of the handler's own is an exception like any other."""
-        if self._runner is None:
-            self._runner = asyncio.Runner()
-
-        async def limited() -> None:
-            late = JobTimeout(f"the job ran longer than its {known.soft_ns / _NS:g} s")
-            try:
-                async with asyncio.timeout(known.soft_ns / _NS) as limit:
-                    await known.call(*args, **kwargs)
-            except TimeoutError as error:
-                if limit.expired():
-                    raise late from error
-                raise
-            if limit.expired():  # it has swallowed its cancellation
-                raise late
-
-        self._runner.run(limited())
+    def _wrapped(self, entry: Entry, known: Plan, body: Body, soft_ns: int) -> None:
+        """The same with middlewares around it, which a JobTimeout interrupts as it does a handler."""
+        job = Attempt(
+            jid=entry.jid,
+            type=entry.type,
+            queue=entry.partition.queue,
+            attempt=entry.state.attempt,
+            args=body.args,
+            kwargs=body.kwargs,
+            headers=body.headers,
+        )
+        coroutines = self._coroutines if known.is_async else None
+        timeout_s = known.soft_ns / _NS
+        self.soft.arm(soft_ns, timeout_s)
+        call_wrapped(job, Inner(job, known.bind, known.call, coroutines, soft_ns, timeout_s))
 
     def _count(self, kind: str, ran_ns: int) -> None:
         counters = self._page.counters
