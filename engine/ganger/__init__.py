@@ -8,7 +8,7 @@ The engine knows Redis and nothing of processes; the daemon that runs the jobs i
 from ganger.actor import Actor, job
 from ganger.client import Client
 from ganger.current import current
-from ganger.errors import GangerError, JobTimeout, OutcomeUnknown, PushRefused
+from ganger.errors import GangerError, JobTimeout, NotUnique, OutcomeUnknown, PushRefused
 from ganger.hooks import on_worker_start, on_worker_stop
 from ganger.middleware import Attempt, Outgoing, perform_middleware, push_middleware
 from ganger.propagation import propagate
@@ -19,6 +19,7 @@ __all__ = [
     "Client",
     "GangerError",
     "JobTimeout",
+    "NotUnique",
     "OutcomeUnknown",
     "Outgoing",
     "PushRefused",

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+import msgspec
+
 from ganger import options as known
 from ganger.arguments import Signature, check_handler
 from ganger.client import Client, default_client, split_call
@@ -19,6 +21,7 @@ from ganger.keys import check_type
 from ganger.options import Options
 from ganger.push_options import PushOptions, push_options
 from ganger.retry import Policy
+from ganger.unique import use_function
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,13 +32,13 @@ _registry: dict[str, "Actor[Any, Any]"] = {}
 class Actor(Generic[P, R]):
     """A function with a job type's name and options. Calling it just calls the function."""
 
-    def __init__(self, function: Callable[P, R], name: str, options: Options) -> None:
+    def __init__(self, function: Callable[P, R], name: str, options: Options, signature: Signature) -> None:
         self.function = function
         self.name = name
         self.defaults = options
         self.is_async = inspect.iscoroutinefunction(function)
         self.policy = Policy.from_manifest(options.entry())
-        self.signature = Signature(function)
+        self.signature = signature
         self.__wrapped__ = function
         self.__name__ = function.__name__
         self.__qualname__ = function.__qualname__
@@ -97,7 +100,8 @@ def job(function: Callable[P, R], /) -> Actor[P, R]: ...
 def job(**options: Any) -> Callable[[Callable[P, R]], Actor[P, R]]: ...
 def job(function: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
     """Make a function a job. Options: queue, priority, retry, backoff, retry_on, discard_on, timeout, grace,
-    expires_in, dead, crash_limit, memory; `name` defaults to module.function.
+    expires_in, dead, crash_limit, memory, unique_for, unique_until, unique_key, on_conflict; `name`
+    defaults to module.function.
 
     Raises BadHandler, BadOptions, BadName."""
     if function is not None:
@@ -128,10 +132,21 @@ def _define(function: Any, name: str | None, given: dict[str, Any]) -> Actor[Any
             f"job type {type!r} is defined twice: by {earlier.__module__}.{earlier.__qualname__} and by"
             f" {function.__module__}.{function.__qualname__}; give one of them another name."
         )
-    actor: Actor[Any, Any] = Actor(function, type, known.make(given))
+    signature = Signature(function)
+    options = msgspec.structs.replace(known.make(given), params=signature.names)
+    _check_unique_key(type, options, signature)
+    if callable(given.get("unique_key")):
+        use_function(type, given["unique_key"])
+    actor: Actor[Any, Any] = Actor(function, type, options, signature)
     _registry[type] = actor
     known.define(type, actor.defaults)
     return actor
+
+
+def _check_unique_key(type: str, options: Options, signature: Signature) -> None:
+    for name in options.unique_key or ():
+        if name != known.BY_FUNCTION and not signature.takes(name):
+            raise BadOptions(f"job type {type!r}: unique_key names {name!r}, which is no argument of its.")
 
 
 def _default_name(function: Any) -> str:

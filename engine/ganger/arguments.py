@@ -62,6 +62,15 @@ class Signature:
                 )
         return checked
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters that may be given by place, in order."""
+        return tuple(self._names)
+
+    def takes(self, name: str) -> bool:
+        """Whether an argument may have this name."""
+        return name in self._signature.parameters or self._others is not None
+
     def for_push(
         self, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> tuple[Sequence[Any], Mapping[str, Any]]:

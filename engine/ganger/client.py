@@ -4,6 +4,7 @@ It checks options and arguments, encodes bodies and leaves the way to Redis to p
 not defined in this process is checked against the types that live hosts announce.
 """
 
+import itertools
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from ganger.arguments import plain
 from ganger.clock import monotonic_s, now_ms
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
-from ganger.errors import BadArguments, GangerError, JobTooLarge, UnknownType
+from ganger.errors import BadArguments, BadOptions, GangerError, JobTooLarge, UnknownType
 from ganger.job import Body, encode_body
 from ganger.keys import Control, check_queue, check_type
 from ganger.label import Label
@@ -24,6 +25,7 @@ from ganger.operations import control
 from ganger.options import Options
 from ganger.push_options import PushOptions, check_headers, push_options
 from ganger.pushing import Pusher, Target
+from ganger.unique_push import UniquePusher, unique_locks
 
 _TYPES_FRESH_S = 5.0
 
@@ -37,6 +39,7 @@ class Client:
         self._cluster = Cluster(self._config.redis) if cluster is None else cluster
         replicas = 1 if self._config.durability == "replicated" else 0
         self._pusher = Pusher(self._cluster, self._config.namespace, replicas=replicas)
+        self._unique = UniquePusher(self._cluster, self._pusher, replicas=replicas)
         self._types: dict[str, Options] = {}
         self._types_until_s = 0.0
 
@@ -119,18 +122,45 @@ class Client:
             expires_in = known.check_expires_in(chosen.expires_in)
         pushed_at_ms = now_ms()
         due_ms = at_ms if at_ms is not None else pushed_at_ms + (delay_ms or 0)
-        label = Label(expires_at_ms=None if expires_in is None else due_ms + int(expires_in * 1000))
+        expires_at_ms = None if expires_in is None else due_ms + int(expires_in * 1000)
+        locks = unique_locks(target.queue, type, options, chosen, calls)
+        until_start = options.unique_until == "start"
         overrides = chosen.overrides()
         sent_along = check_headers(headers) if headers else {}
         bodies = [
-            self._encode(Body(list(args), dict(kwargs), pushed_at_ms, overrides, sent_along), label)
-            for args, kwargs in calls
+            self._encode(
+                Body(list(args), dict(kwargs), pushed_at_ms, overrides, sent_along),
+                Label(expires_at_ms)
+                if lock is None
+                else Label(expires_at_ms, unique=lock.digest, until_start=until_start),
+            )
+            for (args, kwargs), lock in zip(calls, locks or itertools.repeat(None), strict=False)
         ]
         if not bodies:
             return []
+        if locks is not None:
+            if len(bodies) == 1:
+                return [self._unique.push(target, bodies[0], locks[0], jid=jid)]
+            return self._unique.push_many(target, bodies, locks)
         if len(bodies) == 1:
             return [self._pusher.push_one(target, bodies[0], jid=jid)]
         return self._pusher.push_many(target, bodies)
+
+    def holder(
+        self,
+        type: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> str | None:
+        """The jid of the job that holds the unique lock of such a push, or None when it is free. `options`:
+        as for push; only queue matters. Raises BadOptions when the type is not unique."""
+        known_as, chosen = self._options_of(type), push_options(options)
+        queue = known_as.queue if chosen.queue is None else check_queue(chosen.queue)
+        locks = unique_locks(queue, type, known_as, chosen, [(args, kwargs or {})])
+        if locks is None:
+            raise BadOptions(f"job type {type!r} is not unique: its option unique_for says so.")
+        return self._unique.holder(queue, locks[0])
 
     def close(self) -> None:
         """Close the connections; a later push opens new ones."""

@@ -63,6 +63,14 @@ class OutcomeUnknown(GangerError):
         self.jids: tuple[str, ...] = tuple(jids)
 
 
+class NotUnique(GangerError):
+    """Another job holds the unique lock; nothing was pushed. `holder` is its jid."""
+
+    def __init__(self, message: str, *, holder: str) -> None:
+        super().__init__(message)
+        self.holder = holder
+
+
 class ClusterUnavailable(GangerError):
     """The cluster answered until the deadline that it can't serve the slot now; nothing was run."""
 

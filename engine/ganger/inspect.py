@@ -5,43 +5,29 @@ surface. It looks at every partition of a queue in one trip; a partition out of 
 `unreachable`, never waited for twice.
 """
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import msgspec
 
 from ganger import jid as jids
-from ganger import letters
 from ganger.cluster import Cluster
-from ganger.errors import BadName, GangerError, JobNotFound
+from ganger.errors import GangerError, JobNotFound
 from ganger.job import Record, decode_body
 from ganger.keys import Control, Partition, partitions
 from ganger.label import split
-from ganger.letters import DeadFilter
 from ganger.lifecycle import COUNTERS, JobState
 from ganger.operations import control as catalog
+from ganger.operations import dead as dead_letters
 from ganger.operations import find, look
 
 HOST_SILENT_MS = 15_000
 """A host whose last heartbeat is older is not shown among the workers."""
-CRASHES_PAGE = 200
-CLOCKS_APART_MS = 3_600_000
-"""How much later than a job's crash the clock of its producer may be."""
 
 
 def all_partitions(cluster: Cluster, control: Control) -> dict[str, tuple[Partition, ...]]:
     """Every queue that was ever pushed to, with its partitions."""
     known = catalog.queues(cluster, control)
     return {queue: partitions(control.namespace, queue, count) for queue, count in known.items()}
-
-
-def chosen(cluster: Cluster, control: Control, queue: str | None) -> list[Partition]:
-    """The partitions of one queue, or of all. Raises BadName for a queue that does not exist."""
-    found = all_partitions(cluster, control)
-    if queue is not None and queue not in found:
-        raise BadName(f"There is no queue {queue!r}; there are: {', '.join(found) or 'none'}.")
-    return [part for name in found if queue in (None, name) for part in found[name]]
 
 
 def status(cluster: Cluster, control: Control) -> dict[str, Any]:
@@ -109,18 +95,6 @@ def crashes(cluster: Cluster, control: Control, limit: int = 100) -> list[dict[s
     return catalog.crashes(cluster, control, limit)
 
 
-def crashes_of(cluster: Cluster, control: Control, jid: str) -> list[dict[str, Any]]:
-    """The post-mortems of one job, newest first: as far back as the job is old, some pages at a time."""
-    made_at_ms = jids.made_at_ms(jid) - CLOCKS_APART_MS
-    found: list[dict[str, Any]] = []
-    for skip in range(0, catalog.MAX_CRASHES, CRASHES_PAGE):
-        page = catalog.crashes(cluster, control, CRASHES_PAGE, skip=skip)
-        found += [record for record in page if record.get("jid") == jid]
-        if not page or page[-1].get("at_ms", 0) < made_at_ms:
-            break
-    return found
-
-
 def locate(cluster: Cluster, control: Control, jid: str) -> find.Found:
     """The job of a jid, wherever it is. Raises JobNotFound (done, gone, or never pushed), BadOptions."""
     jids.check(jid)
@@ -144,25 +118,28 @@ def job(cluster: Cluster, control: Control, jid: str) -> dict[str, Any]:
 
 
 def dead(
-    cluster: Cluster,
-    control: Control,
-    wanted: DeadFilter = letters.ANY,
-    limit: int = 100,
-    *,
-    heads: bool = False,
-) -> Iterator[dict[str, Any]]:
-    """The newest dead letters that fit, a few in memory at a time; with `heads` without their arguments.
-    Raises BadName for a queue that does not exist."""
-    found = islice(letters.newest_first(cluster, chosen(cluster, control, wanted.queue), wanted), limit)
-    for letter in found if heads else letters.whole(cluster, found):
-        about = {"state": JobState.DEAD.value, "dead_at_ms": letter.at_ms}
-        yield _document(letter.partition, letter.jid, letter.record, dead=True, head=heads) | about
+    cluster: Cluster, control: Control, queue: str | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
+    """Dead letters of one queue or of all, newest first."""
+    found = all_partitions(cluster, control)
+    groups = list(found.values()) if queue is None else [found.get(queue, ())]
+    places = [place for group in groups for place in group]
+    commands = [dead_letters.list_command(place, limit) for place in places]
+    letters = [
+        letter
+        for place, reply in zip(places, cluster.run_many(commands, deadline_s=5.0), strict=True)
+        for letter in dead_letters.parse_list(reply, place)
+    ]
+    letters.sort(key=lambda letter: letter.at_ms, reverse=True)
+    return [
+        _document(letter.partition, letter.jid, letter.record, dead=True)
+        | {"state": "dead", "dead_at_ms": letter.at_ms}
+        for letter in letters[:limit]
+    ]
 
 
-def _document(
-    partition: Partition, jid: str, record: Record, *, dead: bool, head: bool = False
-) -> dict[str, Any]:
-    """`attempt` is the one under way or next, of a dead letter its last one. Of a `head` there is no body."""
+def _document(partition: Partition, jid: str, record: Record, *, dead: bool) -> dict[str, Any]:
+    """`attempt` is the one under way or next, of a dead letter its last one."""
     state = record.state
     document: dict[str, Any] = {
         "jid": jid,
@@ -176,8 +153,6 @@ def _document(
         "released": state.released,
         "failures": [msgspec.structs.asdict(failure) for failure in state.failures],
     }
-    if head:
-        return document
     try:
         body = decode_body(record.body)
         document |= {"args": body.args, "kwargs": body.kwargs, "pushed_at_ms": body.pushed_at_ms}

@@ -8,7 +8,7 @@ token. Pure: no I/O, no clock.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
@@ -38,6 +38,15 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     overrides: dict[str, Any] = {}
     headers: dict[str, str] = {}
     """Texts that middlewares (and the push itself) send along."""
+
+
+class NewJob(NamedTuple):
+    """A job to push. All jobs of a call are of one op: their jids were minted together."""
+
+    jid: str
+    type: str
+    body: bytes
+    state: bytes = b""
 
 
 class FailureRecord(msgspec.Struct, frozen=True, array_like=True):

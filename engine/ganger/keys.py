@@ -56,8 +56,6 @@ class Partition:
     queue: str
     index: int
     tag: str
-    count: int = field(compare=False, repr=False)
-    """Of the queue's partitions."""
     slot: int = field(compare=False)
     meta: bytes = field(compare=False, repr=False)
     memo: bytes = field(compare=False, repr=False)
@@ -108,7 +106,6 @@ def _partition(namespace: str, queue: str, index: int, count: int) -> Partition:
         queue=queue,
         index=index,
         tag=tag,
-        count=count,
         slot=slot_of(tag.encode()),
         meta=stem + b"meta",
         memo=stem + b"memo",

@@ -21,7 +21,9 @@ MAX_RETRY = 1000
 MAX_TIMEOUT_S = 30 * 24 * 3600.0
 _SIZE = re.compile(r"(\d+)\s*([KMGkmg])i?[bB]?\Z")
 _SHIFTS = {"K": 10, "M": 20, "G": 30}
-NOT_BUILT = frozenset({"unique_for", "unique_until", "unique_key", "track"})
+NOT_BUILT = frozenset({"track"})
+BY_FUNCTION = "()"
+"""Stands in `unique_key` for a function, which only the process that defines the type has."""
 Backoff = float | Sequence[float] | Callable[[int], float] | str
 """Seconds; a list of them (the last goes on); a function of the number of the retry (1, 2, ...);
 "exponential"."""
@@ -42,6 +44,13 @@ class Options(msgspec.Struct, frozen=True):
     dead: bool = False
     crash_limit: int = DEFAULT_CRASH_LIMIT
     memory: int | None = None
+    unique_for: float | None = None
+    unique_until: str = "success"
+    unique_key: tuple[str, ...] | None = None
+    on_conflict: str = "skip"
+    params: tuple[str, ...] = ()
+    """The handler's parameters by place, told for unique types only: who pushes by name must find the same
+    digest."""
 
     def entry(self) -> dict[str, Any]:
         """This type in the manifest: JSON-able."""
@@ -63,6 +72,7 @@ def make(given: dict[str, Any]) -> Options:
     for name in ("retry_on", "discard_on"):
         if name in checked:
             checked[name] = _exception_names(name, checked[name])
+    _check_unique(checked)
     if "dead" in checked and not isinstance(checked["dead"], bool):
         raise BadOptions(f"option dead must be True or False, not {checked['dead']!r}.")
     return Options(
@@ -88,6 +98,15 @@ def check_expires_in(value: Any) -> float:
     return _seconds("expires_in", value, 10 * 365 * 24 * 3600.0, zero=False)
 
 
+def check_unique_for(value: Any) -> float:
+    """A lock that nobody frees must end some day, so it always has a time."""
+    return _seconds("unique_for", value, 365 * 24 * 3600.0, zero=False)
+
+
+def check_on_conflict(value: Any) -> str:
+    return _word("on_conflict", value, ("skip", "raise", "replace"))
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "queue": check_queue,
     "priority": check_priority,
@@ -96,8 +115,34 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "grace": lambda value: _seconds("grace", value, 3600.0, zero=True),
     "expires_in": check_expires_in,
     "crash_limit": lambda value: _whole("crash_limit", value, 1, 1000),
+    "unique_for": check_unique_for,
+    "unique_until": lambda value: _word("unique_until", value, ("success", "start")),
+    "unique_key": lambda value: _unique_key(value),
+    "on_conflict": check_on_conflict,
     "memory": lambda value: _whole("memory", size(value), 1 << 20, 1 << 50),
 }
+
+
+def _check_unique(given: dict[str, Any]) -> None:
+    for name in ("unique_until", "unique_key", "on_conflict"):
+        if name in given and "unique_for" not in given:
+            raise BadOptions(f"option {name} needs unique_for: how long the lock lasts at most, in seconds.")
+
+
+def _unique_key(value: Any) -> tuple[str, ...]:
+    """Names of arguments; a function is kept apart (unique.py) and shows as BY_FUNCTION."""
+    if callable(value):
+        return (BY_FUNCTION,)
+    names = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
+    if not names or not all(isinstance(name, str) and name.isidentifier() for name in names):
+        raise BadOptions(f"option unique_key takes names of arguments, or a function of them, not {value!r}.")
+    return names
+
+
+def _word(name: str, value: Any, words: tuple[str, ...]) -> str:
+    if value not in words:
+        raise BadOptions(f"option {name} must be {' or '.join(map(repr, words))}, not {value!r}.")
+    return str(value)
 
 
 def _whole(name: str, value: Any, least: int, most: int) -> int:

@@ -26,6 +26,8 @@ class PushOptions(msgspec.Struct, frozen=True):
     timeout: float | timedelta | None = None
     expires_in: float | timedelta | None = None
     headers: dict[str, str] | None = None
+    unique_for: float | timedelta | None = None
+    on_conflict: str | None = None
 
     def overrides(self) -> dict[str, Any]:
         """What the worker must know of it, checked. Raises BadOptions."""
@@ -63,6 +65,10 @@ def push_options(given: Mapping[str, Any]) -> PushOptions:
     # Now, and not at the push: the mistake is on this line.
     chosen.overrides()
     chosen.due()
+    if chosen.unique_for is not None:
+        known.check_unique_for(chosen.unique_for)
+    if chosen.on_conflict is not None:
+        known.check_on_conflict(chosen.on_conflict)
     if chosen.priority is not None:
         known.check_priority(chosen.priority)
     if chosen.headers is not None:

@@ -49,7 +49,7 @@ class Pusher:
         """The jid of the job. The same jid again is a no-op for ten minutes. Raises BadOptions for a jid of
         another queue; OutcomeUnknown with .jids when it may or may not be in."""
         if jid is not None:
-            place = self._partition_of(target.queue, jid)
+            place = self.place_of(target.queue, jid)
             self._send(target, place, [NewJob(jid, target.type, body)], DEADLINE_S)
             return jid
         until_s = monotonic_s() + DEADLINE_S
@@ -151,6 +151,10 @@ class Pusher:
         except OutcomeUnknown as error:
             raise OutcomeUnknown(f"{error} Push it again with jid={names[0]!r}.", jids=names) from error
 
+    def places(self, queue: str) -> tuple[Partition, ...]:
+        """The partitions of the queue, by index."""
+        return partitions(self._control.namespace, queue, self._count(queue))
+
     def _count(self, queue: str) -> int:
         """Partitions of the queue: fixed by its first push, so it is asked for once."""
         count = self._counts.get(queue)
@@ -162,7 +166,7 @@ class Pusher:
     def _candidates(self, queue: str) -> Iterator[Partition]:
         """All partitions from the next one on, those on nodes that are down last. Lazily: the first will
         do."""
-        places = partitions(self._control.namespace, queue, self._count(queue))
+        places = self.places(queue)
         start = next(self._turn)
         is_down = self._cluster.is_down
         down = []
@@ -174,13 +178,13 @@ class Pusher:
                 yield place
         yield from down
 
-    def _partition_of(self, queue: str, jid: str) -> Partition:
+    def place_of(self, queue: str, jid: str) -> Partition:
+        """The partition that the jid names. Raises BadOptions for a jid of another queue."""
         jids.check(jid)
-        count = self._count(queue)
-        index = jids.partition_of(jid)
-        if jids.queue_digest_of(jid) != jids.digest(queue) or index >= count:
+        places, index = self.places(queue), jids.partition_of(jid)
+        if jids.queue_digest_of(jid) != jids.digest(queue) or index >= len(places):
             raise BadOptions(f"jid {jid} was not made for queue {queue}.")
-        return partitions(self._control.namespace, queue, count)[index]
+        return places[index]
 
 
 def _chunks(bodies: Sequence[bytes], spread: int) -> Iterator[list[bytes]]:

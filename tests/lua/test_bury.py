@@ -27,7 +27,7 @@ def test_an_entry_that_is_no_job_is_set_aside_whole(cluster: Cluster) -> None:
     cluster.run(Command(MAIL.slot, ("XADD", MAIL.ready[4], "1-1", "hello", "world")))
     lease(cluster)
     assert failing.set_aside(cluster, MAIL, HOST, 5, b"1-1") == "moved"
-    (letter,) = dead.parse_list(cluster.run(dead.list_command(MAIL)), MAIL).letters
+    (letter,) = dead.parse_list(cluster.run(dead.list_command(MAIL)), MAIL)
     assert (letter.jid, letter.record.type, letter.record.body) == ("garbled-1-1", "garbled", b"hello\nworld")
 
 

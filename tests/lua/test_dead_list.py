@@ -1,10 +1,8 @@
-"""dead_list: dead letters, newest first, behind a cursor."""
+"""dead_list: dead letters, newest first."""
 
 from ganger.cluster import Cluster
-from ganger.command import Command
 from ganger.job import Record, State
 from ganger.operations import dead
-from ganger.operations.dead import Cursor, Page
 from support.keyspace import (
     MAIL,
     buried,
@@ -12,75 +10,23 @@ from support.keyspace import (
 )
 from support.servers import ClusterServers
 
-FIRST_MS = 2_000_000_000_000
-"""When the first of `buried` died; each further one a millisecond after."""
-
-
-def page(cluster: Cluster, after: Cursor = Cursor(), **more: object) -> Page:  # noqa: B008
-    return dead.parse_list(cluster.run(dead.list_command(MAIL, after, **more)), MAIL)  # type: ignore[arg-type]
-
-
-def listed(cluster: Cluster, **more: object) -> list[list[str]]:
-    """Page by page to the end."""
-    pages, after = [], Cursor()
-    while True:
-        found = page(cluster, after, **more)
-        pages.append([letter.jid for letter in found.letters])
-        if found.next is None:
-            return pages
-        after = found.next
-
 
 def test_newest_first_in_pages(cluster: Cluster, cluster_servers: ClusterServers) -> None:
     made = buried(cluster, 5)
     before = snapshot(cluster_servers)
-    assert listed(cluster, limit=2) == [[made[4], made[3]], [made[2], made[1]], [made[0]]]
-    (letter,) = page(cluster, limit=1).letters
+    pages = [
+        [one.jid for one in dead.parse_list(cluster.run(dead.list_command(MAIL, 2, offset)), MAIL)]
+        for offset in (0, 2, 4, 6)
+    ]
+    assert pages == [[made[4], made[3]], [made[2], made[1]], [made[0]], []]
+    (letter,) = dead.parse_list(cluster.run(dead.list_command(MAIL, 1)), MAIL)
     assert letter.record == Record("shop.send", 5, State(attempts=3, crashes=2), b"{}")
     assert snapshot(cluster_servers) == before
 
 
-def test_a_page_goes_on_where_the_last_one_ended_whatever_has_gone_or_come(cluster: Cluster) -> None:
-    made = buried(cluster, 4)
-    for jid in made:
-        cluster.run(Command(MAIL.slot, ("ZADD", MAIL.dead, FIRST_MS, jid)))
-    first = page(cluster, limit=2)
-    assert [letter.jid for letter in first.letters] == [made[3], made[2]]
-    dead.delete(cluster, MAIL, [made[2]])
-    cluster.run(Command(MAIL.slot, ("ZADD", MAIL.dead, FIRST_MS + 1, "buried-since")))
-    assert first.next is not None
-    rest = page(cluster, first.next)
-    assert ([letter.jid for letter in rest.letters], rest.next) == ([made[1], made[0]], None)
-
-
-def test_of_a_type_or_a_time(cluster: Cluster) -> None:
-    made = buried(cluster, 4)
-    cluster.run(Command(MAIL.slot, ("HSET", MAIL.jobs_bucket(made[1]), made[1], "shop.sends\n5\n0\n{}")))
-    assert listed(cluster, type="shop.send") == [[made[3], made[2], made[0]]]
-    assert listed(cluster, type="shop.sends") == [[made[1]]]
-    assert listed(cluster, type="shop") == [[]]
-    assert listed(cluster, since_ms=FIRST_MS + 2) == [[made[3], made[2]]]
-    found = page(cluster, Cursor(str(FIRST_MS + 1)))
-    assert [letter.jid for letter in found.letters] == [made[1], made[0]]
-
-
-def test_a_head_has_all_but_the_body(cluster: Cluster) -> None:
-    made = buried(cluster, 2, "x" * 5000)
-    cluster.run(Command(MAIL.slot, ("HSET", MAIL.jobs_bucket(made[0]), made[0], "torn")))
-    whole, torn = page(cluster, heads=True).letters
-    assert whole.record == Record("shop.send", 5, State(attempts=3, crashes=2), b"")
-    assert torn.record.type == "garbled"
-
-
 def test_big_ones_come_a_few_at_a_time(cluster: Cluster) -> None:
     made = buried(cluster, 6, "x" * (1 << 20))
-    assert listed(cluster) == [made[:2:-1], made[2::-1]]
-
-
-def test_a_call_looks_at_a_thousand(cluster: Cluster) -> None:
-    buried(cluster, 1)
-    rows = [word for number in range(1500) for word in (FIRST_MS, f"filler-{number:04}")]
-    cluster.run(Command(MAIL.slot, ("ZADD", MAIL.dead, *rows)))
-    found = page(cluster, type="shop.send")
-    assert (found.letters, found.next) == ([], Cursor(str(FIRST_MS), "filler-0500"))
-    assert sum(len(one) for one in listed(cluster, type="shop.send")) == 1
+    letters = dead.parse_list(cluster.run(dead.list_command(MAIL, 100)), MAIL)
+    assert [one.jid for one in letters] == made[:2:-1]
+    (last,) = dead.parse_list(cluster.run(dead.list_command(MAIL, 100, 5)), MAIL)
+    assert last.jid == made[0]

@@ -140,10 +140,10 @@ def crash_totals(cluster: Cluster, control: Control, *, deadline_s: float = 10.0
 
 
 def crashes(
-    cluster: Cluster, control: Control, limit: int = 100, *, skip: int = 0, deadline_s: float = 10.0
+    cluster: Cluster, control: Control, limit: int = 100, *, deadline_s: float = 10.0
 ) -> list[dict[str, Any]]:
-    """Post-mortems, newest first behind the first `skip`, as they were recorded."""
-    command = Command(control.slot, ("ZREVRANGE", control.crashes, skip, skip + limit))
+    """Post-mortems, newest first, as they were recorded."""
+    command = Command(control.slot, ("ZREVRANGE", control.crashes, 0, limit))
     # One more than asked for: the sentinel sorts among them.
     ids = [id for id in cluster.run(command, deadline_s=deadline_s) if id][:limit]
     if not ids:

@@ -6,24 +6,15 @@ moves what is in later (schedule.py).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from ganger import jid as jids
 from ganger.calls import call, checked, fresh
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.errors import OutcomeUnknown
+from ganger.job import NewJob as NewJob
 from ganger.keys import Partition
 from ganger.scripts import script
-
-
-class NewJob(NamedTuple):
-    """A job to push. All jobs of a call are of one op: their jids were minted together."""
-
-    jid: str
-    type: str
-    body: bytes
-    state: bytes = b""
 
 
 def push_command(

@@ -11,7 +11,6 @@ from gangerd.config import Config
 from gangerd.settings import build
 
 if TYPE_CHECKING:
-    from ganger.admin import Admin
     from ganger.cluster import Cluster
     from ganger.config import EngineConfig
     from ganger.keys import Control
@@ -66,12 +65,3 @@ def connected(path: Path | None, directory: str | None = None) -> "Iterator[tupl
         yield cluster, Control(config.namespace)
     finally:
         cluster.close()
-
-
-@contextmanager
-def administering(path: Path | None, directory: str | None = None) -> "Iterator[Admin]":
-    """The same for what `Admin` shows and does."""
-    from ganger.admin import Admin
-
-    with connected(path, directory) as (cluster, control):
-        yield Admin(cluster, control)

@@ -87,6 +87,8 @@ class Performer:
         if label.expires_at_ms is not None and label.expires_at_ms <= time.time_ns() // 1_000_000:
             self._report.expired(index, entry)
             return
+        if label.until_start and label.unique is not None:
+            self._report.unlock(entry, label.unique)
         self._page.counters[_STARTED] += 1
         error = self._attempt(entry, known, body, soft_ns)
         ran_ns = time.monotonic_ns() - started_ns

@@ -14,7 +14,7 @@ from typing import TypeVar
 from ganger.cluster import Cluster
 from ganger.errors import BadArguments, GangerError, JobTimeout, ScriptFailed, UnknownType
 from ganger.job import Entry
-from ganger.operations import failing, settle
+from ganger.operations import failing, settle, unique
 from ganger.retry import Bury, Discard, Failure, Policy, Retry, exception_names
 from gangerd import log
 from gangerd.page import PageWriter
@@ -85,6 +85,11 @@ class Report:
         self._hand.gone(index)
         self._page.counters[Counter.EXPIRED] += settled is not None
         self._page.enter(Phase.RUNNING, time.monotonic_ns())
+
+    def unlock(self, entry: Entry, digest: str) -> None:
+        """The job starts, and is unique until then: others of its kind may wait from now on. Crash point:
+        freed and not run, it is retried without the lock, as a job that has started."""
+        self._until_answered(entry, lambda: unique.unlock(self._cluster, entry.partition, digest, entry.jid))
 
     def _ran(self) -> None:
         """The run is over, its report is not: no deadline holds for that, or Redis away for longer than the

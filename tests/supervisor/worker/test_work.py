@@ -12,7 +12,7 @@ import pytest
 from ganger import actor, current, job
 from ganger.cluster import Cluster
 from ganger.command import Command
-from ganger.operations import claim, find
+from ganger.operations import claim, find, schedule
 from gangerd.linux.signals import SOFT_TIMEOUT_SIGNAL
 from gangerd.page import Page
 from gangerd.recorder import Counter, EntryState
@@ -66,6 +66,16 @@ def busy() -> None:
 @job(name="w.who", queue="q")
 def who() -> None:
     ran.append((current().jid, current().attempt, current().type, current().queue))
+
+
+@job(name="w.begun", queue="q", unique_for=60, unique_until="start")
+def begun(n: int) -> None:
+    ran.append(current().jid)
+
+
+@job(name="w.stubborn", queue="q", unique_for=60, retry=1, backoff=60)
+def stubborn() -> None:
+    raise ValueError("no")
 
 
 @job(name="w.forks", queue="q")
@@ -171,6 +181,32 @@ def test_an_expired_job_is_counted_and_does_not_run(bench: Bench) -> None:
     bench.run_all()
     assert ran == []
     assert bench.look().counters["expired"] == 1
+
+
+def test_a_job_unique_until_its_start_gives_its_lock_up_when_it_begins(bench: Bench) -> None:
+    first = begun.options().push_with(bench.client, 1)
+    assert begun.options().push_with(bench.client, 1) == first
+    bench.trip()
+    assert begun.options().push_with(bench.client, 1) == first, "claimed is not begun"
+    bench.performer.perform(0)
+    second = begun.options().push_with(bench.client, 1)
+    assert second != first
+    bench.fetch.settle()
+    assert begun.options().push_with(bench.client, 1) == second, "the end of the first frees no lock of its"
+    bench.run_all()
+    assert ran == [first, second]
+
+
+def test_a_unique_job_holds_its_lock_through_a_retry_and_frees_it_at_its_end(bench: Bench) -> None:
+    first = stubborn.options().push_with(bench.client)
+    bench.run_all()
+    assert bench.look().later == 1
+    assert stubborn.options().push_with(bench.client) == first
+    bench.cluster.run(Command(bench.partition.slot, ("ZADD", bench.partition.later, 1, first)))
+    schedule.promote(bench.cluster, bench.partition)
+    bench.run_all()
+    assert bench.look().counters["exhausted"] == 1
+    assert stubborn.options().push_with(bench.client) != first
 
 
 def test_an_entry_taken_back_by_the_host_does_not_run(bench: Bench) -> None:

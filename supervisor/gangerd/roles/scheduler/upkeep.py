@@ -1,5 +1,5 @@
-"""Housekeeping in small steps: old memo fields, old dead letters, consumers of hosts that are gone. Never
-more than a step a call.
+"""Housekeeping in small steps: old memo fields, consumers of hosts that are gone. Never more than a step a
+call.
 
 A round over all partitions is spread over the loop's rounds, so that no duty of the leader waits for it.
 """
@@ -12,8 +12,7 @@ from itertools import chain
 from ganger.cluster import Cluster
 from ganger.errors import GangerError
 from ganger.keys import Partition
-from ganger.operations import recover, upkeep
-from gangerd.config import Config
+from ganger.operations import recover, unique, upkeep
 
 DEADLINE_S = 0.8
 
@@ -40,33 +39,23 @@ class Steps:
 
 
 def sweep(cluster: Cluster, partitions: Iterable[Partition]) -> Iterator[Callable[[], object]]:
-    """The steps that sweep the memos: as many per partition as its size takes."""
+    """The steps that sweep memos and locks: as many per partition as their size takes."""
     for partition in partitions:
-        cursor = [0]
+        for sweep_one in (upkeep.sweep_memo, unique.sweep):
+            yield from _to_its_end(partial(sweep_one, cluster, partition))
 
-        def once(partition: Partition = partition, cursor: list[int] = cursor) -> None:
-            cursor[0], _ = upkeep.sweep_memo(cluster, partition, cursor[0], deadline_s=DEADLINE_S)
 
+def _to_its_end(sweep_from: Callable[..., tuple[int, int]]) -> Iterator[Callable[[], object]]:
+    """Steps until the cursor that they answer is 0 again."""
+    cursor = 0
+
+    def once() -> None:
+        nonlocal cursor
+        cursor, _ = sweep_from(cursor, deadline_s=DEADLINE_S)
+
+    yield once
+    while cursor:
         yield once
-        while cursor[0]:
-            yield once
-
-
-def trim_dead(
-    cluster: Cluster, partitions: Iterable[Partition], config: Config
-) -> Iterator[Callable[[], object]]:
-    """The steps that keep the dead letters within their bounds: a hundred go a step."""
-    for partition in partitions:
-        went = [0]
-
-        def once(partition: Partition = partition, went: list[int] = went) -> None:
-            went[0] = 0
-            bounds = config.dead_bounds(partition.queue)
-            went[0] = upkeep.trim_dead(cluster, partition, *bounds, deadline_s=DEADLINE_S)
-
-        yield once
-        while went[0]:
-            yield once
 
 
 def drop_consumers(cluster: Cluster, partitions: Iterable[Partition]) -> Iterator[Callable[[], object]]:
