@@ -1,0 +1,66 @@
+"""What a partition really holds, read off the whole keyspace: where each job is, and who owns each lock.
+
+For the random walks, which hold it against their model. Reading checks what must hold at any moment: no job
+in two places, no body without a place, no lock without an owner.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ganger.job import Entry, read_entry
+from support.keyspace import MAIL, snapshot
+from support.servers import ClusterServers
+
+
+@dataclass(frozen=True)
+class Place:
+    """`what`: waiting, held, later or dead; `host` and `entry` of what is held."""
+
+    what: str
+    host: str = ""
+    entry: Entry | None = None
+
+
+@dataclass(frozen=True)
+class Picture:
+    places: dict[str, Place]
+    locks: dict[str, str]
+    """digest -> jid of its holder"""
+
+
+def picture(servers: ClusterServers) -> Picture:
+    """Raises AssertionError for a job in two places, a body that belongs nowhere, a lock of nobody."""
+    found = snapshot(servers)
+    places: dict[str, Place] = {}
+
+    def put(jid: str, place: Place) -> None:
+        assert jid not in places, f"{jid} is {places[jid].what} and {place.what}"
+        places[jid] = place
+
+    for stream, key in enumerate(MAIL.streams):
+        rows, leases = found[key]
+        owners = {id: owner.decode() for id, owner in leases}
+        for id, fields in rows:
+            entry = read_entry(MAIL, stream, id, _flat(fields))
+            assert isinstance(entry, Entry), entry
+            held = id in owners
+            put(entry.jid, Place("held", owners[id], entry) if held else Place("waiting"))
+        assert owners.keys() <= {id for id, _ in rows}, "a lease on nothing"
+    for what, key in (("later", MAIL.later), ("dead", MAIL.dead)):
+        for jid, _ in found[key]:
+            if jid:
+                put(jid.decode(), Place(what))
+    bodies = {jid.decode() for bucket in MAIL.jobs for jid in found[bucket]} - {""}
+    assert bodies == {jid for jid, place in places.items() if place.what in ("later", "dead")}
+    locks = {
+        digest.decode(): value.partition(b"|")[0].decode()
+        for digest, value in found[MAIL.locks].items()
+        if digest
+    }
+    for digest, jid in locks.items():
+        assert jid in places and places[jid].what != "dead", f"lock {digest} belongs to {jid}, which is gone"
+    return Picture(places, locks)
+
+
+def _flat(fields: dict[bytes, Any]) -> list[bytes]:
+    return [word for pair in fields.items() for word in pair]
