@@ -173,9 +173,21 @@ class Control:
     crashes: bytes = field(init=False, repr=False, compare=False)
     crash_records: bytes = field(init=False, repr=False, compare=False)
     totals: bytes = field(init=False, repr=False, compare=False)
+    retains: bytes = field(init=False, repr=False, compare=False)
+    runs: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         stem = f"{check_namespace(self.namespace)}:{{{_CONTROL_TAG}}}:".encode()
         object.__setattr__(self, "slot", slot_of(_CONTROL_TAG.encode()))
-        for what in ("catalog", "types", "hosts", "leader", "crashes", "crash_records", "totals"):
+        for what in (
+            "catalog",
+            "types",
+            "hosts",
+            "leader",
+            "crashes",
+            "crash_records",
+            "totals",
+            "retains",
+            "runs",
+        ):
             object.__setattr__(self, what, stem + what.encode())

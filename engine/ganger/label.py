@@ -1,6 +1,6 @@
 """The label of a job: one line ahead of its body that scripts can read, for jobs with extras only. Pure.
 
-A plain job's body begins with `{` and has none. The label is written once, by the push, and travels with the
+A plain job's body begins with `{` and has none. The label is written by the push and travels with the
 body through all structures, since scripts copy bodies as they are. It says what the end of the job owes to
 others and until when it may begin; lua/lib/label.lua reads it without a parser:
 
@@ -29,6 +29,9 @@ class Label(msgspec.Struct, frozen=True):
     """b: "<batch id>:<number>"."""
     track_ms: int | None = None
     """t: its end is kept for so long."""
+    run: str | None = None
+    """r: "<run>:<ms>:<how>", the replay that brought it back, when it had ended before and how; or "<run>",
+    the one that skipped it. The one word that scripts write (lua/lib/mark.lua)."""
 
 
 NO_LABEL = Label()
@@ -48,6 +51,8 @@ def encode(label: Label) -> bytes:
         words.append(f"b{label.member}")
     if label.track_ms is not None:
         words.append(f"t{label.track_ms}")
+    if label.run is not None:
+        words.append(f"r{label.run}")
     for word in words:
         if not _WORD.match(word):
             raise ValueError(f"{word!r} can't stand in a label")
@@ -74,6 +79,8 @@ def split(body: bytes) -> tuple[Label, bytes]:
                 found["member"] = word[1:]
             case "t":
                 found["track_ms"] = int(word[1:])
+            case "r":
+                found["run"] = word[1:]
             case _:
                 continue  # a newer version's word, which this one need not know to run the job
     return Label(**found), rest

@@ -53,6 +53,8 @@ MEMO_MAX_AGE_MS = 10 * 60 * 1000
 """How long a repeated push or claim is known for what it is."""
 NOTE_MAX_AGE_MS = 24 * 3600 * 1000
 """How long a late verdict waits for its job to fail again."""
+RUN_MAX_AGE_MS = 8 * 24 * 3600 * 1000
+"""How long a partition knows what a run over its past has done; a run may rest for a day less."""
 
 
 def alive(counters: Mapping[str, int]) -> int:

@@ -1,4 +1,4 @@
-"""sweep_memo: what is old goes, what is young, a note or the sentinel stays."""
+"""sweep_memo: what is old goes, what is young, a note, a run or the sentinel stays."""
 
 from ganger.cluster import Cluster
 from ganger.command import Command
@@ -14,10 +14,16 @@ def test_only_the_old_goes(cluster: Cluster) -> None:
     opened(cluster)
     now = now_ms(cluster)
     fields = {"p:x:1": now - 700_000, "c:w": now - 700_000, "v:j": now - 700_000, "c:young": now, "v:old": 5}
+    fields |= {"y:run": now - 700_000, "y:old": now - 9 * 24 * 3600 * 1000}
     words = [word for name, at in fields.items() for word in (name, f"1|{at}|")]
     cluster.run(Command(MAIL.slot, ("HSET", MAIL.memo, *words)))
-    assert upkeep.sweep_memo(cluster, MAIL) == (0, 3)
-    assert sorted(cluster.run(Command(MAIL.slot, ("HKEYS", MAIL.memo)))) == [b"", b"c:young", b"v:j"]
+    assert upkeep.sweep_memo(cluster, MAIL) == (0, 4)
+    assert sorted(cluster.run(Command(MAIL.slot, ("HKEYS", MAIL.memo)))) == [
+        b"",
+        b"c:young",
+        b"v:j",
+        b"y:run",
+    ]
 
 
 def test_a_large_memo_takes_several_steps(cluster: Cluster) -> None:

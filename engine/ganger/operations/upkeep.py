@@ -4,7 +4,7 @@ from ganger.calls import checked
 from ganger.cluster import Cluster
 from ganger.errors import Uninitialised
 from ganger.keys import Partition
-from ganger.lifecycle import MEMO_MAX_AGE_MS, NOTE_MAX_AGE_MS
+from ganger.lifecycle import MEMO_MAX_AGE_MS, NOTE_MAX_AGE_MS, RUN_MAX_AGE_MS
 from ganger.scripts import script
 
 
@@ -13,7 +13,9 @@ def sweep_memo(
 ) -> tuple[int, int]:
     """One bounded step; call it with the cursor answered until that is 0. Answers (next cursor, removed)."""
     command = script("sweep_memo").command(
-        partition.slot, (partition.meta, partition.memo), (cursor, 200, MEMO_MAX_AGE_MS, NOTE_MAX_AGE_MS)
+        partition.slot,
+        (partition.meta, partition.memo),
+        (cursor, 200, MEMO_MAX_AGE_MS, NOTE_MAX_AGE_MS, RUN_MAX_AGE_MS),
     )
     try:
         reply = checked(cluster.run(command, deadline_s=deadline_s), partition)

@@ -1,0 +1,66 @@
+"""Retain: what a queue keeps of its ended jobs, in the log of each partition. Set here, trimmed here.
+
+What is wanted stands in the control slot, a word a queue, and in each partition beside its counters, where
+the scripts that end jobs find it. The command sets both; the scheduler sets it in partitions that could not
+be reached, and trims.
+"""
+
+from dataclasses import dataclass
+
+from ganger.calls import call
+from ganger.cluster import Cluster
+from ganger.command import Command
+from ganger.errors import BadOptions
+from ganger.keys import Control, Partition
+from ganger.scripts import script
+
+TRIMMED = 10_000
+"""Entries that one call removes at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Age and number to which ended jobs are kept; 0 = no bound. Both 0: nothing is kept."""
+
+    age_ms: int = 0
+    count: int = 0
+
+    def __post_init__(self) -> None:
+        if self.age_ms < 0 or self.count < 0:
+            raise BadOptions("retain: age and count must not be negative.")
+
+    def word(self, partitions: int = 1) -> str:
+        """As a partition has it, which holds its share of the count; empty when nothing is kept."""
+        if not self.age_ms and not self.count:
+            return ""
+        return f"{self.age_ms}|{-(-self.count // partitions)}"
+
+
+def wanted(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> dict[str, Retention]:
+    """What each queue is to retain, by its name."""
+    flat = cluster.run(Command(control.slot, ("HGETALL", control.retains)), deadline_s=deadline_s)
+    found = {}
+    for name, word in zip(flat[::2], flat[1::2], strict=True):
+        age_ms, _, count = word.partition(b"|")
+        found[name.decode("utf-8", "replace")] = Retention(int(age_ms or 0), int(count or 0))
+    return found
+
+
+def want(
+    cluster: Cluster, control: Control, queue: str, retention: Retention, *, deadline_s: float = 10.0
+) -> None:
+    """Say what a queue is to retain. `apply` makes it so in a partition."""
+    words = ("HSET", control.retains, queue, f"{retention.age_ms}|{retention.count}")
+    cluster.run(Command(control.slot, words), deadline_s=deadline_s)
+
+
+def apply(
+    cluster: Cluster, partition: Partition, partitions: int, retention: Retention, *, deadline_s: float = 10.0
+) -> tuple[int, bool]:
+    """Have it so in a partition of a queue that has `partitions` of them, and trim its log by one step.
+    Answers (removed, whether there may be more to remove). Opens a partition that is to retain something."""
+    command = script("retain").command(
+        partition.slot, (partition.meta, partition.log), (retention.word(partitions), TRIMMED)
+    )
+    reply = call(cluster, partition, command, deadline_s=deadline_s)
+    return int(reply[1]), bool(reply[2])
