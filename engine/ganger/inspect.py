@@ -114,6 +114,7 @@ def job(cluster: Cluster, control: Control, jid: str) -> dict[str, Any]:
     document = _document(found.partition, jid, found.record, dead=found.state == JobState.DEAD)
     document["state"] = found.state.value
     document |= {"due_at_ms": found.due_at_ms, "dead_at_ms": found.dead_at_ms, "consumer": found.consumer}
+    document |= {"ended_at_ms": found.ended_at_ms, "how": found.how}
     return document
 
 
@@ -156,8 +157,9 @@ def _document(partition: Partition, jid: str, record: Record, *, dead: bool) -> 
     try:
         body = decode_body(record.body)
         document |= {"args": body.args, "kwargs": body.kwargs, "pushed_at_ms": body.pushed_at_ms}
-        document |= {"expires_at_ms": split(record.body)[0].expires_at_ms, "overrides": body.overrides}
-        document |= {"headers": body.headers}
+        label = split(record.body)[0]
+        document |= {"expires_at_ms": label.expires_at_ms, "overrides": body.overrides}
+        document |= {"headers": body.headers, "run": label.run_name}
     except msgspec.DecodeError:
         document |= {"args": None, "kwargs": None, "garbled": record.body[:200].decode("utf-8", "replace")}
     return document

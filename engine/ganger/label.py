@@ -33,6 +33,11 @@ class Label(msgspec.Struct, frozen=True):
     """r: "<run>:<ms>:<how>", the replay that brought it back, when it had ended before and how; or "<run>",
     the one that skipped it. The one word that scripts write (lua/lib/mark.lua)."""
 
+    @property
+    def run_name(self) -> str | None:
+        """The run that moved the job last."""
+        return self.run.partition(":")[0] if self.run else None
+
 
 NO_LABEL = Label()
 

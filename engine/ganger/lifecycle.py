@@ -21,6 +21,8 @@ class JobState(StrEnum):
     READY = "ready"
     WORKING = "working"
     DEAD = "dead"
+    DONE = "done"
+    """Ended, and in the log of a queue that retains."""
 
 
 COUNTERS = (

@@ -90,7 +90,8 @@ def test_a_long_stream_takes_several_calls(cluster: Cluster) -> None:
     step = Step(0, b"")
     while step.total == 0 or step.cursor:
         step = replay.parse_step(cluster.run(replay.replay_command(MAIL, RUN, ALL, step.cursor)), MAIL)
-    steps, cursor = [], b""
+    steps: list[int] = []
+    cursor = b""
     while not steps or cursor:
         step = undo(cluster, cursor=cursor)
         cursor = step.cursor

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ganger import jid as jids
 from ganger.calls import checked
@@ -22,7 +21,7 @@ SCAN_LIMIT = 200
 @dataclass(frozen=True, slots=True)
 class Found:
     """Where a job is. `due_at_ms` for later, `dead_at_ms` for dead letters; `consumer` while it is worked
-    on."""
+    on; `ended_at_ms` and `how` in the log."""
 
     partition: Partition
     jid: str
@@ -33,6 +32,8 @@ class Found:
     consumer: str | None = None
     stream: int | None = None
     id: bytes | None = None
+    ended_at_ms: int | None = None
+    how: str | None = None
 
 
 def read(
@@ -49,9 +50,10 @@ def read(
 
 
 def find(cluster: Cluster, partition: Partition, jid: str, *, deadline_s: float = 10.0) -> Found | None:
-    """The job of this jid in its partition, or None: done, gone, or never there.
+    """The job of this jid in its partition, or None: gone, or never there.
 
-    later and dead are looked up; a stream is searched in bounded chunks, from the jid's own time on."""
+    later and dead are looked up; a stream is searched in bounded chunks, from the jid's own time on; the log
+    last, so that a job that ends meanwhile is found there."""
     commands = [
         Command(partition.slot, ("ZSCORE", partition.later, jid)),
         Command(partition.slot, ("ZSCORE", partition.dead, jid)),
@@ -68,26 +70,28 @@ def find(cluster: Cluster, partition: Partition, jid: str, *, deadline_s: float 
             return Found(partition, jid, JobState.DEAD, record, dead_at_ms=int(float(dead)))
         state = JobState.RETRYING if record.state.failures else JobState.SCHEDULED
         return Found(partition, jid, state, record, due_at_ms=int(float(due)))
-    for stream in range(len(partition.streams)):
-        found = _search(cluster, partition, stream, jid, deadline_s)
-        if found is not None:
-            return found
-    return None
+    for stream, key in enumerate(partition.streams):
+        row = _search(cluster, partition, key, jid, deadline_s)
+        if row is not None:
+            return _found(cluster, partition, stream, jid, *row, deadline_s)
+    row = _search(cluster, partition, partition.log, jid, deadline_s)
+    return None if row is None else _ended(partition, jid, *row)
 
 
-def _search(cluster: Cluster, partition: Partition, stream: int, jid: str, deadline_s: float) -> Found | None:
+def _search(
+    cluster: Cluster, partition: Partition, key: bytes, jid: str, deadline_s: float
+) -> tuple[bytes, list[bytes]] | None:
+    """The entry of this jid in a stream: its id and fields."""
     # A node's clock may be behind the producer's: begin an hour before the jid was made.
     start: bytes | str = f"{max(jids.made_at_ms(jid) - 3_600_000, 0)}-0"
     for _ in range(SCAN_LIMIT):
-        command = script("find_jid").command(
-            partition.slot, (partition.meta, partition.streams[stream]), (jid, start, SCAN_COUNT)
-        )
+        command = script("find_jid").command(partition.slot, (partition.meta, key), (jid, start, SCAN_COUNT))
         try:
             reply = checked(cluster.run(command, deadline_s=deadline_s), partition)
         except Uninitialised:
             return None
         if reply[0] == b"found":
-            return _found(cluster, partition, stream, jid, reply, deadline_s)
+            return reply[1], reply[2]
         if reply[0] == b"absent":
             return None
         start = b"(" + reply[1]
@@ -95,12 +99,18 @@ def _search(cluster: Cluster, partition: Partition, stream: int, jid: str, deadl
 
 
 def _found(
-    cluster: Cluster, partition: Partition, stream: int, jid: str, reply: list[Any], deadline_s: float
+    cluster: Cluster,
+    partition: Partition,
+    stream: int,
+    jid: str,
+    id: bytes,
+    fields: list[bytes],
+    deadline_s: float,
 ) -> Found | None:
-    entry = read_entry(partition, stream, reply[1], reply[2])
+    entry = read_entry(partition, stream, id, fields)
     if isinstance(entry, Garbled):
         return None
-    pending = Command(partition.slot, ("XPENDING", partition.streams[stream], GROUP, reply[1], reply[1], 1))
+    pending = Command(partition.slot, ("XPENDING", partition.streams[stream], GROUP, id, id, 1))
     owners = cluster.run(pending, deadline_s=deadline_s)
     return Found(
         partition,
@@ -109,5 +119,21 @@ def _found(
         Record(entry.type, entry.priority, entry.state, entry.body),
         consumer=owners[0][1].decode("ascii", "replace") if owners else None,
         stream=stream,
-        id=reply[1],
+        id=id,
+    )
+
+
+def _ended(partition: Partition, jid: str, id: bytes, fields: list[bytes]) -> Found | None:
+    """A job of the log: it ended at the time of its entry, or at that which an undo has noted in it."""
+    entry = read_entry(partition, 0, id, fields)
+    if isinstance(entry, Garbled):
+        return None
+    named = dict(zip(fields[::2], fields[1::2], strict=True))
+    return Found(
+        partition,
+        jid,
+        JobState.DONE,
+        Record(entry.type, entry.priority, entry.state, entry.body),
+        ended_at_ms=int(named.get(b"e") or id.partition(b"-")[0]),
+        how=named.get(b"h", b"").decode("ascii", "replace"),
     )

@@ -10,7 +10,7 @@ Who drives may die at any moment: the jobs are where they are, one place each, a
 partition out of reach is left out and named in `run.missing`; carry_on tries it again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ganger.clock import monotonic_s
@@ -112,7 +112,7 @@ def survey(cluster: Cluster, control: Control, run: Run) -> Seen:
     )
 
 
-def begin(cluster: Cluster, control: Control, run: Run, seen: Seen) -> Iterator[Run]:
+def begin(cluster: Cluster, control: Control, run: Run, seen: Seen) -> Generator[Run, None, None]:
     """Do it. Yields the run after each round of calls; stopped in between (^C, the iterator closed) it is
     `stopped` and can be carried on."""
     run.planned = seen.total.count
@@ -120,7 +120,7 @@ def begin(cluster: Cluster, control: Control, run: Run, seen: Seen) -> Iterator[
     yield from _drive(cluster, control, run)
 
 
-def carry_on(cluster: Cluster, control: Control, run: Run) -> Iterator[Run]:
+def carry_on(cluster: Cluster, control: Control, run: Run) -> Generator[Run, None, None]:
     """Go on with a run that was stopped, or whose driver is gone. Raises BadOptions when it can't be."""
     if run.state not in ("running", "stopped"):
         raise BadOptions(f"Run {run.run} is {run.state}: there is nothing to go on with.")
@@ -130,7 +130,7 @@ def carry_on(cluster: Cluster, control: Control, run: Run) -> Iterator[Run]:
     yield from _drive(cluster, control, run)
 
 
-def undo(cluster: Cluster, control: Control, run: Run) -> Iterator[Run]:
+def undo(cluster: Cluster, control: Control, run: Run) -> Generator[Run, None, None]:
     """Take back what of the run has not begun: what it brought back returns to the log, its copies go, what
     it skipped waits again. It stops at once where it still goes on, and can't be carried on."""
     if run.state == "undone":
@@ -182,7 +182,7 @@ def _works(cluster: Cluster, control: Control, run: Run) -> list[Work]:
     return [work.CopyInto(place, targets[place.index % count], run.run, _choice(run)) for place in found]
 
 
-def _drive(cluster: Cluster, control: Control, run: Run) -> Iterator[Run]:
+def _drive(cluster: Cluster, control: Control, run: Run) -> Generator[Run, None, None]:
     works = _works(cluster, control, run)
     noted_s = 0.0
     try:
