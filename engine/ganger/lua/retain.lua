@@ -5,8 +5,8 @@
 -- ARGV retain limit
 -- USES now
 -- REPLY retained uninitialised
--- retain = "<age ms>|<number>", 0 being no bound, or '' for nothing. {retained, removed, 1 if there may be more}. Crash
--- points: none.
+-- retain = "<age ms>|<number>", 0 being no bound, or '' for nothing. {retained, removed, 1 if there may be more}.
+-- Crash points: none.
 local head = redis.call('HMGET', meta, 'ms', 'retain')
 if not head[1] then return {'uninitialised'} end
 if retain == '' then
