@@ -8,9 +8,17 @@ The engine knows Redis and nothing of processes; the daemon that runs the jobs i
 from ganger.actor import Actor, job
 from ganger.client import Client
 from ganger.current import current
-from ganger.errors import GangerError, JobTimeout, NotUnique, OutcomeUnknown, PushRefused
+from ganger.errors import (
+    GangerError,
+    JobTimeout,
+    NotUnique,
+    OutcomeUnknown,
+    PushRefused,
+    StillPending,
+)
 from ganger.hooks import on_worker_start, on_worker_stop
 from ganger.middleware import Attempt, Outgoing, perform_middleware, push_middleware
+from ganger.once import forget_once, once
 from ganger.propagation import propagate
 
 __all__ = [
@@ -23,10 +31,13 @@ __all__ = [
     "OutcomeUnknown",
     "Outgoing",
     "PushRefused",
+    "StillPending",
     "current",
+    "forget_once",
     "job",
     "on_worker_start",
     "on_worker_stop",
+    "once",
     "perform_middleware",
     "propagate",
     "push_middleware",

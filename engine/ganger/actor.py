@@ -19,6 +19,7 @@ from ganger.client import Client, default_client, split_call
 from ganger.errors import BadOptions
 from ganger.keys import check_type
 from ganger.options import Options
+from ganger.passages import passage
 from ganger.push_options import PushOptions, push_options
 from ganger.retry import Policy
 from ganger.unique import use_function
@@ -45,6 +46,7 @@ class Actor(Generic[P, R]):
         self.__module__ = function.__module__
         self.__doc__ = function.__doc__
 
+    @passage
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
 

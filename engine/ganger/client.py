@@ -37,11 +37,21 @@ class Client:
     def __init__(self, config: EngineConfig | None = None, *, cluster: Cluster | None = None) -> None:
         self._config = EngineConfig.discover() if config is None else config
         self._cluster = Cluster(self._config.redis) if cluster is None else cluster
-        replicas = 1 if self._config.durability == "replicated" else 0
-        self._pusher = Pusher(self._cluster, self._config.namespace, replicas=replicas)
-        self._unique = UniquePusher(self._cluster, self._pusher, replicas=replicas)
+        self.replicas = 1 if self._config.durability == "replicated" else 0
+        """How many must have what is written before a call returns."""
+        self._pusher = Pusher(self._cluster, self._config.namespace, replicas=self.replicas)
+        self._unique = UniquePusher(self._cluster, self._pusher, replicas=self.replicas)
         self._types: dict[str, Options] = {}
         self._types_until_s = 0.0
+
+    @property
+    def cluster(self) -> Cluster:
+        """The way to Redis, for the other parts of the engine."""
+        return self._cluster
+
+    @property
+    def namespace(self) -> str:
+        return self._config.namespace
 
     def push(
         self,

@@ -1,8 +1,9 @@
 """The job that this process is running: for its handler to look at. The worker sets it; one job at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ganger.errors import BadOptions, GangerError
+from ganger.job import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,8 @@ class Current:
     queue: str
     headers: dict[str, str]
     """What middlewares, or the push itself, sent along."""
+    entry: Entry | None = field(default=None, repr=False)
+    """The delivery that is being run; None where there is no worker (a test)."""
 
     def progress(self, percent: float, message: str = "") -> None:
         """Not built yet: raises BadOptions."""
@@ -26,7 +29,7 @@ class NoJob(GangerError, LookupError):
     """current() was called outside a job."""
 
 
-_run: tuple[str, int, str, str, dict[str, str]] | None = None
+_run: tuple[str, int, str, str, dict[str, str], Entry | None] | None = None
 """The fields of a Current, which is made when a handler asks: most never do."""
 
 
@@ -37,10 +40,12 @@ def current() -> Current:
     return Current(*_run)
 
 
-def enter(jid: str, attempt: int, type: str, queue: str, headers: dict[str, str]) -> None:
+def enter(
+    jid: str, attempt: int, type: str, queue: str, headers: dict[str, str], entry: Entry | None = None
+) -> None:
     """The worker begins a run."""
     global _run
-    _run = (jid, attempt, type, queue, headers)
+    _run = (jid, attempt, type, queue, headers, entry)
 
 
 def leave() -> None:

@@ -130,6 +130,31 @@ class JobNotFound(GangerError, LookupError):
     """No job of this jid is in its partition (any more)."""
 
 
+class StillPending(GangerError):
+    """once(): another holder is running the block of this key. `retry_in_s` says when to look again; a job
+    that lets it through comes back then, with no attempt used."""
+
+    def __init__(self, message: str, *, retry_in_s: float, jid: str = "", attempt: int = 0) -> None:
+        super().__init__(message)
+        self.retry_in_s = retry_in_s
+        self.jid = jid
+        """Of the holder; empty when that is no job."""
+        self.attempt = attempt
+
+
+class Superseded(GangerError):
+    """once(): a later holder has begun the block: a later delivery of this very job, or another caller after
+    `pending_ttl`. The block may run, or have run, twice."""
+
+
+class FailedBefore(GangerError):
+    """once(failed="raise"): the block of this key has failed before; the text says of what."""
+
+
+class ResultNotKept(GangerError, ValueError):
+    """once(): the block ran to its end, and will not run again, but its result is too large or no JSON."""
+
+
 class Uninitialised(GangerError):
     """Internal: a partition lacks its structures; the operations open it and repeat the call."""
 

@@ -5,6 +5,7 @@ one script may touch them all; the control keys (catalog, hosts, leader lock, cr
 another. Operations take a `Partition` or a `Control` and never a string. Pure: no I/O, no clock.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,6 +22,7 @@ GROUP = b"workers"
 
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]+\Z")
 _BID = re.compile(r"b-[0-9a-z]{21}\Z")
+MAX_ONCE_KEY = 512
 _CONTROL_TAG = "control"
 
 
@@ -158,6 +160,26 @@ class BatchKeys:
     def all(self) -> tuple[bytes, bytes, bytes, bytes]:
         """What every script of a batch declares."""
         return self.head, self.ended, self.ok, self.outbox
+
+
+@dataclass(frozen=True, slots=True)
+class OnceMark:
+    """The mark of one key of once(), in a slot of its own. The key itself shows nowhere: it may name a
+    person. Raises BadName."""
+
+    namespace: str
+    key: str = field(repr=False)
+    slot: int = field(init=False, repr=False, compare=False)
+    mark: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        stem = check_namespace(self.namespace)
+        if not isinstance(self.key, str) or not 0 < len(self.key) <= MAX_ONCE_KEY:
+            raise BadName(f"the key of once() must be a text of 1 to {MAX_ONCE_KEY} characters.")
+        digest = hashlib.blake2b(self.key.encode("utf-8", "replace"), digest_size=16).hexdigest()
+        tag = f"once.{digest}"
+        object.__setattr__(self, "slot", slot_of(tag.encode()))
+        object.__setattr__(self, "mark", f"{stem}:{{{tag}}}:mark".encode())
 
 
 @dataclass(frozen=True, slots=True)

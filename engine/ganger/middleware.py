@@ -15,13 +15,13 @@ only where something is registered: the rest pays nothing. What ganger ships of 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import CodeType
 from typing import Any, TypeVar
 
 import msgspec
 
 from ganger.arguments import plain
 from ganger.errors import BadMiddleware, PushRefused
+from ganger.passages import passage
 from ganger.push_options import PushOptions, push_options
 
 
@@ -131,6 +131,7 @@ def around_push(push: Outgoing, send: Callable[[], list[str]]) -> list[str]:
     return jids
 
 
+@passage
 def around_attempt(job: Attempt, run: Callable[[], Any]) -> Any:
     """The handler's result, whatever the middlewares return; None when one did not proceed. `run` is called
     inside all of them. Raises what they and `run` raise."""
@@ -165,6 +166,7 @@ class _Proceed:
         self._end = end
         self._used = False
 
+    @passage
     def __call__(self) -> Any:
         end, further = self._end, self._further()
         if further is not None:
@@ -190,10 +192,6 @@ class _AsyncProceed(_Proceed):
         else:
             end.result = await end.run()
         return end.result
-
-
-PASSAGES: set[CodeType] = {around_attempt.__code__, _Proceed.__call__.__code__}
-"""Engine code that stands between a worker and a handler, and through which a JobTimeout may pass."""
 
 
 def _checked(middleware: Any) -> bool:

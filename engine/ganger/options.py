@@ -107,6 +107,11 @@ def check_on_conflict(value: Any) -> str:
     return _word("on_conflict", value, ("skip", "raise", "replace"))
 
 
+def check_span(name: str, value: Any) -> float:
+    """Seconds of something that is no option of a job: above 0, at most ten years."""
+    return _seconds(name, value, 10 * 365 * 24 * 3600.0, zero=False)
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "queue": check_queue,
     "priority": check_priority,

@@ -12,7 +12,8 @@ from contextvars import ContextVar
 from typing import Any, TypeVar, overload
 
 from ganger.errors import BadMiddleware
-from ganger.middleware import PASSAGES, Attempt, Outgoing, perform_middleware, push_middleware
+from ganger.middleware import Attempt, Outgoing, perform_middleware, push_middleware
+from ganger.passages import passage
 
 T = TypeVar("T")
 
@@ -42,6 +43,7 @@ def propagate(
             push.headers.setdefault(header, dump(value))
         return proceed()
 
+    @passage
     def take(job: Attempt, proceed: Callable[[], Any]) -> Any:
         text = job.headers.get(header)
         if text is None:
@@ -52,6 +54,5 @@ def propagate(
         finally:
             variable.reset(before)
 
-    PASSAGES.add(take.__code__)
     push_middleware(put)
     perform_middleware(take)

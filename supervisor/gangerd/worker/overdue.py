@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
-from ganger.actor import Actor
 from ganger.errors import JobTimeout
-from ganger.middleware import PASSAGES
+from ganger.passages import PASSAGES
 
 _ENGINE = ("ganger.", "gangerd.", "redis.")
 
@@ -46,7 +45,6 @@ def call_handler(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapp
 
 
 _MARK = call_handler.__code__
-PASSAGES.add(Actor.__call__.__code__)
 
 
 def in_handler(frame: FrameType | None) -> bool:

@@ -127,7 +127,7 @@ class Performer:
         if entry.type != self._shown:
             self._shown = entry.type
             self._title.show(entry.type)
-        enter(entry.jid, entry.state.attempts + 1, entry.type, entry.partition.queue, body.headers)
+        enter(entry.jid, entry.state.attempt, entry.type, entry.partition.queue, body.headers, entry)
         try:
             if self._is_wrapped:
                 self._wrapped(entry, known, body, soft_ns)

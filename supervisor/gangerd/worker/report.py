@@ -12,7 +12,7 @@ from random import Random
 from typing import TypeVar
 
 from ganger.cluster import Cluster
-from ganger.errors import BadArguments, GangerError, JobTimeout, ScriptFailed, UnknownType
+from ganger.errors import BadArguments, GangerError, JobTimeout, ScriptFailed, StillPending, UnknownType
 from ganger.job import Entry
 from ganger.operations import failing, settle, unique
 from ganger.retry import Bury, Discard, Failure, Policy, Retry, exception_names
@@ -142,6 +142,8 @@ def describe(error: BaseException, ran_ms: int, host: str, worker: str) -> Failu
         worker=worker,
         stack=_stack(error),
         delay_s=_delay_s(error),
+        # Another holder is at its block: this attempt has done nothing that could be used up.
+        uses_attempt=False if isinstance(error, StillPending) else None,
         names=exception_names(type(error)),
     )
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from typing import Any
 
-from ganger.middleware import PASSAGES, Attempt, around_attempt, around_coroutine
+from ganger.middleware import Attempt, around_attempt, around_coroutine
+from ganger.passages import passage
 from gangerd.worker.coroutines import Coroutines
 from gangerd.worker.overdue import call_handler
 
@@ -35,6 +36,7 @@ class Inner:
         self._soft_ns = soft_ns
         self._timeout_s = timeout_s
 
+    @passage
     def __call__(self) -> Any:
         args, kwargs = self._bind(self._job.args, self._job.kwargs)
         if self._coroutines is None:
@@ -46,9 +48,6 @@ class Inner:
             self._timeout_s,
             copy_context(),
         )
-
-
-PASSAGES.add(Inner.__call__.__code__)
 
 
 def call_wrapped(job: Attempt, inner: Inner) -> Any:
