@@ -18,7 +18,7 @@ from ganger.label import split
 from ganger.lifecycle import COUNTERS, JobState
 from ganger.operations import control as catalog
 from ganger.operations import dead as dead_letters
-from ganger.operations import find, look
+from ganger.operations import find, look, pause
 
 HOST_SILENT_MS = 15_000
 """A host whose last heartbeat is older is not shown among the workers."""
@@ -31,11 +31,13 @@ def all_partitions(cluster: Cluster, control: Control) -> dict[str, tuple[Partit
 
 
 def status(cluster: Cluster, control: Control) -> dict[str, Any]:
-    """{queues, workers, totals}."""
-    rows, counters = _queues(cluster, all_partitions(cluster, control))
+    """{queues, workers, totals, paused_types}."""
+    wishes = pause.wishes(cluster, control)
+    rows, counters = _queues(cluster, all_partitions(cluster, control), wishes)
     totals: dict[str, Any] = {name: counters.get(name, 0) for name in COUNTERS}
     totals["crashes"] = catalog.crash_totals(cluster, control)
-    return {"queues": rows, "workers": workers(cluster, control), "totals": totals}
+    document = {"queues": rows, "workers": workers(cluster, control), "totals": totals}
+    return document | {"paused_types": _types(wishes)}
 
 
 def totals(cluster: Cluster, control: Control) -> dict[str, Any]:
@@ -45,12 +47,24 @@ def totals(cluster: Cluster, control: Control) -> dict[str, Any]:
 
 
 def queues(cluster: Cluster, control: Control) -> dict[str, dict[str, Any]]:
-    """{queue: {ready, later, dead, in_flight, oldest_age_ms, paused, partitions, unreachable, counters}}."""
-    return _queues(cluster, all_partitions(cluster, control))[0]
+    """{queue: {ready, later, dead, parked, in_flight, oldest_age_ms, paused, paused_since_ms, paused_note,
+    paused_partitions, partitions, unreachable, counters}}."""
+    wishes = pause.wishes(cluster, control)
+    return _queues(cluster, all_partitions(cluster, control), wishes)[0]
+
+
+def paused_types(cluster: Cluster, control: Control) -> dict[str, dict[str, Any]]:
+    """{type: {since_ms, note}} of the job types that are paused."""
+    return _types(pause.wishes(cluster, control))
+
+
+def _types(wishes: pause.Wishes) -> dict[str, dict[str, Any]]:
+    found = sorted(wishes.types.items())
+    return {name: {"since_ms": wish.since_ms, "note": wish.note} for name, wish in found}
 
 
 def _queues(
-    cluster: Cluster, found: dict[str, tuple[Partition, ...]]
+    cluster: Cluster, found: dict[str, tuple[Partition, ...]], wishes: pause.Wishes
 ) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     places = [place for group in found.values() for place in group]
     replies = cluster.run_many([look.look_command(place) for place in places], deadline_s=5.0)
@@ -58,22 +72,31 @@ def _queues(
     rows: dict[str, dict[str, Any]] = {}
     sums: dict[str, int] = {}
     for queue, group in found.items():
-        row = {"ready": 0, "later": 0, "dead": 0, "in_flight": 0, "oldest_age_ms": 0}
+        row = {"ready": 0, "later": 0, "dead": 0, "parked": 0, "in_flight": 0, "oldest_age_ms": 0}
         counters: dict[str, int] = {}
-        unreachable = 0
+        unreachable = paused = 0
         for place in group:
             try:
                 seen = look.parse_look(looks[place], place)
             except GangerError:
                 unreachable += 1
                 continue
-            for name in ("ready", "later", "dead", "in_flight"):
+            paused += seen.settings.get("paused") == "1"
+            for name in ("ready", "later", "dead", "parked", "in_flight"):
                 row[name] += getattr(seen, name)
             row["oldest_age_ms"] = max(row["oldest_age_ms"], seen.oldest_age_ms)
             for name, value in seen.counters.items():
                 counters[name] = counters.get(name, 0) + value
                 sums[name] = sums.get(name, 0) + value
-        about = {"paused": False, "partitions": len(group), "unreachable": unreachable}
+        wish = wishes.queues.get(queue)
+        about = {
+            "paused": wish is not None,
+            "paused_since_ms": wish.since_ms if wish else None,
+            "paused_note": wish.note if wish else None,
+            "paused_partitions": paused,
+            "partitions": len(group),
+            "unreachable": unreachable,
+        }
         rows[queue] = {**row, **about, "counters": counters}
     return rows, sums
 

@@ -197,6 +197,9 @@ class Control:
     totals: bytes = field(init=False, repr=False, compare=False)
     retains: bytes = field(init=False, repr=False, compare=False)
     runs: bytes = field(init=False, repr=False, compare=False)
+    paused: bytes = field(init=False, repr=False, compare=False)
+    """Queues that shall be paused; each partition's meta holds what its claims obey."""
+    paused_types: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         stem = f"{check_namespace(self.namespace)}:{{{_CONTROL_TAG}}}:".encode()
@@ -211,5 +214,7 @@ class Control:
             "totals",
             "retains",
             "runs",
+            "paused",
+            "paused_types",
         ):
             object.__setattr__(self, what, stem + what.encode())

@@ -19,6 +19,7 @@ class JobState(StrEnum):
     SCHEDULED = "scheduled"
     RETRYING = "retrying"
     READY = "ready"
+    PARKED = "parked"
     WORKING = "working"
     DEAD = "dead"
     DONE = "done"
@@ -60,7 +61,7 @@ RUN_MAX_AGE_MS = 8 * 24 * 3600 * 1000
 
 
 def alive(counters: Mapping[str, int]) -> int:
-    """Jobs that a partition must hold, in later, ready or working, when its counters stand like this."""
+    """Jobs that a partition must hold, in later, ready, parked or working, with its counters as they are."""
     came = sum(counters.get(name, 0) for name in ("enqueued", "revived", "replayed"))
     ends = ("succeeded", "exhausted", "expired", "cancelled", "skipped", "dead")
     went = sum(counters.get(name, 0) for name in ends)

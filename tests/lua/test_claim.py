@@ -181,3 +181,40 @@ def test_garbage_is_handed_out_and_stops_nothing(cluster: Cluster) -> None:
 def test_an_unopened_partition_is_left_alone(cluster: Cluster, cluster_servers: ClusterServers) -> None:
     assert take(cluster, 1) == [b"uninitialised"]
     assert snapshot(cluster_servers) == {}
+
+
+def test_jobs_of_a_paused_type_are_parked_and_those_behind_them_taken(
+    cluster: Cluster, cluster_servers: ClusterServers
+) -> None:
+    opened(cluster)
+    cluster.run(Command(MAIL.slot, ("HSET", MAIL.meta, "paused_types", "other dear")))
+    fill(cluster, "ddcdc")
+    add(cluster, "1-1", "back", stream=0, t="dear", s="[1]", p="7")
+    reply = take(cluster, 1)
+    assert reply[:2] == [b"claimed", 0]
+    assert jids(reply) == ["c5.3", "c5.5"]
+    found = snapshot(cluster_servers)
+    rows = [row for _, row in found[MAIL.parked][0]]
+    assert [(row[b"j"], row[b"p"], row[b"s"]) for row in rows] == [
+        (b"back", b"7", b"[1]"),
+        (b"d5.1", b"5", b""),
+        (b"d5.2", b"5", b""),
+        (b"d5.4", b"5", b""),
+    ]
+    assert found[MAIL.returned] == ([], [])
+    assert len(found[MAIL.ready[4]][0]) == 2
+    assert found[MAIL.meta][b"ms"] != b"0"
+    assert jids(take(cluster, 1)) == ["c5.3", "c5.5"]
+
+
+def test_a_claim_parks_a_bounded_number_and_says_that_there_is_more(cluster: Cluster) -> None:
+    opened(cluster)
+    cluster.run(Command(MAIL.slot, ("HSET", MAIL.meta, "paused_types", "dear")))
+    for start in range(0, 1100, 100):
+        words = [w for n in range(start, start + 100) for w in (f"{n + 1}-1",)]
+        for id in words:
+            cluster.run(Command(MAIL.slot, ("XADD", MAIL.ready[4], id, "j", id, "t", "dear", "b", "{}")))
+    fill(cluster, "c", start=2000)
+    reply = take(cluster, 1)
+    assert reply[1] == 1 and jids(reply) == []
+    assert jids(take(cluster, 2)) == ["c5.2000"]

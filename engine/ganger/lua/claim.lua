@@ -4,7 +4,7 @@
 -- is known from costs (MessagePack, type -> us); an unknown type uses up the budget. Reads ahead in doubling
 -- chunks from `ahead` on (16 at most by itself), so it overshoots by no more than a chunk of big or long ones.
 -- The same op again answers the same entries as far as they are still this consumer's; an older one is refused.
--- KEYS meta memo locks tracks outbox log returned ready...
+-- KEYS meta memo locks tracks outbox log parked returned ready...
 -- ARGV nonce step consumer worker op budget_us cap_n cap_bytes costs ahead
 -- USES now ids waiting fields claimed_before returned label ending sieve
 -- REPLY claimed refused uninitialised
@@ -31,7 +31,7 @@ local function take(stream, key, count)
   local got = redis.call('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', count, 'STREAMS', key, '>')
   if not got then return 0 end
   local delivered = got[1][2]
-  local entries = careful and sieve(stream, key, delivered) or delivered
+  local entries = (careful or paused_types) and sieve(stream, key, delivered) or delivered
   if #entries == 0 then return #delivered end
   for i = 1, #entries do
     local fields = entries[i][2]

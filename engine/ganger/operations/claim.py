@@ -75,7 +75,7 @@ def command(
     up per worker.
     """
     packed = costs if isinstance(costs, bytes) else pack_costs(costs)
-    keys = (partition.meta, partition.memo, *partition.ends, *partition.streams)
+    keys = (partition.meta, partition.memo, *partition.ends, partition.parked, *partition.streams)
     return script("claim").command(
         partition.slot, keys, (*fresh(), consumer, worker, op, budget_us, cap, cap_bytes, packed, ahead)
     )

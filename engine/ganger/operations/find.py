@@ -21,7 +21,7 @@ SCAN_LIMIT = 200
 @dataclass(frozen=True, slots=True)
 class Found:
     """Where a job is. `due_at_ms` for later, `dead_at_ms` for dead letters; `consumer` while it is worked
-    on; `ended_at_ms` and `how` in the log."""
+    on; `ended_at_ms` and `how` in the log; `id` in its stream, or with no stream among the parked ones."""
 
     partition: Partition
     jid: str
@@ -74,6 +74,10 @@ def find(cluster: Cluster, partition: Partition, jid: str, *, deadline_s: float 
         row = _search(cluster, partition, key, jid, deadline_s)
         if row is not None:
             return _found(cluster, partition, stream, jid, *row, deadline_s)
+    # Parked after these: that is where a claim may put it meanwhile.
+    row = _search(cluster, partition, partition.parked, jid, deadline_s)
+    if row is not None:
+        return _parked(partition, jid, *row)
     row = _search(cluster, partition, partition.log, jid, deadline_s)
     return None if row is None else _ended(partition, jid, *row)
 
@@ -96,6 +100,14 @@ def _search(
             return None
         start = b"(" + reply[1]
     return None
+
+
+def _parked(partition: Partition, jid: str, id: bytes, fields: list[bytes]) -> Found | None:
+    entry = read_entry(partition, 0, id, fields)
+    if isinstance(entry, Garbled):
+        return None
+    record = Record(entry.type, entry.priority, entry.state, entry.body)
+    return Found(partition, jid, JobState.PARKED, record, id=id)
 
 
 def _found(

@@ -45,6 +45,8 @@ class Look:
     in_flight: int = 0
     later: int = 0
     dead: int = 0
+    parked: int = 0
+    """Jobs of paused types that a claim has put aside."""
     next_due_in_ms: int | None = None
     oldest_age_ms: int = 0
     """How long the job that waits longest has been ready; 0 when none waits."""
@@ -58,7 +60,7 @@ class Look:
 
 
 def look_command(partition: Partition) -> Command:
-    keys = (partition.meta, partition.later, partition.dead, *partition.streams)
+    keys = (partition.meta, partition.later, partition.dead, partition.parked, *partition.streams)
     return script("look").command(partition.slot, keys)
 
 
@@ -68,16 +70,17 @@ def parse_look(reply: Any, partition: Partition) -> Look:
         reply = checked(reply, partition)
     except Uninitialised:
         return Look()
-    numbers = [int(word) for word in reply[1:18]]
-    now_ms, drained, in_flight, later, dead, due_in, oldest = numbers[:7]
-    words = {name.decode(): value.decode() for name, value in zip(reply[18::2], reply[19::2], strict=True)}
+    numbers = [int(word) for word in reply[1:19]]
+    now_ms, drained, in_flight, later, dead, parked, due_in, oldest = numbers[:8]
+    words = {name.decode(): value.decode() for name, value in zip(reply[19::2], reply[20::2], strict=True)}
     return Look(
         now_ms=now_ms,
         drained=bool(drained),
-        waiting={stream: count for stream, count in enumerate(numbers[7:]) if count},
+        waiting={stream: count for stream, count in enumerate(numbers[8:]) if count},
         in_flight=in_flight,
         later=later,
         dead=dead,
+        parked=parked,
         next_due_in_ms=due_in if due_in >= 0 else None,
         oldest_age_ms=oldest,
         counters={name: int(value) for name, value in words.items() if name in COUNTERS},

@@ -3,8 +3,8 @@
 -- held a labelled job and retains nothing is not `careful`: there no end owes anything, and nobody need look. Also
 -- reads what else of meta such scripts want. Needs meta locks tracks outbox log nonce step and the libs now ids fields
 -- label.
-local careful, opened, seq, retain, drained, paused =
-  unpack(redis.call('HMGET', meta, 'careful', 'ms', 'seq', 'retain', 'drained', 'paused'))
+local careful, opened, seq, retain, drained, paused, paused_types =
+  unpack(redis.call('HMGET', meta, 'careful', 'ms', 'seq', 'retain', 'drained', 'paused', 'paused_types'))
 last_ms, last_seq = tonumber(opened or 0), tonumber(seq or 0)
 local function ended(jid, kind, body, state, priority, how)
   if not careful then return end
