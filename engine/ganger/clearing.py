@@ -19,7 +19,7 @@ from ganger.operations import control as catalog
 from ganger.operations import look
 from ganger.operations.look import Look
 
-DEADLINE_S = 5.0
+DEADLINE_S = 2.0
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from ganger.operations import control as catalog
 from ganger.operations import pause
 from ganger.operations.pause import EVERYTHING, Changed, Held
 
-DEADLINE_S = 5.0
+DEADLINE_S = 2.0
 Edits = Sequence[tuple[str, str]]
 
 

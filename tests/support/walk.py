@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from random import Random
 
 from ganger.cluster import Cluster
+from ganger.command import Command
 from ganger.jid import mint
 from ganger.job import Entry, State
 from ganger.lifecycle import alive
-from ganger.operations import claim, dead, enqueue, failing, look, recover, schedule, settle
+from ganger.operations import claim, clear, dead, enqueue, failing, look, pause, recover, schedule, settle
 from ganger.operations.enqueue import NewJob
 from ganger.retry import Bury, Discard, Retry
 from support.keyspace import MAIL, WORKER, snapshot
@@ -20,7 +21,9 @@ COSTS = claim.pack_costs({"cheap": 10, "dear": 900})
 STEPS = (
     *("push", "push", "push_again", "delay", "claim", "claim", "claim", "settle", "settle", "retry", "bury"),
     *("discard", "release", "recover", "promote", "promote", "dead_retry", "dead_delete", "late"),
+    *("pause", "resume", "resume", "pause_type", "resume_type", "resume_type", "clear", "clear_later"),
 )
+TYPES = ("cheap", "dear", "unknown")
 
 
 @dataclass
@@ -38,6 +41,10 @@ class Walk:
     left: list[tuple[str, Entry]] = field(default_factory=list)
     """Entries that were held once: a late caller may still come with them."""
     op: int = 0
+    kinds: dict[str, str] = field(default_factory=dict)
+    paused: bool = False
+    paused_types: set[str] = field(default_factory=set)
+    parked: set[str] = field(default_factory=set)
 
     def step(self) -> str:
         name = self.rng.choice(STEPS)
@@ -47,11 +54,12 @@ class Walk:
     def push(self) -> None:
         count = self.rng.randint(1, 6)
         priority = self.rng.randint(1, 9)
-        kind = self.rng.choice(("cheap", "dear", "unknown"))
+        kind = self.rng.choice(TYPES)
         jobs = [NewJob(jid, kind, b"{}") for jid in mint("mail", 3, count)]
         assert enqueue.push(self.cluster, MAIL, priority, jobs)
         self.pushed.append((priority, jobs))
         self.waiting |= {job.jid for job in jobs}
+        self.kinds |= {job.jid: kind for job in jobs}
 
     def push_again(self) -> None:
         if self.pushed:
@@ -63,6 +71,7 @@ class Walk:
         jobs = [NewJob(jid, "cheap", b"{}") for jid in mint("mail", 3, self.rng.randint(1, 3))]
         assert enqueue.schedule(self.cluster, MAIL, self.rng.randint(1, 9), jobs, at_ms=1)
         self.later |= {job.jid for job in jobs}
+        self.kinds |= {job.jid: "cheap" for job in jobs}
 
     def claim(self) -> None:
         host = self.rng.choice(HOSTS)
@@ -83,8 +92,66 @@ class Walk:
                 assert entry.jid in self.waiting or self.held[entry.jid][1].id == entry.id
                 self.waiting.discard(entry.jid)
                 self.held[entry.jid] = (host, entry)
-        if not got.entries:
+                assert not self.paused and entry.type not in self.paused_types
+            self._park()
+        if not got.entries and not self.paused:
             assert not self.waiting
+
+    def _park(self) -> None:
+        """What a claim has set aside is of a paused type, and waits no longer."""
+        rows = self.cluster.run(Command(MAIL.slot, ("XRANGE", MAIL.parked, "-", "+")))
+        fresh = {row[1].decode() for _, row in rows} - self.parked
+        assert fresh <= self.waiting and {self.kinds[jid] for jid in fresh} <= self.paused_types
+        self.waiting -= fresh
+        self.parked |= fresh
+
+    def _change(self, *edit: str) -> str:
+        sign, what = edit
+        reply = self.cluster.run(pause.change_command(MAIL, [(sign, what)]))
+        return pause.parse_change(reply, MAIL).changes
+
+    def pause(self) -> None:
+        self.paused = True
+        self._change("+", pause.EVERYTHING)
+
+    def resume(self) -> None:
+        self.paused = False
+        self._change("-", pause.EVERYTHING)
+
+    def pause_type(self) -> None:
+        kind = self.rng.choice(TYPES)
+        self.paused_types.add(kind)
+        self._change("+", kind)
+
+    def resume_type(self) -> None:
+        kind, after, moved = self.rng.choice(TYPES), b"", 0
+        self.paused_types.discard(kind)
+        debt = self._change("-", kind)
+        while True:
+            command = pause.unpark_command(MAIL, debt, after, limit=self.rng.randint(1, 9))
+            step = pause.parse_unpark(self.cluster.run(command), MAIL)
+            moved, after = moved + step.moved, step.after
+            if not after:
+                break
+        back = {jid for jid in self.parked if self.kinds[jid] == kind}
+        assert moved == len(back)
+        self.parked -= back
+        self.waiting |= back
+
+    def clear(self) -> None:
+        if self.rng.random() < 0.3:
+            mark = clear.parse_mark(self.cluster.run(clear.mark_command(MAIL)))
+            reply = self.cluster.run(clear.waiting_command(MAIL, mark))
+            assert clear.parse(reply, MAIL) == (len(self.waiting | self.parked), False)
+            self.over |= self.waiting | self.parked
+            self.waiting, self.parked = set(), set()
+
+    def clear_later(self) -> None:
+        if self.rng.random() < 0.3:
+            reply = self.cluster.run(clear.later_command(MAIL))
+            assert clear.parse(reply, MAIL) == (len(self.later), False)
+            self.over |= self.later
+            self.later = set()
 
     def _drop(self) -> tuple[str, Entry] | None:
         if not self.held:
@@ -167,16 +234,19 @@ class Walk:
         streams = [found[key] for key in MAIL.streams]
         entries = {id: row[b"j"].decode() for rows, _ in streams for id, row in rows}
         leased = {id for _, leases in streams for id, _ in leases}
-        names = list(entries.values())
+        parked = {row[b"j"].decode() for _, row in found[MAIL.parked][0]}
+        names = [*entries.values(), *parked]
         assert len(names) == len(set(names))
         assert {jid for id, jid in entries.items() if id in leased} == set(self.held)
         assert {jid for id, jid in entries.items() if id not in leased} == self.waiting
+        assert parked == self.parked
         assert {jid.decode() for jid, _ in found[MAIL.later]} - {""} == self.later
         assert {jid.decode() for jid, _ in found[MAIL.dead]} - {""} == self.dead
         bodies = {jid.decode() for bucket in MAIL.jobs for jid in found[bucket]} - {""}
         assert bodies == self.later | self.dead
         seen = look.parse_look(self.cluster.run(look.look_command(MAIL)), MAIL)
-        assert alive(seen.counters) == len(self.waiting) + len(self.later) + len(self.held)
+        lives = len(self.waiting) + len(self.later) + len(self.held) + len(self.parked)
+        assert alive(seen.counters) == lives and seen.parked == len(self.parked)
         assert seen.ready == len(self.waiting) and seen.in_flight == len(self.held)
         peek = look.parse_peek(self.cluster.run(look.peek_command(MAIL)), MAIL)
-        assert (peek.highest > 0) == bool(self.waiting)
+        assert (peek.highest > 0) == (bool(self.waiting) and not self.paused)

@@ -4,6 +4,7 @@
     expired leases      each second while any is suspect     recovery, judge
     effects owed        each second, and while there are any outbox, parcels
     memos, consumers    each minute, each hour               upkeep
+    what is paused      each other second                    pausing
     gauges              each second, with statsd only        gauges
 
 Each duty asks for the leadership again before it acts, and forgets what it knew when it has been lost.
@@ -27,6 +28,7 @@ from gangerd.roles.scheduler.gauges import Gauges
 from gangerd.roles.scheduler.leadership import Leadership
 from gangerd.roles.scheduler.outbox import Outbox
 from gangerd.roles.scheduler.parcels import Parcels
+from gangerd.roles.scheduler.pausing import Pausing
 from gangerd.roles.scheduler.promotion import Promotion
 from gangerd.roles.scheduler.recovery import Recovery
 from gangerd.roles.scheduler.upkeep import Steps, drop_consumers, sweep
@@ -54,6 +56,7 @@ class Scheduler:
         self._recovery = Recovery(cluster, keys, role.config.lease_ms, random.Random())
         self._outbox = Outbox(cluster)
         self._outbox.teach(parcel.PREFIX, Parcels(cluster, keys.namespace).deliver)
+        self._pausing = Pausing(cluster, keys)
         self._gauges = Gauges(role.config)
         self._steps = Steps()
         self._rounds = 0
@@ -86,6 +89,7 @@ class Scheduler:
             self._promotion.forget()
             self._recovery.forget()
             self._outbox.forget()
+            self._pausing.forget()
             self._steps.forget()
             self._gauges.forget()
         self._was_leader = held
@@ -102,16 +106,22 @@ class Scheduler:
             with contextlib.suppress(GangerError):  # those known before go on
                 self._queues.refresh()
         partitions = self._queues.all()
+        thorough = self._rounds % 2 == 1
         # A lease is watched from the first look that lists it: with nothing under watch, look half as often.
-        self._run(partitions, leases=self._recovery.watches or self._rounds % 2 == 1)
+        self._run(partitions, leases=self._recovery.watches or thorough, pauses=thorough)
+        if thorough and self.leads():
+            self._mend_pauses()
 
-    def _run(self, partitions: Sequence[Partition], *, leases: bool) -> None:
+    def _run(self, partitions: Sequence[Partition], *, leases: bool, pauses: bool) -> None:
         """All looks of a round in one trip."""
         heard: list[Callable[[Partition, object, int], object]] = [self._promotion.heard, self._outbox.heard]
         commands = self._promotion.commands(partitions) + self._outbox.commands(partitions)
         if leases:
             heard.append(self._recovery.heard)
             commands += [self._recovery.command(partition) for partition in partitions]
+        if pauses:
+            heard.append(self._pausing.heard)
+            commands += [self._pausing.command(partition) for partition in partitions]
         if self._gauges.wanted:
             heard.append(self._gauges.heard)
             commands += [self._gauges.command(partition) for partition in partitions]
@@ -129,6 +139,14 @@ class Scheduler:
         self._gauges.send()
         self._arm()
         self._walk_on()
+
+    def _mend_pauses(self) -> None:
+        debts = self._pausing.debts()
+        if debts is not None:
+            self._steps.start(debts)
+            self._role.loop.soon("step")
+        with contextlib.suppress(GangerError):  # two seconds later again
+            self._pausing.mend()
 
     def _promote(self) -> None:
         if self.leads():
