@@ -6,6 +6,7 @@ The engine knows Redis and nothing of processes; the daemon that runs the jobs i
 """
 
 from ganger.actor import Actor, job
+from ganger.async_client import AsyncClient
 from ganger.client import Client
 from ganger.current import current
 from ganger.errors import (
@@ -23,6 +24,7 @@ from ganger.propagation import propagate
 
 __all__ = [
     "Actor",
+    "AsyncClient",
     "Attempt",
     "Client",
     "GangerError",

@@ -15,6 +15,7 @@ import msgspec
 
 from ganger import options as known
 from ganger.arguments import Signature, check_handler
+from ganger.async_client import AsyncClient, default_async_client
 from ganger.client import Client, default_client, split_call
 from ganger.errors import BadOptions
 from ganger.keys import check_type
@@ -61,8 +62,24 @@ class Actor(Generic[P, R]):
         """Push many in one trip: a tuple of args, or a dict of kwargs, per job."""
         return Push(self, PushOptions()).push_many(calls)
 
+    def reserve(self, *args: Any, **kwargs: Any) -> str:
+        """A jid for one push to come, by options(jid=...); see Client.reserve."""
+        return Push(self, PushOptions()).reserve(*args, **kwargs)
+
+    async def apush(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """`push` for coroutines; see AsyncClient."""
+        return await Push(self, PushOptions()).apush(*args, **kwargs)
+
+    async def apush_many(self, calls: Iterable[Sequence[Any] | Mapping[str, Any]]) -> list[str]:
+        """`push_many` for coroutines."""
+        return await Push(self, PushOptions()).apush_many(calls)
+
+    async def areserve(self, *args: Any, **kwargs: Any) -> str:
+        """`reserve` for coroutines."""
+        return await Push(self, PushOptions()).areserve(*args, **kwargs)
+
     def options(self, **options: Any) -> "Push[P, R]":
-        """This job with options for one push: delay, at, priority, queue, retry, expires_in, timeout."""
+        """This job with options for one push: delay, at, priority, queue, retry, expires_in, timeout, jid."""
         return Push(self, push_options(options))
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
@@ -94,6 +111,34 @@ class Push(Generic[P, R]):
         actor = self._actor
         rows = [actor.signature.for_push(*split_call(call)) for call in calls]
         return (client or default_client()).send(actor.name, actor.defaults, self._chosen, rows)
+
+    def reserve(self, *args: Any, **kwargs: Any) -> str:
+        """A jid for one push to come with these options; arguments matter to a unique type alone."""
+        actor, chosen = self._actor, self._chosen
+        call = actor.signature.for_push(args, kwargs) if args or kwargs else ((), {})
+        return default_client().reserve(actor.name, *call, queue=chosen.queue, unique_for=chosen.unique_for)
+
+    async def apush(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """`push` for coroutines."""
+        return await self.apush_with(None, *args, **kwargs)
+
+    async def apush_with(self, client: AsyncClient | None, *args: Any, **kwargs: Any) -> str:
+        """The same through a client of one's own."""
+        return await (client or default_async_client()).run(
+            lambda blocking: self.push_with(blocking, *args, **kwargs)
+        )
+
+    async def apush_many(
+        self, calls: Iterable[Sequence[Any] | Mapping[str, Any]], *, client: AsyncClient | None = None
+    ) -> list[str]:
+        """`push_many` for coroutines."""
+        return await (client or default_async_client()).run(
+            lambda blocking: self.push_many(calls, client=blocking)
+        )
+
+    async def areserve(self, *args: Any, **kwargs: Any) -> str:
+        """`reserve` for coroutines."""
+        return await default_async_client().run(lambda _: self.reserve(*args, **kwargs))
 
 
 @overload

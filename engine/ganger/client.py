@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ganger import diversion
 from ganger import options as known
 from ganger.arguments import plain
 from ganger.clock import monotonic_s, now_ms
@@ -35,7 +36,7 @@ class Client:
     EngineConfig."""
 
     def __init__(self, config: EngineConfig | None = None, *, cluster: Cluster | None = None) -> None:
-        self._config = EngineConfig.discover() if config is None else config
+        self._config = diversion.discover() if config is None else config
         self._cluster = Cluster(self._config.redis) if cluster is None else cluster
         self.replicas = 1 if self._config.durability == "replicated" else 0
         """How many must have what is written before a call returns."""
@@ -91,6 +92,24 @@ class Client:
             )
         return self.send(type, self._options_of(type), chosen, rows)
 
+    def reserve(
+        self,
+        type: str,
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> str:
+        """A jid for one push to come: whatever becomes of that push, another one with this jid adds nothing
+        twice, for ten minutes from the first. `options`: as for push; only queue and unique_for matter.
+        Arguments matter to a unique type alone."""
+        known_as, chosen = self._options_of(type), push_options(options)
+        queue = known_as.queue if chosen.queue is None else check_queue(chosen.queue)
+        locks = unique_locks(queue, type, known_as, chosen, [(args, kwargs or {})])
+        instead = diversion.current()
+        if instead is not None:
+            return instead.reserve(queue)
+        return self._pusher.reserve(queue) if locks is None else self._unique.reserve(queue, locks[0])
+
     def send(
         self,
         type: str,
@@ -119,6 +138,9 @@ class Client:
         jid: str | None,
     ) -> list[str]:
         """The part of a push that the middlewares stand around."""
+        jid = chosen.jid if jid is None else jid
+        if jid is not None and len(calls) != 1:
+            raise BadOptions(f"jid {jid} is the name of one job, and this push is of {len(calls)}.")
         delay_ms, at_ms = chosen.due()
         target = Target(
             queue=options.queue if chosen.queue is None else check_queue(chosen.queue),
@@ -148,6 +170,9 @@ class Client:
         ]
         if not bodies:
             return []
+        instead = diversion.current()
+        if instead is not None:
+            return instead.push(target, bodies, locks, jid)
         if locks is not None:
             if len(bodies) == 1:
                 return [self._unique.push(target, bodies[0], locks[0], jid=jid)]
@@ -170,6 +195,9 @@ class Client:
         locks = unique_locks(queue, type, known_as, chosen, [(args, kwargs or {})])
         if locks is None:
             raise BadOptions(f"job type {type!r} is not unique: its option unique_for says so.")
+        instead = diversion.current()
+        if instead is not None:
+            return instead.holder(locks[0])
         return self._unique.holder(queue, locks[0])
 
     def close(self) -> None:
@@ -195,6 +223,8 @@ class Client:
         found = known.defined(type)
         if found is not None:
             return found
+        if diversion.current() is not None:
+            return Options()
         if type not in self._types or monotonic_s() > self._types_until_s:
             self._refresh_types(type)
         if self._types and type not in self._types:
@@ -243,6 +273,11 @@ def default_client() -> Client:
         if _default is None:
             _default = Client()
         return _default
+
+
+def known_default_client() -> Client | None:
+    """The same, None when there was no use for it yet."""
+    return _default
 
 
 def set_default_client(client: Client | None) -> None:

@@ -1,5 +1,11 @@
-"""The job that this process is running: for its handler to look at. The worker sets it; one job at a time."""
+"""The job that this process is running: for its handler to look at. The worker sets it; one job at a time.
 
+In tests (testing.py) jobs may run in several threads and tasks at once, and one within another: each sees its
+own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from ganger.errors import BadOptions, GangerError
@@ -29,15 +35,19 @@ class NoJob(GangerError, LookupError):
     """current() was called outside a job."""
 
 
-_run: tuple[str, int, str, str, dict[str, str], Entry | None] | None = None
+Run = tuple[str, int, str, str, dict[str, str], Entry | None]
 """The fields of a Current, which is made when a handler asks: most never do."""
+_run: Run | None = None
+_rehearsed: ContextVar[Run | None] = ContextVar("rehearsed", default=None)
+_rehearsals: list[Run] = []
 
 
 def current() -> Current:
     """The job under way; also from threads that its handler started. Raises NoJob outside a job."""
-    if _run is None:
+    run = _rehearsed.get() or _run or (_rehearsals[-1] if _rehearsals else None)
+    if run is None:
         raise NoJob("No job is running here; current() is for the code of a job.")
-    return Current(*_run)
+    return Current(*run)
 
 
 def enter(
@@ -52,3 +62,17 @@ def leave() -> None:
     """The worker's run is over."""
     global _run
     _run = None
+
+
+@contextmanager
+def rehearsing(jid: str, attempt: int, type: str, queue: str, headers: dict[str, str]) -> Iterator[None]:
+    """A run in a test: current in this thread or task, and in threads started from it that know of no
+    other."""
+    run = (jid, attempt, type, queue, headers, None)
+    token = _rehearsed.set(run)
+    _rehearsals.append(run)
+    try:
+        yield
+    finally:
+        _rehearsals.remove(run)
+        _rehearsed.reset(token)

@@ -60,6 +60,10 @@ def digest(queue: str) -> str:
     return encode(int.from_bytes(hashlib.blake2b(queue.encode(), digest_size=2).digest(), "big"), 3)
 
 
+def _draw_producer() -> str:
+    return encode(random.SystemRandom().getrandbits(35), 7)
+
+
 class _Producer:
     """The identity of this process as a maker of jids."""
 
@@ -68,7 +72,7 @@ class _Producer:
         self._draw()
 
     def _draw(self) -> None:
-        self._id = encode(random.SystemRandom().getrandbits(35), 7)
+        self._id = _draw_producer()
         self._op = 0
 
     def next(self) -> str:
@@ -100,6 +104,12 @@ def mint(queue: str, partition: int, count: int = 1) -> list[str]:
     if not 0 < count <= MAX_PER_OP:
         raise ValueError(f"{count} jobs in one op: want 1 to {MAX_PER_OP}")
     return [stem + index for index in _INDEX[:count]]
+
+
+def reserve(queue: str, partition: int) -> str:
+    """A jid to be pushed at some time to come: the only one of a producer of its own, so that no other push
+    of this process makes the partition forget it."""
+    return _encode_time(now_ms()) + digest(queue) + _PAIR[partition] + _draw_producer() + "0" * 8
 
 
 def check(jid: str) -> str:

@@ -28,6 +28,8 @@ class PushOptions(msgspec.Struct, frozen=True):
     headers: dict[str, str] | None = None
     unique_for: float | timedelta | None = None
     on_conflict: str | None = None
+    jid: str | None = None
+    """Of an earlier push, or reserved: nothing is added twice."""
 
     def overrides(self) -> dict[str, Any]:
         """What the worker must know of it, checked. Raises BadOptions."""

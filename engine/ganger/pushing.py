@@ -67,6 +67,10 @@ class Pusher:
                     raise
                 place = following
 
+    def reserve(self, queue: str) -> str:
+        """A jid for `push_one`, made before the push."""
+        return jids.reserve(queue, next(self._candidates(queue)).index)
+
     def push_many(self, target: Target, bodies: Sequence[bytes]) -> list[str]:
         """The jids, in the order of the bodies. One trip to all nodes at once. Raises OutcomeUnknown with the
         jids of the jobs that may or may not be in; the others are in. Any other error: none is."""

@@ -77,6 +77,10 @@ class UniquePusher:
         job = NewJob(jid, target.type, body)
         return self._outcome(target, place, job, lock, self._ask(target, place, job, lock, None))
 
+    def reserve(self, queue: str, lock: Lock) -> str:
+        """A jid for `push`, made before the push."""
+        return jids.reserve(queue, partition_index(lock.digest, len(self._pusher.places(queue))))
+
     def push_many(self, target: Target, bodies: Sequence[bytes], locks: Sequence[Lock]) -> list[str]:
         """One trip for all, then what conflicts have left to do. Raises NotUnique for the first that may not
         be pushed, and OutcomeUnknown with the jids that may or may not be in; the others are in."""

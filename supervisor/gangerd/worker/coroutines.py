@@ -7,7 +7,7 @@ is running. The performer calls.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextvars import Context
+from contextvars import copy_context
 from typing import Any
 
 from ganger.errors import JobTimeout
@@ -19,15 +19,9 @@ class Coroutines:
     def __init__(self) -> None:
         self._runner: asyncio.Runner | None = None
 
-    def run(
-        self,
-        call: Callable[[], Awaitable[Any]],
-        soft_ns: int,
-        timeout_s: float,
-        context: Context | None = None,
-    ) -> Any:
+    def run(self, call: Callable[[], Awaitable[Any]], soft_ns: int, timeout_s: float) -> Any:
         """What `call()` comes to. JobTimeout at `soft_ns` on the monotonic clock; a TimeoutError of the
-        handler's own is an exception like any other. `context`: with these contextvars."""
+        handler's own is an exception like any other."""
         if self._runner is None:
             self._runner = asyncio.Runner()
 
@@ -44,4 +38,5 @@ class Coroutines:
                 raise late
             return result
 
-        return self._runner.run(limited(), context=context)
+        # The contextvars of this moment; the runner's own are of the first job.
+        return self._runner.run(limited(), context=copy_context())

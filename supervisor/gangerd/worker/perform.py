@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,7 +124,7 @@ class Performer:
 
     def _attempt(self, entry: Entry, known: Plan, body: Body, soft_ns: int) -> BaseException | None:
         """Call the handler; what it raised, if anything. SystemExit and KeyboardInterrupt are a job's
-        failures like any other: neither ends the worker."""
+        failures like any other: neither ends the worker. What it sets of contextvars ends with it."""
         if entry.type != self._shown:
             self._shown = entry.type
             self._title.show(entry.type)
@@ -137,7 +138,7 @@ class Performer:
                 self._coroutines.run(lambda: known.call(*args, **kwargs), soft_ns, known.soft_ns / _NS)
             else:
                 self.soft.arm(soft_ns, known.soft_ns / _NS)
-                call_handler(known.call, args, kwargs)
+                copy_context().run(call_handler, known.call, args, kwargs)
         except BaseException as error:
             return error
         finally:
@@ -161,7 +162,9 @@ class Performer:
         coroutines = self._coroutines if known.is_async else None
         timeout_s = known.soft_ns / _NS
         self.soft.arm(soft_ns, timeout_s)
-        call_wrapped(job, Inner(job, known.bind, known.call, coroutines, soft_ns, timeout_s))
+        copy_context().run(
+            call_wrapped, job, Inner(job, known.bind, known.call, coroutines, soft_ns, timeout_s)
+        )
 
     def _count(self, kind: str, ran_ns: int) -> None:
         counters = self._page.counters

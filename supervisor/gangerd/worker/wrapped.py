@@ -7,7 +7,6 @@ what is wrong with those is an exception that a middleware sees.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import copy_context
 from typing import Any
 
 from ganger.middleware import Attempt, around_attempt, around_coroutine
@@ -41,12 +40,10 @@ class Inner:
         args, kwargs = self._bind(self._job.args, self._job.kwargs)
         if self._coroutines is None:
             return self._handler(*args, **kwargs)
-        # A copy of the context: the loop's own is older than what the middlewares have set.
         return self._coroutines.run(
             lambda: around_coroutine(self._job, lambda: self._handler(*args, **kwargs)),
             self._soft_ns,
             self._timeout_s,
-            copy_context(),
         )
 
 
