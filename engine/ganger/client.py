@@ -9,26 +9,22 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from ganger import diversion
 from ganger import options as known
+from ganger.announced import AnnouncedTypes
 from ganger.arguments import plain
-from ganger.clock import monotonic_s, now_ms
+from ganger.clock import now_ms
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
-from ganger.errors import BadArguments, BadOptions, GangerError, JobTooLarge, UnknownType
+from ganger.errors import BadArguments, BadOptions, JobTooLarge
 from ganger.job import Body, encode_body
 from ganger.keys import Control, check_queue, check_type
 from ganger.label import Label
 from ganger.middleware import Call, Outgoing, around_push, wraps_pushes
-from ganger.operations import control
 from ganger.options import Options
 from ganger.push_options import PushOptions, check_headers, push_options
 from ganger.pushing import Pusher, Target
 from ganger.unique_push import UniquePusher, unique_locks
-
-_TYPES_FRESH_S = 5.0
 
 
 class Client:
@@ -42,8 +38,9 @@ class Client:
         """How many must have what is written before a call returns."""
         self._pusher = Pusher(self._cluster, self._config.namespace, replicas=self.replicas)
         self._unique = UniquePusher(self._cluster, self._pusher, replicas=self.replicas)
-        self._types: dict[str, Options] = {}
-        self._types_until_s = 0.0
+        self._announced = AnnouncedTypes(
+            self._cluster, Control(self._config.namespace), self._config.unknown_types
+        )
 
     @property
     def cluster(self) -> Cluster:
@@ -225,23 +222,7 @@ class Client:
             return found
         if diversion.current() is not None:
             return Options()
-        if type not in self._types or monotonic_s() > self._types_until_s:
-            self._refresh_types(type)
-        if self._types and type not in self._types:
-            raise UnknownType(
-                f"No live worker serves job type {type!r}; start one whose app defines it, or check the name."
-            )
-        return self._types.get(type, Options())
-
-    def _refresh_types(self, type: str) -> None:
-        try:
-            announced = control.types(self._cluster, Control(self._config.namespace), deadline_s=3.0)
-        except GangerError:
-            if type in self._types:
-                return  # what was known of it a while ago is good enough: the job's own node may well live
-            raise
-        self._types = {name: _announced(entry) for name, entry in announced.items()}
-        self._types_until_s = monotonic_s() + _TYPES_FRESH_S
+        return self._announced.options_of(type)
 
 
 def split_call(call: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
@@ -251,15 +232,6 @@ def split_call(call: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
     if isinstance(call, list | tuple):
         return call, {}
     raise BadArguments(f"push_many takes a tuple of arguments (or a dict of them) per job, not {call!r:.80}.")
-
-
-def _announced(entry: Mapping[str, Any]) -> Options:
-    """Options as another host's manifest tells them; one of another version may say what can't be read
-    here."""
-    try:
-        return msgspec.convert(dict(entry), Options)
-    except msgspec.ValidationError:
-        return Options()
 
 
 _default: Client | None = None

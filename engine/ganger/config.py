@@ -19,6 +19,7 @@ from ganger.keys import check_namespace
 
 DEFAULT_PORT = 6379
 DURABILITIES = ("fast", "replicated")
+UNKNOWN_TYPES = ("refuse", "warn", "allow")
 TOML_FILE = "ganger.toml"
 EMBEDDED_FILE = "embedded.json"
 
@@ -50,6 +51,8 @@ class EngineConfig:
     durability: str = "fast"
     """ "fast", or "replicated": a push returns when a replica has it."""
     max_job_bytes: int = 1024 * 1024
+    unknown_types: str = "refuse"
+    """What becomes of a push by name of a type that nobody announces: "refuse", "warn" or "allow"."""
     semaphores: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
@@ -57,6 +60,10 @@ class EngineConfig:
         if self.durability not in DURABILITIES:
             raise BadSettings(
                 f"durability is {self.durability!r}; it must be one of {', '.join(DURABILITIES)}."
+            )
+        if self.unknown_types not in UNKNOWN_TYPES:
+            raise BadSettings(
+                f"unknown_types is {self.unknown_types!r}; it must be one of {', '.join(UNKNOWN_TYPES)}."
             )
         if isinstance(self.max_job_bytes, bool) or not isinstance(self.max_job_bytes, int):
             raise BadSettings("max_job_bytes must be a whole number of bytes.")
@@ -85,6 +92,7 @@ class EngineConfig:
             redis=parse_redis_url(url),
             namespace=env.get("GANGER_NAMESPACE") or toml.get("namespace", "ganger"),
             durability=toml.get("durability", "fast"),
+            unknown_types=toml.get("unknown_types", "refuse"),
             max_job_bytes=toml.get("max_job_bytes", cls.__dataclass_fields__["max_job_bytes"].default),
             semaphores=tuple(semaphores),
         )

@@ -126,6 +126,10 @@ class UnknownType(GangerError, LookupError):
     """No live worker announces this job type."""
 
 
+class UnknownTypeWarning(UserWarning):
+    """The same, where `unknown_types` is "warn": the job was pushed all the same."""
+
+
 class JobNotFound(GangerError, LookupError):
     """No job of this jid is in its partition (any more)."""
 

@@ -5,29 +5,43 @@ surface. It looks at every partition of a queue in one trip; a partition out of 
 `unreachable`, never waited for twice.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from ganger import jid as jids
+from ganger import listing
 from ganger.cluster import Cluster
-from ganger.errors import GangerError, JobNotFound
+from ganger.errors import BadName, GangerError, JobNotFound
 from ganger.job import Record, decode_body
 from ganger.keys import Control, Partition, partitions
 from ganger.label import split
 from ganger.lifecycle import COUNTERS, JobState
+from ganger.listing import JobFilter
 from ganger.operations import control as catalog
-from ganger.operations import dead as dead_letters
 from ganger.operations import find, look, pause
+from ganger.operations.kept import Shelf
+from ganger.unserved import live_hosts
 
-HOST_SILENT_MS = 15_000
-"""A host whose last heartbeat is older is not shown among the workers."""
+CRASHES_PAGE = 200
+CLOCKS_APART_MS = 3_600_000
+"""How much later than a job's crash the clock of its producer may be."""
 
 
 def all_partitions(cluster: Cluster, control: Control) -> dict[str, tuple[Partition, ...]]:
     """Every queue that was ever pushed to, with its partitions."""
     known = catalog.queues(cluster, control)
     return {queue: partitions(control.namespace, queue, count) for queue, count in known.items()}
+
+
+def chosen(cluster: Cluster, control: Control, queue: str | None) -> list[Partition]:
+    """The partitions of one queue, or of all. Raises BadName for a queue that does not exist."""
+    found = all_partitions(cluster, control)
+    if queue is not None and queue not in found:
+        raise BadName(f"There is no queue {queue!r}; there are: {', '.join(found) or 'none'}.")
+    return [part for name in found if queue in (None, name) for part in found[name]]
 
 
 def status(cluster: Cluster, control: Control) -> dict[str, Any]:
@@ -103,12 +117,9 @@ def _queues(
 
 def workers(cluster: Cluster, control: Control) -> list[dict[str, Any]]:
     """[{host, pid, slot, generation, state, jid, type, since_ms, rss_bytes}], from the hosts' heartbeats."""
-    hosts = catalog.hosts(cluster, control)
-    newest = max((host.at_ms for host in hosts), default=0)
     return [
         {"host": host.status.get("host", ""), **worker}
-        for host in hosts
-        if host.at_ms >= newest - HOST_SILENT_MS
+        for host in live_hosts(cluster, control)
         for worker in host.status.get("workers", [])
     ]
 
@@ -116,6 +127,18 @@ def workers(cluster: Cluster, control: Control) -> list[dict[str, Any]]:
 def crashes(cluster: Cluster, control: Control, limit: int = 100) -> list[dict[str, Any]]:
     """Post-mortems, newest first."""
     return catalog.crashes(cluster, control, limit)
+
+
+def crashes_of(cluster: Cluster, control: Control, jid: str) -> list[dict[str, Any]]:
+    """The post-mortems of one job, newest first: as far back as the job is old, some pages at a time."""
+    made_at_ms = jids.made_at_ms(jid) - CLOCKS_APART_MS
+    found: list[dict[str, Any]] = []
+    for skip in range(0, catalog.MAX_CRASHES, CRASHES_PAGE):
+        page = catalog.crashes(cluster, control, CRASHES_PAGE, skip=skip)
+        found += [record for record in page if record.get("jid") == jid]
+        if not page or page[-1].get("at_ms", 0) < made_at_ms:
+            break
+    return found
 
 
 def locate(cluster: Cluster, control: Control, jid: str) -> find.Found:
@@ -142,28 +165,43 @@ def job(cluster: Cluster, control: Control, jid: str) -> dict[str, Any]:
 
 
 def dead(
-    cluster: Cluster, control: Control, queue: str | None = None, limit: int = 100
-) -> list[dict[str, Any]]:
-    """Dead letters of one queue or of all, newest first."""
-    found = all_partitions(cluster, control)
-    groups = list(found.values()) if queue is None else [found.get(queue, ())]
-    places = [place for group in groups for place in group]
-    commands = [dead_letters.list_command(place, limit) for place in places]
-    letters = [
-        letter
-        for place, reply in zip(places, cluster.run_many(commands, deadline_s=5.0), strict=True)
-        for letter in dead_letters.parse_list(reply, place)
-    ]
-    letters.sort(key=lambda letter: letter.at_ms, reverse=True)
-    return [
-        _document(letter.partition, letter.jid, letter.record, dead=True)
-        | {"state": "dead", "dead_at_ms": letter.at_ms}
-        for letter in letters[:limit]
-    ]
+    cluster: Cluster,
+    control: Control,
+    wanted: JobFilter = listing.ANY,
+    limit: int = 100,
+    *,
+    heads: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """The newest dead letters that fit, a few in memory at a time; with `heads` without their arguments.
+    Raises BadName for a queue that does not exist."""
+    places = chosen(cluster, control, wanted.queue)
+    found = islice(listing.merged(cluster, places, Shelf.DEAD, wanted), limit)
+    for letter in found if heads else listing.whole(cluster, found):
+        about = {"state": JobState.DEAD.value, "dead_at_ms": letter.at_ms}
+        yield _document(letter.partition, letter.jid, letter.record, dead=True, head=heads) | about
 
 
-def _document(partition: Partition, jid: str, record: Record, *, dead: bool) -> dict[str, Any]:
-    """`attempt` is the one under way or next, of a dead letter its last one."""
+def later(
+    cluster: Cluster,
+    control: Control,
+    wanted: JobFilter = listing.ANY,
+    limit: int = 100,
+    *,
+    heads: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """The same for scheduled and retrying jobs, those that are due first first."""
+    places = chosen(cluster, control, wanted.queue)
+    found = islice(listing.merged(cluster, places, Shelf.LATER, wanted), limit)
+    for job in found if heads else listing.whole(cluster, found):
+        state = JobState.RETRYING if job.record.state.failures else JobState.SCHEDULED
+        about = {"state": state.value, "due_at_ms": job.at_ms}
+        yield _document(job.partition, job.jid, job.record, dead=False, head=heads) | about
+
+
+def _document(
+    partition: Partition, jid: str, record: Record, *, dead: bool, head: bool = False
+) -> dict[str, Any]:
+    """`attempt` is the one under way or next, of a dead letter its last one. Of a `head` there is no body."""
     state = record.state
     document: dict[str, Any] = {
         "jid": jid,
@@ -177,6 +215,8 @@ def _document(partition: Partition, jid: str, record: Record, *, dead: bool) -> 
         "released": state.released,
         "failures": [msgspec.structs.asdict(failure) for failure in state.failures],
     }
+    if head:
+        return document
     try:
         body = decode_body(record.body)
         document |= {"args": body.args, "kwargs": body.kwargs, "pushed_at_ms": body.pushed_at_ms}

@@ -58,6 +58,8 @@ class Partition:
     queue: str
     index: int
     tag: str
+    count: int = field(compare=False, repr=False)
+    """Of the queue's partitions."""
     slot: int = field(compare=False)
     meta: bytes = field(compare=False, repr=False)
     memo: bytes = field(compare=False, repr=False)
@@ -108,6 +110,7 @@ def _partition(namespace: str, queue: str, index: int, count: int) -> Partition:
         queue=queue,
         index=index,
         tag=tag,
+        count=count,
         slot=slot_of(tag.encode()),
         meta=stem + b"meta",
         memo=stem + b"memo",

@@ -50,7 +50,7 @@ made room or grew too old; `revived`, `deleted` = dead letters that a human sent
 `released` = deliveries that came back."""
 
 DEAD_MAX_COUNT = 10_000
-"""Dead letters a partition keeps."""
+"""Dead letters a queue keeps, unless its settings say otherwise."""
 DEAD_MAX_AGE_MS = 180 * 24 * 3600 * 1000
 MEMO_MAX_AGE_MS = 10 * 60 * 1000
 """How long a repeated push or claim is known for what it is."""
@@ -58,6 +58,11 @@ NOTE_MAX_AGE_MS = 24 * 3600 * 1000
 """How long a late verdict waits for its job to fail again."""
 RUN_MAX_AGE_MS = 8 * 24 * 3600 * 1000
 """How long a partition knows what a run over its past has done; a run may rest for a day less."""
+
+
+def dead_share(max_count: int, partitions: int) -> int:
+    """How many dead letters each of a queue's partitions keeps, for all of them to keep `max_count`."""
+    return -(-max_count // partitions)
 
 
 def alive(counters: Mapping[str, int]) -> int:

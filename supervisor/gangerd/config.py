@@ -19,6 +19,13 @@ EXIT_USAGE = 2
 EXIT_CONFIG = 78
 
 
+class DeadBounds(msgspec.Struct, frozen=True):
+    """How many dead letters a queue keeps and for how long; None: as all queues do."""
+
+    max_count: int | None = None
+    max_age_ms: int | None = None
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting of `ganger run`, with its default."""
 
@@ -44,6 +51,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Growth over the warm app that a job may cause where its type sets no `memory`."""
     durability: str = "fast"
     max_job_bytes: int = 1_048_576
+    unknown_types: str = "refuse"
     log_level: str = "info"
     log_format: str = "auto"
     lease_ms: int = 15_000
@@ -51,6 +59,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     host: str = msgspec.field(default_factory=socket.gethostname)
     partitions: int = 12
     """Of a queue not seen before: fixed in Redis at its first push."""
+    dead_max_count: int = 10_000
+    """Dead letters that a queue keeps."""
+    dead_max_age_ms: int = 180 * 24 * 3600 * 1000
+    dead: dict[str, DeadBounds] = {}
+    """By queue, where one's own bounds differ."""
 
     def __repr__(self) -> str:
         return f"Config(app={self.app!r}, dir={self.dir!r}, ...)"  # the rest may hold a password
@@ -86,6 +99,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         if self.semaphores or self.redis:
             return self.semaphores
         return tuple(_embedded(self.embedded_file).get("semaphores", ()))
+
+    def dead_bounds(self, queue: str) -> tuple[int, int]:
+        """(most dead letters, greatest age in ms) of a queue."""
+        own = self.dead.get(queue, DeadBounds())
+        count = self.dead_max_count if own.max_count is None else own.max_count
+        return count, self.dead_max_age_ms if own.max_age_ms is None else own.max_age_ms
 
     def to_fd(self) -> int:
         """A memfd that holds this configuration; the caller closes it."""

@@ -24,7 +24,7 @@ ENVIRONMENT = {
     "GANGER_STATSD": "statsd",
     "GANGER_NAMESPACE": "namespace",
 }
-_TABLES = {"queues"}
+_TABLES = {"queues", "dead"}
 
 
 @dataclass(slots=True)

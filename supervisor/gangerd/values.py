@@ -8,11 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from gangerd.config import DeadBounds
+
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?", re.IGNORECASE)
 _NODE = r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/,@\[\]]+)(?::\d{1,5})?"
 _URL = re.compile(rf"rediss?://(?:[^/\s].*@|@)?{_NODE}(?:,\s*{_NODE})*(?:/0?)?")
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\.[^\W\d]\w*)*)?")
+
+
+_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+_TEN_YEARS_S = 3653 * 86400
 
 
 class Refused(ValueError):
@@ -39,6 +45,9 @@ def _whole(low: int, high: int) -> Callable[[Any], int]:
         return value
 
     return rule
+
+
+_DEAD_COUNT = _whole(1, 10_000_000)
 
 
 def _seconds(low: float, high: float) -> Callable[[Any], float]:
@@ -110,6 +119,36 @@ def size_bytes(value: Any) -> int:
     raise Refused(f"must be a size of at least 1M, as in 512M or 2G, not {value!r}")
 
 
+def age_ms(value: Any) -> int:
+    """180d, 12h, 30m, 90s, or a number of seconds."""
+    found = _AGE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found:
+        value = float(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1 <= value <= _TEN_YEARS_S:
+        raise Refused(f"must be a time from 1 s to ten years, as in 12h or 180d, not {value!r}")
+    return int(value * 1000)
+
+
+def dead_bounds(value: Any) -> dict[str, DeadBounds]:
+    """Queue to its own bounds."""
+    if not isinstance(value, dict):
+        raise Refused(f"must be a table of queues, each with max_count and max_age, not {value!r}")
+    found = {}
+    for queue, bounds in value.items():
+        if not _NAME.fullmatch(queue) or len(queue) > 64:
+            raise Refused(f"has the queue {queue!r}: it must be 1 to 64 letters, digits or any of _.:/-")
+        if not isinstance(bounds, dict) or not bounds.keys() <= {"max_count", "max_age"}:
+            raise Refused(f"of {queue!r} may have max_count and max_age and nothing else, not {bounds!r}")
+        checked = {}
+        for name, field, rule in (("max_count", "max_count", _DEAD_COUNT), ("max_age", "max_age_ms", age_ms)):
+            try:
+                checked[field] = rule(bounds[name]) if name in bounds else None
+            except Refused as refused:
+                raise Refused(f"of {queue!r}: {name} {refused}") from None
+        found[queue] = DeadBounds(**checked)
+    return found
+
+
 def _url(value: Any) -> str:
     """Shape alone; the text may hold a password, so it is never quoted. The engine reads it in full: it is
     not asked here, because the master's process builds its configuration and must stay free of it."""
@@ -152,11 +191,15 @@ SETTINGS: dict[str, Setting] = {
         Setting("memory_max", "memory_max_bytes", size_bytes),
         Setting("durability", "durability", _one_of("fast", "replicated")),
         Setting("max_job_bytes", "max_job_bytes", _whole(1024, 64 << 20)),
+        Setting("unknown_types", "unknown_types", _one_of("refuse", "warn", "allow")),
         Setting("log_level", "log_level", _one_of("debug", "info", "warning", "error")),
         Setting("log_format", "log_format", _one_of("auto", "json", "console")),
         Setting("lease_ms", "lease_ms", _whole(1000, 3_600_000)),
         Setting("renew_ms", "renew_ms", _whole(200, 1_200_000)),
         Setting("host", "host", _namespace),
         Setting("partitions", "partitions", _whole(1, 1024)),
+        Setting("dead_max_count", "dead_max_count", _DEAD_COUNT),
+        Setting("dead_max_age", "dead_max_age_ms", age_ms),
+        Setting("dead", "dead", dead_bounds),
     )
 }

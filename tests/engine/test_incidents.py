@@ -281,7 +281,7 @@ def test_garbage_in_a_stream_is_set_aside_and_the_rest_runs(
         for one in got.garbled:
             assert failing.set_aside(cluster, MAIL, HOST, one.stream, one.id) == "moved"
     assert found == ["shop.send"]
-    letters = inspect.dead(cluster, _registered(cluster))
+    letters = list(inspect.dead(cluster, _registered(cluster)))
     assert sorted(letter["jid"] for letter in letters) == ["garbled-1-1", "garbled-2-1", "garbled-3-1"]
     assert snapshot(cluster_servers)[MAIL.returned] == ([], [])
 

@@ -4,7 +4,8 @@ from ganger.calls import fresh
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.job import Record
-from ganger.operations import dead, failing
+from ganger.operations import failing, kept
+from ganger.operations.kept import Shelf
 from support.keyspace import HOST, MAIL, add, counter, lease, now_ms, opened, run, snapshot
 from support.leaving import JID, STATE, move, working
 from support.servers import ClusterServers
@@ -27,7 +28,7 @@ def test_an_entry_that_is_no_job_is_set_aside_whole(cluster: Cluster) -> None:
     cluster.run(Command(MAIL.slot, ("XADD", MAIL.ready[4], "1-1", "hello", "world")))
     lease(cluster)
     assert failing.set_aside(cluster, MAIL, HOST, 5, b"1-1") == "moved"
-    (letter,) = dead.parse_list(cluster.run(dead.list_command(MAIL)), MAIL)
+    (letter,) = kept.parse_list(cluster.run(kept.list_command(MAIL, Shelf.DEAD)), MAIL).jobs
     assert (letter.jid, letter.record.type, letter.record.body) == ("garbled-1-1", "garbled", b"hello\nworld")
 
 

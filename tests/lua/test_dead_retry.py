@@ -37,3 +37,9 @@ def test_a_job_in_later_is_no_dead_letter(cluster: Cluster, cluster_servers: Clu
     assert dead.retry(cluster, MAIL, [(jid, State())]) == 0
     assert dead.delete(cluster, MAIL, [jid]) == 0
     assert snapshot(cluster_servers) == before
+
+
+def test_big_ones_go_some_at_a_time(cluster: Cluster) -> None:
+    made = buried(cluster, 12, "x" * (1 << 20))
+    assert dead.retry(cluster, MAIL, [(jid, State()) for jid in made]) == 12
+    assert counter(cluster, "revived") == 12

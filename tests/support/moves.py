@@ -4,8 +4,9 @@ from ganger.calls import open_command
 from ganger.command import Command
 from ganger.jid import mint
 from ganger.job import Entry, State
-from ganger.operations import claim, dead, enqueue, failing, look, recover, schedule, settle
+from ganger.operations import claim, enqueue, failing, kept, look, recover, schedule, settle
 from ganger.operations.enqueue import NewJob
+from ganger.operations.kept import Shelf
 from support.keyspace import HOST, MAIL, WORKER
 
 
@@ -25,7 +26,7 @@ def commands() -> dict[str, Command]:
         schedule.promote_command(MAIL),
         look.look_command(MAIL),
         look.peek_command(MAIL),
-        dead.list_command(MAIL),
+        kept.list_command(MAIL, Shelf.DEAD),
         enqueue.push_command(MAIL, 5, jobs[:1]),
         enqueue.schedule_command(MAIL, 5, jobs[1:], delay_ms=60_000),
     ]

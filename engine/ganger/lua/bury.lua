@@ -3,7 +3,7 @@
 -- as the body.
 -- KEYS meta memo locks tracks outbox log stream dead jobs...
 -- ARGV nonce step consumer index id jid kind noted state max_count max_age_ms
--- USES now ids held fields record bucket bury notes label ending
+-- USES now ids held fields record bucket trim bury notes label ending
 -- REPLY moved gone stolen noted uninitialised
 -- Like retry otherwise. Crash points: none.
 if not opened then return {'uninitialised'} end

@@ -1,23 +1,25 @@
 #!lua flags=allow-oom
--- dead -> ready, with the states that the caller made of theirs.
+-- dead -> ready, with the states that the caller made of theirs. Stops behind 8 MiB, for the caller to go on.
 -- KEYS meta dead rest...
 -- ARGV wake nonce step letters...
 -- USES now ids ring record bucket
 -- REPLY revived uninitialised
--- rest = 16 jobs hashes, then ready 1 to 9; letters = (jid, state) each. {revived, count}. Crash points: none.
+-- rest = 16 jobs hashes, then ready 1 to 9; letters = (jid, state) each. {revived, count, letters looked at}. Crash points: none.
 local head = redis.call('HMGET', meta, 'ms', 'seq', 'drained')
 if not head[1] then return {'uninitialised'} end
 last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
-local now, count, best = now_ms(), 0, 0
+local now, count, best, bytes, looked = now_ms(), 0, 0, 0, 0
 for i = 1, #letters, 2 do
+  if bytes > 8388608 then break end
   local jid = letters[i]
+  looked = looked + 1
   local jobs = rest[bucket(jid)]
   local kind, priority, _, body = unpack_record(redis.call('HGET', jobs, jid) or '')
   if kind and redis.call('ZSCORE', dead, jid) then
     add(rest[16 + priority], now, 'j', jid, 't', kind, 'b', body, 's', letters[i + 1])
     redis.call('HDEL', jobs, jid)
     redis.call('ZREM', dead, jid)
-    count, best = count + 1, math.max(best, priority)
+    count, best, bytes = count + 1, math.max(best, priority), bytes + #body
   end
 end
 if count > 0 then
@@ -25,4 +27,4 @@ if count > 0 then
   redis.call('HINCRBY', meta, 'revived', count)
   ring(head[3], best)
 end
-return {'revived', count}
+return {'revived', count, looked}

@@ -2,7 +2,7 @@
 -- later -> ready: what is due, oldest first, up to a limit or 8 MiB. Two callers at once do no harm.
 -- KEYS meta later rest...
 -- ARGV wake nonce step limit
--- USES now ids ring record bucket due
+-- USES now ids ring record bucket rise due
 -- REPLY promoted uninitialised
 -- rest = 16 jobs hashes, then ready 1 to 9. {promoted, count, now ms, next due ms or -1}. A due jid without a record
 -- can only be dropped. Crash points: none.
@@ -11,20 +11,9 @@ if not head[1] then return {'uninitialised'} end
 last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
 local now, count, best, bytes = now_ms(), 0, 0, 0
 for _, jid in ipairs(redis.call('ZRANGE', later, '-inf', whole(now), 'BYSCORE', 'LIMIT', 0, limit)) do
-  local jobs = rest[bucket(jid)]
-  local record = redis.call('HGET', jobs, jid) or ''
-  local kind, priority, state, body = unpack_record(record)
-  if kind then
-    if state == '' then
-      add(rest[16 + priority], now, 'j', jid, 't', kind, 'b', body)
-    else
-      add(rest[16 + priority], now, 'j', jid, 't', kind, 'b', body, 's', state)
-    end
-    count, best = count + 1, math.max(best, priority)
-    redis.call('HDEL', jobs, jid)
-  end
-  redis.call('ZREM', later, jid)
-  bytes = bytes + #record
+  local priority, size = rise(jid, now)
+  if priority > 0 then count, best = count + 1, math.max(best, priority) end
+  bytes = bytes + size
   if bytes > 8388608 then break end
 end
 if count > 0 then

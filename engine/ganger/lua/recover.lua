@@ -3,7 +3,7 @@
 -- delivery that the judge saw: this entry, this owner, this delivery time.
 -- KEYS meta locks tracks outbox log stream returned dead jobs...
 -- ARGV wake nonce step consumer index id delivered_ms grain_ms target jid kind state max_count max_age_ms
--- USES now ids ring held fields record bucket bury label ending
+-- USES now ids ring held fields record bucket trim bury label ending
 -- REPLY moved gone stolen uninitialised
 -- stolen = renewed or delivered anew. Crash points: none.
 if not opened then return {'uninitialised'} end

@@ -57,6 +57,12 @@ def types(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> di
     return {name: _stamped(value)[1] for name, value in sorted(found.items()) if name}
 
 
+def announced_at_ms(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> dict[str, int]:
+    """When each type was last announced, by the control node's clock."""
+    found = _hash(cluster, control, control.types, deadline_s)
+    return {name: _stamped(value)[0] for name, value in sorted(found.items()) if name}
+
+
 def heartbeat(
     cluster: Cluster, control: Control, incarnation: str, host: Mapping[str, Any], *, deadline_s: float = 2.0
 ) -> int:
@@ -140,10 +146,10 @@ def crash_totals(cluster: Cluster, control: Control, *, deadline_s: float = 10.0
 
 
 def crashes(
-    cluster: Cluster, control: Control, limit: int = 100, *, deadline_s: float = 10.0
+    cluster: Cluster, control: Control, limit: int = 100, *, skip: int = 0, deadline_s: float = 10.0
 ) -> list[dict[str, Any]]:
-    """Post-mortems, newest first, as they were recorded."""
-    command = Command(control.slot, ("ZREVRANGE", control.crashes, 0, limit))
+    """Post-mortems, newest first behind the first `skip`, as they were recorded."""
+    command = Command(control.slot, ("ZREVRANGE", control.crashes, skip, skip + limit))
     # One more than asked for: the sentinel sorts among them.
     ids = [id for id in cluster.run(command, deadline_s=deadline_s) if id][:limit]
     if not ids:

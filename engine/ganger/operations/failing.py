@@ -21,7 +21,7 @@ from ganger.command import Command
 from ganger.errors import Uninitialised
 from ganger.job import Entry, State, encode_state
 from ganger.keys import Partition
-from ganger.lifecycle import DEAD_MAX_AGE_MS, DEAD_MAX_COUNT
+from ganger.lifecycle import DEAD_MAX_AGE_MS, DEAD_MAX_COUNT, dead_share
 from ganger.retry import Bury, Decision, Discard, Failure, Policy, Recover, Release, Retry, decide
 from ganger.scripts import script
 
@@ -113,7 +113,8 @@ def bury_command(entry: Entry, consumer: str, state: State, noted: int = 0) -> C
     stream = partition.streams[entry.stream]
     keys = (partition.meta, partition.memo, *partition.ends, stream, partition.dead, *partition.jobs)
     args = (*fresh(), consumer, entry.stream, entry.id, entry.jid, entry.type, noted, encode_state(state))
-    return script("bury").command(partition.slot, keys, (*args, DEAD_MAX_COUNT, DEAD_MAX_AGE_MS))
+    bounds = (dead_share(DEAD_MAX_COUNT, partition.count), DEAD_MAX_AGE_MS)
+    return script("bury").command(partition.slot, keys, (*args, *bounds))
 
 
 def discard_command(entry: Entry, consumer: str, noted: int = 0) -> Command:

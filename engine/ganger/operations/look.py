@@ -1,4 +1,5 @@
-"""Look: what a partition holds right now. Read-only; `peek` is cheap enough for a poll each second."""
+"""Look: what a partition holds right now. Read-only; `peek` is cheap enough for a poll each second, a sample
+of the types that wait is for people who look."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,9 @@ from ganger.errors import Uninitialised
 from ganger.keys import Partition
 from ganger.lifecycle import COUNTERS
 from ganger.scripts import script
+
+SAMPLE_PER_STREAM = 20
+SAMPLE_OF_LATER = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +90,26 @@ def parse_look(reply: Any, partition: Partition) -> Look:
         counters={name: int(value) for name, value in words.items() if name in COUNTERS},
         settings={name: value for name, value in words.items() if name not in COUNTERS},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Jobs by type among those that wait longest or are due first; `whole`: there are no others."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    whole: bool = True
+
+
+def sample_command(partition: Partition) -> Command:
+    keys = (partition.meta, partition.later, *partition.jobs, *partition.streams)
+    return script("waiting_types").command(partition.slot, keys, (SAMPLE_PER_STREAM, SAMPLE_OF_LATER))
+
+
+def parse_sample(reply: Any, partition: Partition) -> Sample:
+    """A partition that was never opened holds nothing."""
+    try:
+        reply = checked(reply, partition)
+    except Uninitialised:
+        return Sample()
+    pairs = zip(reply[2::2], reply[3::2], strict=True)
+    return Sample({type.decode("utf-8", "replace"): int(count) for type, count in pairs}, bool(reply[1]))

@@ -15,7 +15,7 @@ from ganger.command import Command
 from ganger.errors import Uninitialised
 from ganger.job import Entry, State, encode_state
 from ganger.keys import Partition
-from ganger.lifecycle import DEAD_MAX_AGE_MS, DEAD_MAX_COUNT
+from ganger.lifecycle import DEAD_MAX_AGE_MS, DEAD_MAX_COUNT, dead_share
 from ganger.scripts import script
 
 MAX_LEASES = 1000
@@ -96,7 +96,8 @@ def recover(
     keys = (partition.meta, *partition.ends, stream, partition.returned, partition.dead, *partition.jobs)
     guard = (lease.consumer, lease.stream, lease.id, lease.delivered_ms, CLOCK_GRAIN_MS)
     target = ("dead" if bury else "returned", entry.jid, entry.type, encode_state(state))
-    args = (partition.wake, *fresh(), *guard, *target, DEAD_MAX_COUNT, DEAD_MAX_AGE_MS)
+    bounds = (dead_share(DEAD_MAX_COUNT, partition.count), DEAD_MAX_AGE_MS)
+    args = (partition.wake, *fresh(), *guard, *target, *bounds)
     command = script("recover").command(partition.slot, keys, args)
     try:
         reply = checked(cluster.run(command, deadline_s=deadline_s), partition)

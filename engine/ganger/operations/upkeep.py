@@ -1,10 +1,17 @@
-"""Upkeep: old memo fields go. For the scheduler, a few times an hour per partition."""
+"""Upkeep: old memo fields and old dead letters go. For the scheduler, each minute per partition."""
 
 from ganger.calls import checked
 from ganger.cluster import Cluster
 from ganger.errors import Uninitialised
 from ganger.keys import Partition
-from ganger.lifecycle import MEMO_MAX_AGE_MS, NOTE_MAX_AGE_MS, RUN_MAX_AGE_MS
+from ganger.lifecycle import (
+    DEAD_MAX_AGE_MS,
+    DEAD_MAX_COUNT,
+    MEMO_MAX_AGE_MS,
+    NOTE_MAX_AGE_MS,
+    RUN_MAX_AGE_MS,
+    dead_share,
+)
 from ganger.scripts import script
 
 
@@ -22,3 +29,24 @@ def sweep_memo(
     except Uninitialised:
         return 0, 0
     return int(reply[1]), int(reply[2])
+
+
+def trim_dead(
+    cluster: Cluster,
+    partition: Partition,
+    max_count: int = DEAD_MAX_COUNT,
+    max_age_ms: int = DEAD_MAX_AGE_MS,
+    *,
+    deadline_s: float = 10.0,
+) -> int:
+    """Let the queue's dead letters be bounded so from now on; how many went, 100 at most: call it until none
+    does."""
+    command = script("dead_trim").command(
+        partition.slot,
+        (partition.meta, partition.dead, *partition.jobs),
+        (dead_share(max_count, partition.count), max_age_ms),
+    )
+    try:
+        return int(checked(cluster.run(command, deadline_s=deadline_s), partition)[1])
+    except Uninitialised:
+        return 0

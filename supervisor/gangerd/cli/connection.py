@@ -11,6 +11,7 @@ from gangerd.config import Config
 from gangerd.settings import build
 
 if TYPE_CHECKING:
+    from ganger.admin import Admin
     from ganger.cluster import Cluster
     from ganger.config import EngineConfig
     from ganger.keys import Control
@@ -45,6 +46,7 @@ def engine_config(config: Config) -> "EngineConfig":
         "namespace": config.namespace,
         "durability": config.durability,
         "max_job_bytes": config.max_job_bytes,
+        "unknown_types": config.unknown_types,
         "semaphores": list(config.semaphores),
     }
     if config.redis:
@@ -65,3 +67,12 @@ def connected(path: Path | None, directory: str | None = None) -> "Iterator[tupl
         yield cluster, Control(config.namespace)
     finally:
         cluster.close()
+
+
+@contextmanager
+def administering(path: Path | None, directory: str | None = None) -> "Iterator[Admin]":
+    """The same for what `Admin` shows and does."""
+    from ganger.admin import Admin
+
+    with connected(path, directory) as (cluster, control):
+        yield Admin(cluster, control)

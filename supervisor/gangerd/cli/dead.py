@@ -1,22 +1,63 @@
-"""`ganger dead`: dead letters, listed, sent back to their queue, or deleted."""
+"""`ganger dead`: dead letters, listed, shown, sent back to their queue, or deleted."""
 
+import functools
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gangerd.cli import rendering, tables
-from gangerd.cli.connection import connected, dir_option, file_option, json_option
+from gangerd.cli import rendering, tables, times
+from gangerd.cli.connection import administering, dir_option, file_option, json_option
+from gangerd.cli.jobs import print_job
 from gangerd.cli.words import plural
 from gangerd.errors import Usage
 
 if TYPE_CHECKING:
-    from ganger.cluster import Cluster
-    from ganger.operations.dead import DeadLetter
+    from ganger.admin import Admin
+    from ganger.listing import JobFilter
 
-    Act = Callable[[Cluster, Sequence[DeadLetter]], int]
+_FILTERS = (
+    click.option("--queue", help="Of this queue alone."),
+    click.option("--type", help="Of this job type alone."),
+    click.option("--cause", help="Whose last failure was this: exception, timeout, segfault ..."),
+    click.option("--error", help="Whose last exception's class or message holds this text."),
+    click.option("--since", metavar="T", help="Buried since T: an instant, or 5m, 2h, 3d ago."),
+    click.option("--until", metavar="T", help="Buried before or at T."),
+)
+_NARROW = ("queue", "type", "cause", "error", "since", "until")
+
+
+def filtered(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose dead letters, handed on as one `wanted`."""
+
+    @functools.wraps(command)
+    def chosen(**given: Any) -> Any:
+        from ganger.listing import JobFilter
+
+        picked = {name: given.pop(name) for name in _NARROW}
+        now_ms = int(time.time() * 1000)
+        for name in ("since", "until"):
+            text = picked.pop(name)
+            picked[f"{name}_ms"] = None if text is None else times.past_ms(f"--{name}", text, now_ms)
+        return command(wanted=JobFilter(**picked), **given)
+
+    return functools.reduce(lambda made, option: option(made), reversed(_FILTERS), chosen)
+
+
+def acting(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What sending back and deleting have in common."""
+    options = (
+        click.argument("jids", metavar="[JID]...", nargs=-1),
+        click.option("--all", "everything", is_flag=True, help="All that the filters match."),
+        click.option("--yes", is_flag=True, help="Without being asked first."),
+        json_option,
+        file_option,
+        dir_option,
+    )
+    return functools.reduce(lambda made, option: option(made), reversed(options), filtered(command))
 
 
 @click.group()
@@ -25,95 +66,134 @@ def dead() -> None:
 
 
 @dead.command("list")
-@click.option("--queue", help="Of this queue alone.")
+@filtered
 @click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="The newest so many."
+    "--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="The newest so many."
 )
 @json_option
 @file_option
 @dir_option
-def show(queue: str | None, limit: int, as_json: bool, path: Path | None, directory: str | None) -> None:
+def listing(wanted: "JobFilter", limit: int, as_json: bool, path: Path | None, directory: str | None) -> None:
     """List the dead letters, newest first."""
-    from ganger import inspect
-    from gangerd.cli import letters
-
-    with connected(path, directory) as (cluster, control):
-        letters.chosen(cluster, control, queue)  # refuses a name that no queue has
-        found = inspect.dead(cluster, control, queue, limit)
-    if as_json:
-        rendering.document(found)
-    elif not found:
-        click.echo("There are no dead letters.")
+    with administering(path, directory) as admin:
+        if as_json:
+            rendering.documents(admin.dead(wanted, limit))
+            return
+        found = list(admin.dead(wanted, limit, heads=True))
+    if not found:
+        click.echo("There are no dead letters." if wanted == type(wanted)() else "No dead letter fits.")
     else:
         rendering.table(*tables.dead(found, int(time.time() * 1000)))
 
 
 @dead.command()
-@click.argument("jids", metavar="[JID]...", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All dead letters, or all of --queue.")
-@click.option("--queue", help="Of this queue alone.")
+@click.argument("jid")
 @json_option
 @file_option
 @dir_option
-def retry(
-    jids: tuple[str, ...],
-    everything: bool,
-    queue: str | None,
-    as_json: bool,
-    path: Path | None,
-    directory: str | None,
-) -> None:
-    """Send dead letters back to their queue; attempts and crashes count from nothing."""
-    from gangerd.cli import letters
-
-    count = _each(jids, everything, queue, path, directory, letters.send_back)
-    _report(as_json, "retried", count, "sent back")
+def show(jid: str, as_json: bool, path: Path | None, directory: str | None) -> None:
+    """One dead letter: every failure with its stack, and the post-mortems of the workers that it killed."""
+    with administering(path, directory) as admin:
+        found = admin.dead_letter(jid)
+    if as_json:
+        rendering.document(found)
+        return
+    crashes = found.pop("crash_records")
+    print_job(found)
+    for crash in crashes:
+        click.echo(f"evidence of attempt {crash.get('attempt')}, {crash['cause']}:")
+        click.echo(f"  {rendering.clean(tables.evidence(crash.get('evidence')))}")
+        if crash.get("stack"):
+            click.echo(rendering.clean(crash["stack"]))
 
 
 @dead.command()
-@click.argument("jids", metavar="[JID]...", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="All dead letters, or all of --queue.")
-@click.option("--queue", help="Of this queue alone.")
-@json_option
-@file_option
-@dir_option
-def delete(
+@acting
+@click.option("--rate", metavar="N/s", help="With --all: not more than so many a second, as 50/s or 300/m.")
+def retry(rate: str | None, wanted: "JobFilter", **given: Any) -> None:
+    """Send dead letters back to their queue; attempts and crashes count from nothing.
+
+    Stopped half-way, run it again: what was sent back is no dead letter any more."""
+    limit = None if rate is None else times.rate_s("--rate", rate)
+    if limit is not None and not given["everything"]:
+        raise Usage("--rate goes with --all.")
+    _act(
+        _Deed("retried", "sent back", "Send them back?"),
+        lambda admin: admin.retry_dead(wanted, rate=limit),
+        lambda admin, jids: admin.retry_letters(jids),
+        wanted,
+        **given,
+    )
+
+
+@dead.command()
+@acting
+def delete(wanted: "JobFilter", **given: Any) -> None:
+    """Delete dead letters for ever."""
+    _act(
+        _Deed("deleted", "deleted", "Delete them for ever?"),
+        lambda admin: admin.delete_dead(wanted),
+        lambda admin, jids: admin.delete_letters(jids),
+        wanted,
+        **given,
+    )
+
+
+class _Deed:
+    """How a command speaks of what it does: its key in JSON, what it did, what it asks."""
+
+    def __init__(self, key: str, did: str, question: str) -> None:
+        self.key, self.did, self.question = key, did, question
+
+    def report(self, count: int, as_json: bool) -> None:
+        if as_json:
+            rendering.document({self.key: count})
+        else:
+            click.echo(f"{plural(count, 'dead letter')} {self.did}.")
+
+
+def _act(
+    deed: _Deed,
+    all_of_them: "Callable[[Admin], Iterator[int]]",
+    these: "Callable[[Admin, tuple[str, ...]], int]",
+    wanted: "JobFilter",
+    *,
     jids: tuple[str, ...],
     everything: bool,
-    queue: str | None,
+    yes: bool,
     as_json: bool,
     path: Path | None,
     directory: str | None,
 ) -> None:
-    """Delete dead letters for ever."""
-    from gangerd.cli import letters
-
-    count = _each(jids, everything, queue, path, directory, letters.delete)
-    _report(as_json, "deleted", count, "deleted")
-
-
-def _each(
-    jids: tuple[str, ...],
-    everything: bool,
-    queue: str | None,
-    path: Path | None,
-    directory: str | None,
-    act: "Act",
-) -> int:
-    """Do it to those that were named; how many it was done to."""
-    from gangerd.cli import letters
-
-    if bool(jids) == everything:
-        raise Usage("which ones? Name job ids, or say --all (of one queue: --all --queue NAME).")
-    with connected(path, directory) as (cluster, control):
-        if everything:
-            places = letters.chosen(cluster, control, queue)
-            return sum(act(cluster, chunk) for chunk in letters.everything(cluster, places))
-        return sum(act(cluster, [letter]) for letter in letters.named(cluster, control, jids))
+    """Do it to those that were named, or, once that is confirmed, to all that the filters match."""
+    if bool(jids) == everything or (jids and wanted != type(wanted)()):
+        raise Usage("which ones? Name job ids, or say --all (narrower: --all --queue NAME --cause exit).")
+    with administering(path, directory) as admin:
+        if jids:
+            deed.report(these(admin, jids), as_json)
+            return
+        counts = admin.count_dead(wanted)
+        total = sum(counts.values())
+        if total and not yes:
+            _confirm(counts, total, deed)
+        done = 0
+        try:
+            with rendering.progress(deed.did, total) as advance:
+                for count in all_of_them(admin):
+                    done += count
+                    advance(count)
+        except KeyboardInterrupt:
+            click.echo(
+                f"ganger: stopped: {done:,} of {total:,} {deed.did}; the same again goes on.", err=True
+            )
+            raise
+        deed.report(done, as_json)
 
 
-def _report(as_json: bool, word: str, count: int, did: str) -> None:
-    if as_json:
-        rendering.document({word: count})
-    else:
-        click.echo(f"{plural(count, 'dead letter')} {did}.")
+def _confirm(counts: dict[str, int], total: int, deed: _Deed) -> None:
+    """Raises Usage where nobody can be asked, Abort for a no."""
+    each = ", ".join(f"{count:,} in {queue}" for queue, count in sorted(counts.items()))
+    said = f"{plural(total, 'dead letter')} ({each})"
+    if not sys.stdin.isatty():
+        raise Usage(f"{said}: say --yes to do it without being asked.")
+    click.confirm(f"{said}. {deed.question}", abort=True, err=True)

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,6 +29,11 @@ def show(jid: str, as_json: bool, path: Path | None, directory: str | None) -> N
     if as_json:
         rendering.document(found)
         return
+    print_job(found)
+
+
+def print_job(found: dict[str, Any]) -> None:
+    """A job name by name, then its failures, then their stacks."""
     now_ms = int(time.time() * 1000)
     for name, text in tables.job(found, now_ms):
         click.echo(f"{name:>9}  {rendering.clean(text)}")

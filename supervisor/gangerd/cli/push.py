@@ -1,24 +1,20 @@
 """`ganger push`: a job by its type's name, with arguments written as JSON."""
 
 import json
-import re
+import warnings
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gangerd.cli import rendering
+from gangerd.cli import rendering, times
 from gangerd.cli.connection import dir_option, engine_config, file_option, json_option
 from gangerd.errors import Usage
 from gangerd.settings import build
 
 if TYPE_CHECKING:
     from ganger.config import EngineConfig
-
-_DELAY = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 
 
 @click.command()
@@ -53,9 +49,9 @@ def push(
     args, kwargs = parse_arguments(arguments)
     given: dict[str, Any] = {"queue": queue, "priority": priority}
     if delay is not None:
-        given["delay"] = parse_delay(delay)
+        given["delay"] = times.span_s("--delay", delay)
     if at is not None:
-        given["at"] = parse_instant(at)
+        given["at"] = times.instant("--at", at)
     config = engine_config(build(path=path, flags={"dir": directory}))
     jid = send(config, type, args, kwargs, given, force=force)
     if as_json:
@@ -75,6 +71,7 @@ def send(
 ) -> str:
     """The jid. With `force` the types that live workers announce are not asked."""
     from ganger.client import Client
+    from ganger.errors import UnknownTypeWarning
     from ganger.keys import check_type
     from ganger.options import Options
     from ganger.push_options import push_options
@@ -82,7 +79,12 @@ def send(
     client = Client(config)
     try:
         if not force:
-            return client.push(type, args, kwargs, **given)
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always", UnknownTypeWarning)
+                jid = client.push(type, args, kwargs, **given)
+            for warning in told:
+                click.echo(f"ganger: {warning.message}", err=True)
+            return jid
         return client.send(check_type(type), Options(), push_options(given), [(args, kwargs)])[0]
     finally:
         client.close()
@@ -107,25 +109,3 @@ def parse_arguments(texts: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON value")
-
-
-def parse_delay(text: str) -> float:
-    """Seconds. Raises Usage."""
-    found = _DELAY.fullmatch(text.strip())
-    if found is None:
-        raise Usage(f"--delay must be a time such as 90, 500ms, 5m or 1h, not {text!r}.")
-    return float(found[1]) * _SECONDS[found[2]]
-
-
-def parse_instant(text: str) -> datetime:
-    """An instant with its time zone; without one it is the local time here. Raises Usage."""
-    try:
-        return datetime.fromtimestamp(float(text), UTC)
-    except (ValueError, OverflowError, OSError):
-        pass
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError):
-        raise Usage(
-            f"--at must be an instant such as 2031-05-01T08:00+02:00, or seconds since 1970, not {text!r}."
-        ) from None

@@ -5,7 +5,8 @@ terminal alone; where there is none, lines are as long as they need to be."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,29 @@ _ENDLESS = 10_000
 def document(content: Any) -> None:
     """The one document of --json, on stdout."""
     click.echo(json.dumps(content, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+
+
+def documents(contents: Iterable[Any]) -> None:
+    """A list as the one document of --json, written item by item: it may be longer than memory."""
+    before = "["
+    for content in contents:
+        click.echo(before + json.dumps(content, ensure_ascii=False), nl=False)
+        before = ",\n "
+    click.echo("[]" if before == "[" else "]")
+
+
+@contextmanager
+def progress(did: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr while something is done to `total` things; where that is no terminal, nothing."""
+    if not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    from rich import progress as bars
+
+    columns = (bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeRemainingColumn())
+    with bars.Progress(bars.TextColumn(did), *columns, console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task(did, total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 def console(*, stderr: bool = False) -> "Console":

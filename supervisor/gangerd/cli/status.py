@@ -5,6 +5,7 @@ Where Redis does not answer, the master's status file is all there is: it is sho
 import json
 import os
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,12 @@ def status(as_json: bool, path: Path | None, directory: str | None) -> int:
 
 def _look(path: Path | None, directory: str | None) -> dict[str, Any]:
     from ganger import inspect
+    from ganger.unserved import unserved
 
     with connected(path, directory) as (cluster, control):
-        return inspect.status(cluster, control)
+        found = inspect.status(cluster, control)
+        groups = inspect.all_partitions(cluster, control)
+        return found | {"unserved": [asdict(one) for one in unserved(cluster, control, groups)]}
 
 
 def _local(config: Config) -> dict[str, Any] | None:
@@ -86,6 +90,9 @@ def _print(document: dict[str, Any], config: Config) -> None:
         click.echo(f"workers killed by jobs: {tables.causes(document['totals'].get('crashes') or {})}")
         rendering.table(*tables.queues(document["queues"]), out=out)
         rendering.table(*tables.workers(document["workers"], int(time.time() * 1000)), out=out)
+        if document["unserved"]:
+            title = "Waiting for a worker that knows them"
+            rendering.table(*tables.unserved(document["unserved"]), title=title, out=out)
     if local is not None:
         _print_local(local)
 

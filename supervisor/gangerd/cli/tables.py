@@ -67,6 +67,20 @@ def crashes(found: Sequence[Document], now_ms: int) -> Table:
     return columns, rows
 
 
+def unserved(found: Sequence[Document]) -> Table:
+    columns = ("type", "queue", ">waiting", ">dead of it")
+    rows = [
+        (
+            str(one["type"]) or "(none)",
+            str(one["queue"]),
+            number(one["waiting"]) + ("" if one["whole"] else " or more"),
+            number(one["dead"]),
+        )
+        for one in found
+    ]
+    return columns, rows
+
+
 def evidence(found: Any) -> str:
     """The evidence as one line: it is recorded as a list of sentences."""
     if isinstance(found, str):

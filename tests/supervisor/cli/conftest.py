@@ -1,11 +1,13 @@
 """A cluster for the commands: one kind is enough here, since the engine's own tests run against all."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ganger.cluster import Cluster
 from support.servers import ClusterServers
+from support.shop import Shop
 
 
 @pytest.fixture(scope="package")
@@ -26,3 +28,8 @@ def engine(emptied: ClusterServers) -> Iterator[Cluster]:
     transport = Cluster(emptied.settings())
     yield transport
     transport.close()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, emptied: ClusterServers, engine: Cluster) -> Shop:
+    return Shop(tmp_path, emptied.url, engine)

@@ -1,17 +1,12 @@
-"""The commands that look and act, on a real cluster that holds real jobs and dead letters."""
+"""The commands that look, on a real cluster that holds real jobs."""
 
-import random
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from ganger.cluster import Cluster
-from ganger.keys import Control, partitions
-from ganger.operations import claim, control, failing
-from ganger.retry import Failure, Policy
-from support.command import document, ganger
-from support.servers import ClusterServers
+from ganger.keys import Control
+from ganger.operations import control
+from support.command import ganger
+from support.shop import Shop
 
 QUEUE_FIELDS = {"ready", "later", "dead", "in_flight", "oldest_age_ms", "paused"}
 TOTALS = {"enqueued", "succeeded", "failed", "retried", "dead", "exhausted", "expired", "crashes"}
@@ -33,39 +28,6 @@ CRASH: dict[str, Any] = {
     "stack": "File shop.py line 3",
     "evidence": ["ended by signal 11"],
 }
-
-
-class Shop:
-    """A working directory whose settings name the cluster."""
-
-    def __init__(self, cwd: Path, url: str, cluster: Cluster) -> None:
-        self.cwd = cwd
-        self.env = {"GANGER_REDIS": url}
-        self.cluster = cluster
-
-    def text(self, *words: str) -> str:
-        done = ganger(*words, cwd=self.cwd, env=self.env)
-        assert done.returncode == 0, done.stderr
-        assert "\x1b" not in done.stdout, "colours belong on a terminal"
-        return done.stdout
-
-    def json(self, *words: str) -> Any:
-        return document(*words, cwd=self.cwd, env=self.env)
-
-    def bury_all(self, queue: str = "mail") -> None:
-        """Take every ready job, one a claim since its type is unknown, and let it fail for the last time."""
-        places = [place for place in partitions("ganger", queue, 12) for _ in range(9)]
-        for op, part in enumerate(places, 1):
-            taken = claim.claim(self.cluster, part, "c" * 16, "d" * 16, op, budget_us=10**9)
-            for entry in taken.entries:
-                failure = Failure(cause="exception", error="ValueError", message="no such address")
-                policy = Policy(retry=0, dead=True)
-                failing.fail(self.cluster, entry, "c" * 16, policy, failure, random.Random(1))
-
-
-@pytest.fixture
-def shop(tmp_path: Path, emptied: ClusterServers, engine: Cluster) -> Shop:
-    return Shop(tmp_path, emptied.url, engine)
 
 
 def test_an_empty_cluster_says_so(shop: Shop) -> None:
@@ -112,27 +74,15 @@ def test_an_unknown_type_is_refused_unless_forced(shop: Shop) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "shop.sned" in done.stderr
     assert shop.text("push", "shop.sned", "--force", "--queue", "mail")
+    (shop.cwd / "ganger.toml").write_text('unknown_types = "warn"\n')
+    done = ganger("push", "shop.sned", "--queue", "mail", cwd=shop.cwd, env=shop.env)
+    assert (done.returncode, len(done.stdout)) == (0, 30)
+    assert done.stderr == "ganger: No live worker serves job type 'shop.sned': did you mean 'shop.send'?\n"
+    (unserved,) = shop.json("status")["unserved"]
+    assert unserved == {"type": "shop.sned", "queue": "mail", "waiting": 2, "dead": 0, "whole": True}
+    assert "Waiting for a worker that knows them" in shop.text("status")
     jid = shop.text("push", "shop.send", "1").strip()
     assert shop.json("job", "show", jid)["queue"] == "mail"
-
-
-def test_dead_letters_are_listed_sent_back_and_deleted(shop: Shop) -> None:
-    jids = [shop.text("push", "shop.send", str(n), "--queue", "mail").strip() for n in range(3)]
-    shop.bury_all()
-    found = shop.json("dead", "list", "--queue", "mail")
-    assert {letter["jid"] for letter in found} == set(jids)
-    assert found[0]["failures"][0]["message"] == "no such address"
-    assert found[0]["attempt"] == shop.json("job", "show", jids[0])["attempt"] == 1
-    assert "ValueError: no such address" in shop.text("dead", "list")
-    assert shop.json("dead", "retry", jids[0]) == {"retried": 1}
-    assert shop.json("job", "show", jids[0])["state"] == "ready"
-    done = ganger("dead", "retry", jids[0], cwd=shop.cwd, env=shop.env)
-    assert (done.returncode, done.stderr) == (1, f"ganger: {jids[0]} is no dead letter: it is ready.\n")
-    assert shop.text("dead", "delete", jids[1]) == "1 dead letter deleted.\n"
-    assert shop.json("dead", "retry", "--all", "--queue", "mail") == {"retried": 1}
-    assert shop.json("dead", "list") == []
-    done = ganger("dead", "retry", "--all", "--queue", "mial", cwd=shop.cwd, env=shop.env)
-    assert (done.returncode, done.stderr) == (1, "ganger: There is no queue 'mial'; there are: mail.\n")
 
 
 def test_crashes_newest_first(shop: Shop) -> None:

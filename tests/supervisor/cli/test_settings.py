@@ -29,6 +29,20 @@ def test_each_layer_wins_over_the_one_before(tmp_path: Path) -> None:
     assert config.dir == str(tmp_path / ".ganger")
 
 
+def test_dead_letters_have_bounds_of_all_queues_and_of_one(tmp_path: Path) -> None:
+    made(tmp_path, 'dead_max_count = 500\ndead_max_age = "12h"\n[dead.mail]\nmax_age = "90d"\n')
+    config = build(cwd=tmp_path, env={})
+    assert config.dead_bounds("mail") == (500, 90 * 86_400_000)
+    assert config.dead_bounds("stock") == (500, 12 * 3_600_000)
+    assert build(cwd=tmp_path / "none", env={}).dead_bounds("mail") == (10_000, 180 * 86_400_000)
+    made(tmp_path, 'dead_max_age = "soon"\n[dead.mail]\nmax_count = 0\n[dead.stock]\nmax_cuont = 5\n')
+    with pytest.raises(BadConfig) as caught:
+        build(cwd=tmp_path, env={})
+    assert "line 1: dead_max_age must be a time from 1 s to ten years" in str(caught.value)
+    assert "line 2: dead of 'mail': max_count must be a whole number from 1" in str(caught.value)
+    assert "line 4: dead of 'stock' may have max_count and max_age and nothing else" in str(caught.value)
+
+
 def test_nothing_at_all_is_the_defaults(tmp_path: Path) -> None:
     config = build(cwd=tmp_path, env={})
     assert (config.workers, config.redis, config.embedded) == (4, "", False)

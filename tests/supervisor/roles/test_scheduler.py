@@ -70,6 +70,16 @@ def test_more_than_one_call_promotes_are_promoted_without_waiting(
     assert jobs.where(cluster, mail[0], first) == ("ready", 0, 0, 0, 0)
 
 
+def test_old_dead_letters_go_without_a_new_burial(
+    cluster: Cluster, mail: tuple[Partition, ...], at: Stage
+) -> None:
+    for partition in mail:
+        rows = [word for number in range(150) for word in (number + 1, f"filler-{number}")]
+        cluster.run(Command(partition.slot, ("ZADD", partition.dead, *rows)))
+    begin(at, cluster)
+    at.run_until(lambda: [jobs.seen(cluster, part).dead for part in mail] == [0, 0, 0], "trimmed")
+
+
 def test_a_host_that_is_gone_loses_its_jobs_after_a_lease(
     cluster: Cluster, mail: tuple[Partition, ...], at: Stage
 ) -> None:

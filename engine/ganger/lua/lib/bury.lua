@@ -1,16 +1,9 @@
--- Puts a record among the dead letters and drops the oldest that are too many or too old, 100 a call at most.
--- Needs meta, dead, jobs and the libs now and bucket.
+-- Puts a record among the dead letters and drops what is over their bounds: those that dead_trim noted in meta, or
+-- before it has come by the caller's. Needs meta, dead, jobs and the libs now, bucket and trim.
 local function bury(jid, record, max_count, max_age_ms)
   local now = now_ms()
   redis.call('HSET', jobs[bucket(jid)], jid, record)
   redis.call('ZADD', dead, whole(now), jid)
-  local old = redis.call('ZCOUNT', dead, '-inf', whole(now - max_age_ms))
-  local over = redis.call('ZCARD', dead) - 1 - max_count
-  local count = math.min(math.max(old, over), 100)
-  if count <= 0 then return end
-  for _, victim in ipairs(redis.call('ZRANGE', dead, 0, count - 1)) do
-    redis.call('HDEL', jobs[bucket(victim)], victim)
-    redis.call('ZREM', dead, victim)
-  end
-  redis.call('HINCRBY', meta, 'trimmed', count)
+  local noted = redis.call('HMGET', meta, 'dead_count', 'dead_age')
+  trim(now, tonumber(noted[1] or max_count), tonumber(noted[2] or max_age_ms))
 end

@@ -35,7 +35,7 @@ from gangerd.roles.role import Role
 BEAT_MS = 1_000
 SCAN_MS = 25
 RETRY_RENEWAL_MS = 1_000
-ANNOUNCE_EVERY = 60
+ANNOUNCE_EVERY = 20
 """Beats between two announcements of the job types."""
 REFRESH_EVERY = 5
 """Beats between two looks at the catalog: whether our queues are still in it."""

@@ -3,8 +3,9 @@
     due jobs            each second, and to the moment       promotion
     expired leases      each second while any is suspect     recovery, judge
     effects owed        each second, and while there are any outbox, parcels
-    memos, consumers    each minute, each hour               upkeep
     what is paused      each other second                    pausing
+    memos, dead letters each minute                          upkeep
+    consumers           each hour                            upkeep
     gauges              each second, with statsd only        gauges
 
 Each duty asks for the leadership again before it acts, and forgets what it knew when it has been lost.
@@ -14,6 +15,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ganger import parcel
 from ganger.cluster import Cluster
@@ -31,7 +33,7 @@ from gangerd.roles.scheduler.parcels import Parcels
 from gangerd.roles.scheduler.pausing import Pausing
 from gangerd.roles.scheduler.promotion import Promotion
 from gangerd.roles.scheduler.recovery import Recovery
-from gangerd.roles.scheduler.upkeep import Steps, drop_consumers, sweep
+from gangerd.roles.scheduler.upkeep import Steps, drop_consumers, sweep, trim_dead
 
 ROUND_MS = 1_000
 ROUND_S = 0.8
@@ -69,7 +71,9 @@ class Scheduler:
         loop.when_asked("step", self._step)
         loop.when_asked("outbox", self._deliver)
         loop.every("round", round_ms(self._role.config.lease_ms), self._round, jitter=0.05)
+        trim = partial(trim_dead, config=self._role.config)
         loop.every("sweep", SWEEP_MS, lambda: self._upkeep(sweep), jitter=0.2)
+        loop.every("trim", SWEEP_MS, lambda: self._upkeep(trim), jitter=0.2)
         loop.every("consumers", CONSUMERS_MS, lambda: self._upkeep(drop_consumers), jitter=0.2)
         return "seeks the leadership"
 

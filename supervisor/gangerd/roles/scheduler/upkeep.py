@@ -1,5 +1,5 @@
-"""Housekeeping in small steps: old memo fields, consumers of hosts that are gone. Never more than a step a
-call.
+"""Housekeeping in small steps: old memo fields, old dead letters, consumers of hosts that are gone. Never
+more than a step a call.
 
 A round over all partitions is spread over the loop's rounds, so that no duty of the leader waits for it.
 """
@@ -13,6 +13,7 @@ from ganger.cluster import Cluster
 from ganger.errors import GangerError
 from ganger.keys import Partition
 from ganger.operations import recover, unique, upkeep
+from gangerd.config import Config
 
 DEADLINE_S = 0.8
 
@@ -56,6 +57,23 @@ def _to_its_end(sweep_from: Callable[..., tuple[int, int]]) -> Iterator[Callable
     yield once
     while cursor:
         yield once
+
+
+def trim_dead(
+    cluster: Cluster, partitions: Iterable[Partition], config: Config
+) -> Iterator[Callable[[], object]]:
+    """The steps that keep the dead letters within their bounds: a hundred go a step."""
+    for partition in partitions:
+        went = [0]
+
+        def once(partition: Partition = partition, went: list[int] = went) -> None:
+            went[0] = 0
+            bounds = config.dead_bounds(partition.queue)
+            went[0] = upkeep.trim_dead(cluster, partition, *bounds, deadline_s=DEADLINE_S)
+
+        yield once
+        while went[0]:
+            yield once
 
 
 def drop_consumers(cluster: Cluster, partitions: Iterable[Partition]) -> Iterator[Callable[[], object]]:
