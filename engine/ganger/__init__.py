@@ -7,6 +7,7 @@ The engine knows Redis and nothing of processes; the daemon that runs the jobs i
 
 from ganger.actor import Actor, job
 from ganger.async_client import AsyncClient
+from ganger.batch import Batch
 from ganger.client import Client
 from ganger.current import current
 from ganger.errors import (
@@ -26,6 +27,7 @@ __all__ = [
     "Actor",
     "AsyncClient",
     "Attempt",
+    "Batch",
     "Client",
     "GangerError",
     "JobTimeout",

@@ -4,6 +4,7 @@ It checks options and arguments, encodes bodies and leaves the way to Redis to p
 not defined in this process is checked against the types that live hosts announce.
 """
 
+import copy
 import itertools
 import threading
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +24,7 @@ from ganger.label import Label
 from ganger.middleware import Call, Outgoing, around_push, wraps_pushes
 from ganger.options import Options
 from ganger.push_options import PushOptions, check_headers, push_options
-from ganger.pushing import Pusher, Target
+from ganger.pushing import JobSink, Pusher, Target
 from ganger.unique_push import UniquePusher, unique_locks
 
 
@@ -37,6 +38,7 @@ class Client:
         self.replicas = 1 if self._config.durability == "replicated" else 0
         """How many must have what is written before a call returns."""
         self._pusher = Pusher(self._cluster, self._config.namespace, replicas=self.replicas)
+        self._sink: JobSink = self._pusher
         self._unique = UniquePusher(self._cluster, self._pusher, replicas=self.replicas)
         self._announced = AnnouncedTypes(
             self._cluster, Control(self._config.namespace), self._config.unknown_types
@@ -50,6 +52,16 @@ class Client:
     @property
     def namespace(self) -> str:
         return self._config.namespace
+
+    @property
+    def pusher(self) -> Pusher:
+        return self._pusher
+
+    def through(self, sink: JobSink) -> "Client":
+        """This client, its checked jobs going another way: into a batch."""
+        made = copy.copy(self)
+        made._sink = sink
+        return made
 
     def push(
         self,
@@ -171,12 +183,14 @@ class Client:
         if instead is not None:
             return instead.push(target, bodies, locks, jid)
         if locks is not None:
+            if self._sink is not self._pusher:
+                raise BadOptions(f"{type} is unique: it can't belong to a batch.")
             if len(bodies) == 1:
                 return [self._unique.push(target, bodies[0], locks[0], jid=jid)]
             return self._unique.push_many(target, bodies, locks)
         if len(bodies) == 1:
-            return [self._pusher.push_one(target, bodies[0], jid=jid)]
-        return self._pusher.push_many(target, bodies)
+            return [self._sink.push_one(target, bodies[0], jid=jid)]
+        return self._sink.push_many(target, bodies)
 
     def holder(
         self,

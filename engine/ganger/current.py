@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ganger.errors import BadOptions, GangerError
 from ganger.job import Entry
+from ganger.label import split
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class Current:
     """What middlewares, or the push itself, sent along."""
     entry: Entry | None = field(default=None, repr=False)
     """The delivery that is being run; None where there is no worker (a test)."""
+
+    @property
+    def batch_id(self) -> str | None:
+        """The batch that this job is a member of, or whose callback it is; `Batch.current()` adds to it."""
+        return None if self.entry is None else split(self.entry.body)[0].batch_id
 
     def progress(self, percent: float, message: str = "") -> None:
         """Not built yet: raises BadOptions."""

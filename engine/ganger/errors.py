@@ -159,6 +159,14 @@ class ResultNotKept(GangerError, ValueError):
     """once(): the block ran to its end, and will not run again, but its result is too large or no JSON."""
 
 
+class BatchNotFound(GangerError, LookupError):
+    """There is no batch of this id (any more)."""
+
+
+class BatchClosed(GangerError):
+    """The success of this batch has been decided, or it has as many members as one may have."""
+
+
 class Uninitialised(GangerError):
     """Internal: a partition lacks its structures; the operations open it and repeat the call."""
 

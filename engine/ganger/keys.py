@@ -203,21 +203,14 @@ class Control:
     paused: bytes = field(init=False, repr=False, compare=False)
     """Queues that shall be paused; each partition's meta holds what its claims obey."""
     paused_types: bytes = field(init=False, repr=False, compare=False)
+    batches_live: bytes = field(init=False, repr=False, compare=False)
+    """Batches that may still owe something, by when they were made."""
+    batches_over: bytes = field(init=False, repr=False, compare=False)
+    """Those of the last day that can't, by when that was seen."""
 
     def __post_init__(self) -> None:
         stem = f"{check_namespace(self.namespace)}:{{{_CONTROL_TAG}}}:".encode()
         object.__setattr__(self, "slot", slot_of(_CONTROL_TAG.encode()))
-        for what in (
-            "catalog",
-            "types",
-            "hosts",
-            "leader",
-            "crashes",
-            "crash_records",
-            "totals",
-            "retains",
-            "runs",
-            "paused",
-            "paused_types",
-        ):
-            object.__setattr__(self, what, stem + what.encode())
+        for what in self.__dataclass_fields__:
+            if what not in ("namespace", "slot"):
+                object.__setattr__(self, what, stem + what.encode())

@@ -38,6 +38,10 @@ class Label(msgspec.Struct, frozen=True):
         """The run that moved the job last."""
         return self.run.partition(":")[0] if self.run else None
 
+    @property
+    def batch_id(self) -> str | None:
+        return None if self.member is None else self.member.partition(":")[0]
+
 
 NO_LABEL = Label()
 

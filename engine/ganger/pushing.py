@@ -9,6 +9,7 @@ import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ganger import jid as jids
 from ganger.calls import open_partition
@@ -35,6 +36,13 @@ class Target:
     type: str
     delay_ms: int | None = None
     at_ms: int | None = None
+
+
+class JobSink(Protocol):
+    """Where a client's jobs go: into a queue, or into a batch (members.py)."""
+
+    def push_one(self, target: Target, body: bytes, *, jid: str | None = None) -> str: ...
+    def push_many(self, target: Target, bodies: Sequence[bytes]) -> list[str]: ...
 
 
 class Pusher:
@@ -74,13 +82,7 @@ class Pusher:
     def push_many(self, target: Target, bodies: Sequence[bytes]) -> list[str]:
         """The jids, in the order of the bodies. One trip to all nodes at once. Raises OutcomeUnknown with the
         jids of the jobs that may or may not be in; the others are in. Any other error: none is."""
-        places = itertools.cycle(list(self._candidates(target.queue)))
-        chunks: list[tuple[Partition, list[NewJob]]] = []
-        for part in _chunks(bodies, self._count(target.queue)):
-            place = next(places)
-            minted = jids.mint(target.queue, place.index, len(part))
-            jobs = [NewJob(jid, target.type, body) for jid, body in zip(minted, part, strict=True)]
-            chunks.append((place, jobs))
+        chunks = self.spread(target, bodies)
         commands = [self._command(target, place, jobs) for place, jobs in chunks]
         replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S, replicas=self._replicas)
         pushed: list[str] = []
@@ -95,6 +97,19 @@ class Pusher:
         raise OutcomeUnknown(
             f"{len(failed)} of {len(bodies)} jobs may not be in, the others are: {first}", jids=list(failed)
         )
+
+    def spread(
+        self, target: Target, bodies: Sequence[bytes], *, most_bytes: int = MAX_CHUNK_BYTES
+    ) -> list[tuple[Partition, list[NewJob]]]:
+        """Which jobs go where: even parts, each of one op, in the order of the bodies."""
+        places = itertools.cycle(list(self._candidates(target.queue)))
+        chunks: list[tuple[Partition, list[NewJob]]] = []
+        for part in _chunks(bodies, self._count(target.queue), most_bytes):
+            place = next(places)
+            minted = jids.mint(target.queue, place.index, len(part))
+            jobs = [NewJob(jid, target.type, body) for jid, body in zip(minted, part, strict=True)]
+            chunks.append((place, jobs))
+        return chunks
 
     def _finish(
         self,
@@ -191,13 +206,13 @@ class Pusher:
         return places[index]
 
 
-def _chunks(bodies: Sequence[bytes], spread: int) -> Iterator[list[bytes]]:
+def _chunks(bodies: Sequence[bytes], spread: int, most_bytes: int) -> Iterator[list[bytes]]:
     """Parts for one partition each: even, bounded in number and bytes."""
     size = min(max(-(-len(bodies) // spread), MIN_CHUNK), jids.MAX_PER_OP)
     part: list[bytes] = []
     weight = 0
     for body in bodies:
-        if part and (len(part) >= size or weight + len(body) > MAX_CHUNK_BYTES):
+        if part and (len(part) >= size or weight + len(body) > most_bytes):
             yield part
             part, weight = [], 0
         part.append(body)

@@ -50,7 +50,7 @@ def test_an_end_frees_tells_and_notes(cluster: Cluster, cluster_servers: Cluster
     end(cluster)
     found = snapshot(cluster_servers)
     assert found[MAIL.locks] == {b"": b"", b"2e": b"another|99"}
-    assert found[MAIL.outbox] == {b"": b"", b"b:0b:17": word.encode()}
+    assert found[MAIL.outbox] == {b"": b"", b"b:0b:17": f"{word} {JID}".encode()}
     at_ms, ttl, told = found[MAIL.tracks][b"e:" + JID.encode()].split(b"|")
     assert abs(int(at_ms) - now_ms(cluster)) < 60_000 and (ttl, told) == (b"60000", word.encode())
     rows, _ = found[MAIL.log]
@@ -153,3 +153,12 @@ def test_a_paused_partition_gives_nothing(cluster: Cluster, cluster_servers: Clu
     again = claim.claim(cluster, MAIL, HOST, WORKER, 1, budget_us=1000, costs={})
     assert again.entries == first.entries, "a repeat answers what was claimed before the pause"
     assert snapshot(cluster_servers) == before
+
+
+def test_a_success_is_told_even_if_another_delivery_failed_before_that(
+    cluster: Cluster, cluster_servers: ClusterServers
+) -> None:
+    owing(cluster)
+    cluster.run(Command(MAIL.slot, ("HSET", MAIL.outbox, "b:0b:17", f"succeeded {JID}")))
+    cluster.run(move("bury"))
+    assert snapshot(cluster_servers)[MAIL.outbox] == {b"": b"", b"b:0b:17": f"succeeded {JID}".encode()}

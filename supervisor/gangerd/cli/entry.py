@@ -25,8 +25,6 @@ COMMANDS = {
     "workers": ("gangerd.cli.looking", "Every worker of every host and what it runs."),
     "crashes": ("gangerd.cli.looking", "Which jobs killed their workers, and of what."),
     "job": ("gangerd.cli.jobs", "Look at one job."),
-    "queue": ("gangerd.cli.queue", "Pause, resume and clear a queue."),
-    "type": ("gangerd.cli.type", "Pause and resume a job type."),
     "dead": ("gangerd.cli.dead", "Dead letters: list, retry, delete."),
 }
 

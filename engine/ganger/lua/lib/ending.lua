@@ -15,7 +15,10 @@ local function ended(jid, kind, body, state, priority, how)
       local lock = redis.call('HGET', locks, digest)
       if lock and string.match(lock, '^[^|]*') == jid then redis.call('HDEL', locks, digest) end
     end
-    if member then redis.call('HSET', outbox, 'b:' .. member, how) end
+    -- A success stands, even if another delivery of the same job fails before it has been told.
+    if member and not string.find(redis.call('HGET', outbox, 'b:' .. member) or '', '^succeeded ') then
+      redis.call('HSET', outbox, 'b:' .. member, how .. ' ' .. jid)
+    end
     if ttl then redis.call('HSET', tracks, 'e:' .. jid, whole(now) .. '|' .. ttl .. '|' .. how) end
   end
   if retain and how ~= 'dead' and how ~= 'cancelled' then

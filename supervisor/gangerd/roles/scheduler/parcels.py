@@ -20,8 +20,9 @@ _logger = log.get()
 
 
 class Parcels:
-    def __init__(self, cluster: Cluster, namespace: str) -> None:
+    def __init__(self, cluster: Cluster, namespace: str, *, replicas: int = 0) -> None:
         self._cluster = cluster
+        self._replicas = replicas
         self._namespace = namespace
         self._told: set[bytes] = set()
 
@@ -29,14 +30,14 @@ class Parcels:
         """Those whose jobs are in their partition now."""
         parcels = [(effect, found) for effect in effects if (found := self._read(effect)) is not None]
         commands = [found.command(effect.target.decode()) for effect, found in parcels]
-        replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S)
+        replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S, replicas=self._replicas)
         for (effect, found), command, reply in zip(parcels, commands, replies, strict=True):
             try:
                 try:
                     enqueue.parse_push(reply, found.partition, found.jobs)
                 except Uninitialised:
                     open_partition(self._cluster, found.partition, deadline_s=DEADLINE_S)
-                    again = self._cluster.run(command, deadline_s=DEADLINE_S)
+                    again = self._cluster.run(command, deadline_s=DEADLINE_S, replicas=self._replicas)
                     enqueue.parse_push(again, found.partition, found.jobs)
             except GangerError:
                 continue  # its node is down, or the server full: it stays

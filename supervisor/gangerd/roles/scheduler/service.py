@@ -2,7 +2,8 @@
 
     due jobs            each second, and to the moment       promotion
     expired leases      each second while any is suspect     recovery, judge
-    effects owed        each second, and while there are any outbox, parcels
+    effects owed        each second, and while there are any outbox, parcels, marks
+    batches             each second some of them             batches
     what is paused      each other second                    pausing
     memos, dead letters each minute                          upkeep
     consumers           each hour                            upkeep
@@ -26,8 +27,10 @@ from gangerd.messages import Drain, Message
 from gangerd.roles.loop import MS, LeaveLoop
 from gangerd.roles.queues import Queues
 from gangerd.roles.role import Role
+from gangerd.roles.scheduler.batches import Batches
 from gangerd.roles.scheduler.gauges import Gauges
 from gangerd.roles.scheduler.leadership import Leadership
+from gangerd.roles.scheduler.marks import Marks
 from gangerd.roles.scheduler.outbox import Outbox
 from gangerd.roles.scheduler.parcels import Parcels
 from gangerd.roles.scheduler.pausing import Pausing
@@ -57,7 +60,12 @@ class Scheduler:
         self._promotion = Promotion(cluster)
         self._recovery = Recovery(cluster, keys, role.config.lease_ms, random.Random())
         self._outbox = Outbox(cluster)
-        self._outbox.teach(parcel.PREFIX, Parcels(cluster, keys.namespace).deliver)
+        replicas = 1 if role.config.durability == "replicated" else 0
+        marks = Marks(cluster, keys.namespace, self._outbox.attend, replicas=replicas)
+        self._outbox.teach(b"b", marks.deliver)
+        self._outbox.teach(b"c", marks.adopt)
+        self._outbox.teach(parcel.PREFIX, Parcels(cluster, keys.namespace, replicas=replicas).deliver)
+        self._batches = Batches(cluster, keys, self._outbox, role.config.statsd)
         self._pausing = Pausing(cluster, keys)
         self._gauges = Gauges(role.config)
         self._steps = Steps()
@@ -82,6 +90,7 @@ class Scheduler:
         if isinstance(message, Drain):
             self._leadership.resign()
             self._gauges.close()
+            self._batches.close()
             self._cluster.close()
             raise LeaveLoop(0)
         _logger.warning(log.MESSAGE_UNEXPECTED, kind=type(message).__name__)
@@ -94,6 +103,7 @@ class Scheduler:
             self._recovery.forget()
             self._outbox.forget()
             self._pausing.forget()
+            self._batches.forget()
             self._steps.forget()
             self._gauges.forget()
         self._was_leader = held
@@ -109,6 +119,8 @@ class Scheduler:
         if self._rounds % 2 == 1:
             with contextlib.suppress(GangerError):  # those known before go on
                 self._queues.refresh()
+        with contextlib.suppress(GangerError):  # the list of batches can't be read: the next round
+            self._batches.look()
         partitions = self._queues.all()
         thorough = self._rounds % 2 == 1
         # A lease is watched from the first look that lists it: with nothing under watch, look half as often.

@@ -1,0 +1,83 @@
+"""How far batches are: what `Batch.status()`, `ganger batches` and `ganger batch show` tell. Read-only."""
+
+from dataclasses import dataclass, field
+
+from ganger.clock import now_ms
+from ganger.cluster import Cluster
+from ganger.errors import BatchNotFound
+from ganger.keys import BatchKeys, Control
+from ganger.operations import batch
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """One batch. `state`: open (not committed), abandoned (open, and nothing has moved for half an hour),
+    running, complete (every member has ended, not all well), success."""
+
+    bid: str
+    description: str
+    state: str
+    total: int
+    """Members ever added; a child batch is one."""
+    pending: int
+    succeeded: int
+    failed: int
+    complete: str
+    """Of each callback: waiting, none (there is none to fire), fired (its job is on its way), or how that
+    ended."""
+    success: str
+    death: str
+    parent_bid: str | None
+    created_at_ms: int
+    active_at_ms: int
+    """When something last moved, by its node's clock."""
+    failures: dict[int, str] = field(default_factory=dict)
+    """The first failed members: number -> "<how> <jid>"."""
+
+
+def status(cluster: Cluster, keys: BatchKeys) -> BatchStatus:
+    """Raises BatchNotFound."""
+    return _read(batch.parse_head(cluster.run(batch.head_command(keys)), keys), keys.bid)
+
+
+def recent(cluster: Cluster, control: Control, limit: int = 100) -> list[BatchStatus]:
+    """Batches under way, the newest first, then those that were over in the last day."""
+    bids = batch.recent(cluster, control, limit)
+    keys = [BatchKeys(control.namespace, bid) for bid in bids]
+    replies = cluster.run_many([batch.head_command(each) for each in keys])
+    found: list[BatchStatus] = []
+    for each, reply in zip(keys, replies, strict=True):
+        try:
+            found.append(_read(batch.parse_head(reply, each), each.bid))
+        except BatchNotFound:
+            continue  # about to be made, or just gone
+    return found
+
+
+def _read(head: dict[str, str], bid: str) -> BatchStatus:
+    total, ended, ok = (int(head.get(name, 0)) for name in ("total", "ended", "ok"))
+    active_ms = int(head.get("active_ms", 0))
+    return BatchStatus(
+        bid=bid,
+        description=head.get("description", ""),
+        state=_state(head, active_ms),
+        total=total,
+        pending=total - ended,
+        succeeded=ok,
+        failed=ended - ok,
+        complete=head.get("complete", "waiting"),
+        success=head.get("success", "waiting"),
+        death=head.get("death", "waiting"),
+        parent_bid=head.get("parent_bid"),
+        created_at_ms=int(head.get("created_ms", 0)),
+        active_at_ms=active_ms,
+        failures={int(name[2:]): value for name, value in sorted(head.items()) if name.startswith("f:")},
+    )
+
+
+def _state(head: dict[str, str], active_ms: int) -> str:
+    if head.get("state") == "open":
+        return "abandoned" if now_ms() - active_ms > batch.ABANDONED_MS else "open"
+    if "success" in head:
+        return "success"
+    return "complete" if "complete" in head else "running"
