@@ -9,6 +9,7 @@ from ganger.actor import Actor, job
 from ganger.async_client import AsyncClient
 from ganger.batch import Batch
 from ganger.client import Client
+from ganger.cron.entry import Cron
 from ganger.current import current
 from ganger.errors import (
     GangerError,
@@ -29,6 +30,7 @@ __all__ = [
     "Attempt",
     "Batch",
     "Client",
+    "Cron",
     "GangerError",
     "JobTimeout",
     "NotUnique",

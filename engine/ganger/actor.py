@@ -17,6 +17,7 @@ from ganger import options as known
 from ganger.arguments import Signature, check_handler
 from ganger.async_client import AsyncClient, default_async_client
 from ganger.client import Client, default_client, split_call
+from ganger.cron.entry import CronEntry, of_job
 from ganger.errors import BadOptions
 from ganger.keys import check_type
 from ganger.options import Options
@@ -41,6 +42,7 @@ class Actor(Generic[P, R]):
         self.is_async = inspect.iscoroutinefunction(function)
         self.policy = Policy.from_manifest(options.entry())
         self.signature = signature
+        self.crons: tuple[CronEntry, ...] = ()
         self.__wrapped__ = function
         self.__name__ = function.__name__
         self.__qualname__ = function.__qualname__
@@ -145,16 +147,24 @@ class Push(Generic[P, R]):
 def job(function: Callable[P, R], /) -> Actor[P, R]: ...
 @overload
 def job(**options: Any) -> Callable[[Callable[P, R]], Actor[P, R]]: ...
-def job(function: Any = None, /, *, name: str | None = None, **options: Any) -> Any:
+def job(
+    function: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    cron: Any = None,
+    tz: str | None = None,
+    **options: Any,
+) -> Any:
     """Make a function a job. Options: queue, priority, retry, backoff, retry_on, discard_on, timeout, grace,
-    expires_in, dead, crash_limit, memory, unique_for, unique_until, unique_key, on_conflict; `name`
-    defaults to module.function.
+    expires_in, dead, crash_limit, memory, unique_for, unique_until, unique_key, on_conflict, cron, tz;
+    `name` defaults to module.function.
 
     Raises BadHandler, BadOptions, BadName."""
     if function is not None:
-        return _define(function, name, {})
+        return _define(function, name, {}, None, None)
     known.make(options)  # so that a bad option is reported at its own line, not at the function's
-    return lambda function: _define(function, name, options)
+    return lambda function: _define(function, name, options, cron, tz)
 
 
 def registered() -> dict[str, Actor[Any, Any]]:
@@ -167,7 +177,9 @@ def manifest() -> dict[str, Any]:
     return {"types": {name: actor.defaults.entry() for name, actor in sorted(_registry.items())}}
 
 
-def _define(function: Any, name: str | None, given: dict[str, Any]) -> Actor[Any, Any]:
+def _define(
+    function: Any, name: str | None, given: dict[str, Any], cron: Any, tz: str | None
+) -> Actor[Any, Any]:
     check_handler(function)
     type = check_type(_default_name(function) if name is None else name)
     earlier = _registry.get(type)
@@ -185,6 +197,7 @@ def _define(function: Any, name: str | None, given: dict[str, Any]) -> Actor[Any
     if callable(given.get("unique_key")):
         use_function(type, given["unique_key"])
     actor: Actor[Any, Any] = Actor(function, type, options, signature)
+    actor.crons = of_job(cron, tz, type, options, signature)
     _registry[type] = actor
     known.define(type, actor.defaults)
     return actor

@@ -167,6 +167,14 @@ class BatchClosed(GangerError):
     """The success of this batch has been decided, or it has as many members as one may have."""
 
 
+class CronNotFound(GangerError, LookupError):
+    """No live host has a cron entry of this name."""
+
+
+class CronStillRuns(GangerError):
+    """A run of this cron entry has not ended, and the entry says that runs must not overlap."""
+
+
 class Uninitialised(GangerError):
     """Internal: a partition lacks its structures; the operations open it and repeat the call."""
 

@@ -207,6 +207,7 @@ class Control:
     """Batches that may still owe something, by when they were made."""
     batches_over: bytes = field(init=False, repr=False, compare=False)
     """Those of the last day that can't, by when that was seen."""
+    crons: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         stem = f"{check_namespace(self.namespace)}:{{{_CONTROL_TAG}}}:".encode()

@@ -13,7 +13,7 @@ import socket
 import stat
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any
 from gangerd.config import EXIT_CONFIG
 
 REGISTRY = "ganger.actor"
+ROSTER = "ganger.cron.roster"
 
 
 class AppFailed(Exception):
@@ -31,6 +32,7 @@ class AppFailed(Exception):
     def __init__(self, error: str, exit_code: int = EXIT_CONFIG) -> None:
         super().__init__(error)
         self.exit_code = exit_code
+        self.mistakes = [error]
 
 
 @dataclass(slots=True)
@@ -98,10 +100,11 @@ class Watcher:
             self.blamed.setdefault("socket", name)
 
 
-def load(app: str, *, forking: bool) -> dict[str, Any]:
-    """Import `module` or `module:attribute` and answer the manifest of its jobs.
+def load(app: str, *, forking: bool, crons: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """Import `module` or `module:attribute` and answer the manifest of its jobs and cron entries.
 
-    `forking`: this process will fork workers, so threads and sockets are refused. Raises AppFailed."""
+    `forking`: this process will fork workers, so threads and sockets are refused. `crons`: the [[cron]]
+    tables of the settings. Raises AppFailed."""
     sys.path.insert(0, str(Path.cwd()))
     before, watcher = Footprint.now(), Watcher()
     sys.meta_path.insert(0, watcher)
@@ -111,7 +114,7 @@ def load(app: str, *, forking: bool) -> dict[str, Any]:
         sys.meta_path.remove(watcher)
     if forking:
         _refuse_what_forks_badly(before, watcher)
-    return _manifest(app)
+    return _manifest(app, crons)
 
 
 def _import(app: str) -> None:
@@ -166,11 +169,16 @@ def _refuse_what_forks_badly(before: Footprint, watcher: Watcher) -> None:
         )
 
 
-def _manifest(app: str) -> dict[str, Any]:
+def _manifest(app: str, crons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = importlib.import_module(REGISTRY).manifest()
+        entries, mistakes = importlib.import_module(ROSTER).collect(crons)
     except Exception as error:
         raise AppFailed(f"the jobs of {app!r} can't be listed: {_sentence(error)}") from error
     if not manifest.get("types"):
         raise AppFailed(f"the app {app!r} defines no job: decorate a function with @job, or name its module")
-    return manifest
+    if mistakes:
+        failed = AppFailed(" ".join(mistakes))
+        failed.mistakes = mistakes
+        raise failed
+    return manifest | {"crons": entries}

@@ -64,6 +64,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     dead_max_age_ms: int = 180 * 24 * 3600 * 1000
     dead: dict[str, DeadBounds] = {}
     """By queue, where one's own bounds differ."""
+    crons: tuple[dict[str, Any], ...] = ()
+    """The [[cron]] tables as they were written."""
 
     def __repr__(self) -> str:
         return f"Config(app={self.app!r}, dir={self.dir!r}, ...)"  # the rest may hold a password

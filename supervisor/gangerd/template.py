@@ -63,7 +63,10 @@ class Template:
         try:
             # Before the app: the engine's modules are shared as well, and the app can't be blamed for them.
             self._worker = importlib.import_module(self._worker_module)
-            manifest = application.load(config.app, forking=True) if config.preload else _probe(config.app)
+            if config.preload:
+                manifest = application.load(config.app, forking=True, crons=config.crons)
+            else:
+                manifest = _probe(config)
         except application.AppFailed as failure:
             self._channel.send(TemplateFailed(str(failure), failure.exit_code))
             return failure.exit_code
@@ -185,14 +188,15 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _probe(app: str) -> dict[str, Any]:
+def _probe(config: Config) -> dict[str, Any]:
     """The manifest of an app that may not be imported in the process that forks: a child imports it, says
     what it found, and is gone with all it started. Raises AppFailed."""
     back, forth = os.pipe2(os.O_CLOEXEC)
     child = os.fork()
     if child == 0:
         try:
-            found: dict[str, Any] = {"manifest": application.load(app, forking=False)}
+            listed = application.load(config.app, forking=False, crons=config.crons)
+            found: dict[str, Any] = {"manifest": listed}
         except application.AppFailed as failure:
             found = {"error": str(failure), "exit_code": failure.exit_code}
         with os.fdopen(forth, "w") as out:
@@ -207,7 +211,8 @@ def _probe(app: str) -> dict[str, Any]:
         found = json.loads(text or "")
     except ValueError:
         raise application.AppFailed(
-            f"importing {app!r} ended its process (wait status {status}) or took longer than {PROBE_S:g} s"
+            f"importing {config.app!r} ended its process (wait status {status})"
+            f" or took longer than {PROBE_S:g} s"
         ) from None
     if "manifest" not in found:
         raise application.AppFailed(found["error"], found["exit_code"])

@@ -173,6 +173,13 @@ def _host_port(value: Any) -> str:
     return str(value)
 
 
+def cron_tables(value: Any) -> tuple[dict[str, Any], ...]:
+    """Shape alone: what the entries say can only be checked beside the app's jobs, by the engine."""
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise Refused("must be tables, each under a line of its own that says [[cron]]")
+    return tuple(value)
+
+
 SETTINGS: dict[str, Setting] = {
     setting.name: setting
     for setting in (
@@ -201,5 +208,6 @@ SETTINGS: dict[str, Setting] = {
         Setting("dead_max_count", "dead_max_count", _DEAD_COUNT),
         Setting("dead_max_age", "dead_max_age_ms", age_ms),
         Setting("dead", "dead", dead_bounds),
+        Setting("cron", "crons", cron_tables),
     )
 }

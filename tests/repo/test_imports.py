@@ -33,7 +33,7 @@ DOORS = {
     "hiredis": ("ganger.wire",),
     "psutil": ("gangerd.linux.proc",),
     "setproctitle": ("gangerd.linux.title",),
-    "croniter": ("ganger.operations.cron",),
+    "croniter": ("ganger.cron.expression",),
     "structlog": ("gangerd.log",),
     "statsd": ("gangerd.metrics",),
     "click": ("gangerd.cli",),

@@ -49,7 +49,7 @@ def test_a_script_begins_with_its_shebang(path: Path) -> None:
 def test_a_full_server_can_drain(path: Path) -> None:
     """What brings new work in is refused at maxmemory; everything else must go on."""
     flags = path.read_text().splitlines()[0]
-    new_jobs = {"push", "push_unique", "schedule", "copy_in"}
+    new_jobs = {"push", "push_unique", "schedule", "copy_in", "fire"}
     new_jobs |= {"batch_register", "batch_create", "batch_add"}
     brings_work = path.stem in new_jobs | {"open_partition", "register_queue"}
     assert brings_work or "allow-oom" in flags or "no-writes" in flags

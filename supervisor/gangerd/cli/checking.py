@@ -1,6 +1,8 @@
 """`ganger check`: the configuration and the app, looked at as `ganger run` would."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,40 +25,53 @@ def check(app: str | None, path: Path | None, look_at_redis: bool, as_json: bool
     Shows every mistake at once; exit code 78 when there is one."""
     mistakes: list[str] = []
     queues: dict[str, int] = {}
-    preload = True
+    preload, tables = True, tuple[dict[str, Any], ...]()
     try:
         config = build(path=path, flags={"app": app})
         mistakes += serving_mistakes(config)
         app, queues, preload = config.app or None, config.queues, config.preload
+        tables = config.crons
     except BadConfig as bad:
         mistakes += bad.mistakes
     types: dict[str, str] = {}
+    crons: dict[str, str] = {}
     if app is None and not mistakes:
         mistakes.append("no app is named: give its module, or set `app` in ganger.toml")
     elif app is not None:
-        mistakes += examine(app, types, preload=preload)
+        mistakes += examine(app, types, crons, preload=preload, tables=tables)
     if types and (unserved := sorted(set(queues) - set(types.values()))):
         mistakes.append(f"no job of {app} is in queue {', '.join(unserved)}: is the name right?")
     if look_at_redis and not mistakes:
         mistakes += reach(path)
     if as_json:
-        rendering.document({"ok": not mistakes, "errors": mistakes, "types": types})
+        rendering.document({"ok": not mistakes, "errors": mistakes, "types": types, "crons": crons})
     elif mistakes:
         for mistake in mistakes:
             click.echo(f"ganger: {mistake}", err=True)
     else:
-        click.echo(f"{app}: {plural(len(types), 'job type')} in {plural(len(set(types.values())), 'queue')}.")
+        entries = f", {len(crons):,} cron {'entry' if len(crons) == 1 else 'entries'}" if crons else ""
+        queued = plural(len(set(types.values())), "queue")
+        click.echo(f"{app}: {plural(len(types), 'job type')} in {queued}{entries}.")
     return EXIT_CONFIG if mistakes else 0
 
 
-def examine(app: str, types: dict[str, str], *, preload: bool) -> list[str]:
-    """Import the app as the template does; fills `types` (type to queue), returns what is wrong."""
+def examine(
+    app: str,
+    types: dict[str, str],
+    crons: dict[str, str],
+    *,
+    preload: bool,
+    tables: Sequence[Mapping[str, Any]],
+) -> list[str]:
+    """Import the app as the template does; fills `types` (type to queue) and `crons` (name to schedule),
+    returns what is wrong."""
     from gangerd.application import AppFailed, load
 
     try:
-        manifest = load(app, forking=preload)
+        manifest = load(app, forking=preload, crons=tables)
     except AppFailed as failed:
-        return [str(failed)]
+        return failed.mistakes
+    crons.update({entry["name"]: f"{entry['cron']} {entry['tz']}" for entry in manifest["crons"]})
     types.update({name: entry["queue"] for name, entry in manifest["types"].items()})
     return []
 

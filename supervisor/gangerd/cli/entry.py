@@ -25,6 +25,7 @@ COMMANDS = {
     "workers": ("gangerd.cli.looking", "Every worker of every host and what it runs."),
     "crashes": ("gangerd.cli.looking", "Which jobs killed their workers, and of what."),
     "job": ("gangerd.cli.jobs", "Look at one job."),
+    "cron": ("gangerd.cli.crons", "Jobs that come by the clock: list, next, pause, resume, run, history."),
     "dead": ("gangerd.cli.dead", "Dead letters: list, retry, delete."),
 }
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gangerd.cli.words import ago, instant, number, size, span
+from gangerd.cli.words import ago, instant, number, size, span, zoned
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 Document = Mapping[str, Any]
@@ -143,6 +143,49 @@ def failures(found: Sequence[Document], now_ms: int) -> Table:
             failure.get("host") or "-",
         )
         for failure in found
+    ]
+    return columns, rows
+
+
+def crons(found: Sequence[Document], now_ms: int) -> Table:
+    columns = (
+        "name",
+        "schedule",
+        "tz",
+        "next tick",
+        "",
+        "last tick",
+        "last job",
+        "it is",
+        ">missed",
+        "state",
+    )
+    rows = []
+    for entry in found:
+        coming, last = entry["next_at_ms"], entry["last"] or {}
+        state = "paused" if entry["paused_at_ms"] else "unreachable" if entry["unreachable"] else "on"
+        rows.append(
+            (
+                str(entry["name"]),
+                str(entry["cron"]),
+                str(entry["tz"]),
+                "-" if entry["paused_at_ms"] or coming is None else zoned(coming, entry["tz"]),
+                "-" if entry["paused_at_ms"] else ago(coming, now_ms),
+                ago(last.get("tick_at_ms"), now_ms),
+                last.get("jid") or "-",
+                last.get("state") or "-",
+                number(entry["missed_ticks"]),
+                state,
+            )
+        )
+    return columns, rows
+
+
+def cron_history(found: Sequence[tuple[str, Document]], now_ms: int) -> Table:
+    columns = ("tick", "happened", "event", "job", ">ticks")
+    rows = [
+        (local, ago(event["at_ms"], now_ms), str(event["event"]), event["jid"] or "-", number(event["count"]))
+        for local, event in found
     ]
     return columns, rows
 

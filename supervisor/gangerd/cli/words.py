@@ -1,6 +1,7 @@
 """Numbers, times and sizes as people read them. Pure: what they say depends on their arguments alone."""
 
-from datetime import datetime
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 _SPANS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"))
 
@@ -36,6 +37,15 @@ def instant(at_ms: int) -> str:
         return datetime.fromtimestamp(at_ms / 1000).strftime("%Y-%m-%d %H:%M:%S")
     except (ValueError, OverflowError, OSError):
         return str(at_ms)
+
+
+def zoned(at_ms: int, tz: str) -> str:
+    """2031-05-01 08:00 +02:00 (06:00 UTC): as that zone writes it, and as UTC does."""
+    local = datetime.fromtimestamp(at_ms / 1000, ZoneInfo(tz))
+    utc = local.astimezone(UTC)
+    shown = local.isoformat(sep=" ", timespec="minutes")
+    offset = shown[16:]
+    return f"{shown[:16]} {offset} ({utc:%H:%M} UTC)" if local.utcoffset() else f"{shown[:16]} UTC"
 
 
 def size(value: int | None) -> str:

@@ -15,7 +15,7 @@ import time
 from ganger.cluster import Cluster
 from ganger.errors import GangerError
 from ganger.keys import Control
-from ganger.operations import control
+from ganger.operations import control, cron
 from gangerd import log
 from gangerd.linux.proc import Usage
 from gangerd.messages import Death, DeathSettled, Drain, Message
@@ -37,6 +37,7 @@ SCAN_MS = 25
 RETRY_RENEWAL_MS = 1_000
 ANNOUNCE_EVERY = 20
 """Beats between two announcements of the job types."""
+ANNOUNCE_CRONS_EVERY = 10
 REFRESH_EVERY = 5
 """Beats between two looks at the catalog: whether our queues are still in it."""
 FLUSH_S = 5.0
@@ -59,6 +60,7 @@ class Coordinator:
         self._renewal = Renewal(cluster, role.pages, role.host)
         types = role.manifest.get("types", {})
         self._types = types
+        self._crons = role.manifest.get("crons", [])
         undertaker = Undertaker(cluster, self._keys, self._queues, types, role.config.host, random.Random())
         self._deathbed = Deathbed(undertaker, self._settled)
         self._figures = Figures(role.config, fresh=role.header[HeaderWord.COORDINATOR_PID] == 0)
@@ -106,6 +108,8 @@ class Coordinator:
         try:
             if self._beats % ANNOUNCE_EVERY == 0:
                 control.announce(self._cluster, self._keys, self._types, deadline_s=HEARTBEAT_S)
+            if self._beats % ANNOUNCE_CRONS_EVERY == 0:
+                self._announce_crons()
             if self._beats % REFRESH_EVERY == 0:
                 self._queues.refresh()
             names = [line.queue for line in self._keeper.lines]
@@ -117,6 +121,11 @@ class Coordinator:
         self._figures.beat(pages, rows, self._hand_back.released)
         if self._under_way():
             self._role.loop.soon("scan", SCAN_MS)
+
+    def _announce_crons(self) -> None:
+        """Also an empty list: the version that dropped its last entry must be heard."""
+        host, app = self._role.host, self._role.config.app
+        cron.announce(self._cluster, self._keys, host, app, self._crons, deadline_s=HEARTBEAT_S)
 
     def _renew(self) -> None:
         done = self._renewal.round(self._queues.find, time.monotonic_ns())
@@ -142,8 +151,9 @@ class Coordinator:
         if not late and not (flushed and not len(self._deathbed) and self._role.told_everything()):
             self._role.loop.soon("drain", DRAIN_MS)
             return
-        with contextlib.suppress(GangerError):  # its row goes by itself within a minute
+        with contextlib.suppress(GangerError):  # its rows go by themselves within a minute
             control.depart(self._cluster, self._keys, self._role.host, deadline_s=HEARTBEAT_S)
+            cron.withdraw(self._cluster, self._keys, self._role.host, deadline_s=HEARTBEAT_S)
         self._figures.close(self._role.pages)
         self._lookout.close()
         self._cluster.close()
@@ -156,7 +166,7 @@ class Coordinator:
         config = self._role.config
         weights = dict(config.queues) or {
             str(options.get("queue", "default")): 1 for _, options in sorted(self._types.items())
-        }
+        } | {str(entry["queue"]): 1 for entry in self._crons}
         for line in self._keeper.lines:
             weights.setdefault(line.queue, line.weight)
         self._queues.register(weights, config.partitions)

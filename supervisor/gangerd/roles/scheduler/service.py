@@ -5,8 +5,9 @@
     effects owed        each second, and while there are any outbox, parcels, marks
     batches             each second some of them             batches
     what is paused      each other second                    pausing
+    cron                each second, and to the tick         cron
     memos, dead letters each minute                          upkeep
-    consumers           each hour                            upkeep
+    consumers, entries  each hour                            upkeep, cron
     gauges              each second, with statsd only        gauges
 
 Each duty asks for the leadership again before it acts, and forgets what it knew when it has been lost.
@@ -28,6 +29,7 @@ from gangerd.roles.loop import MS, LeaveLoop
 from gangerd.roles.queues import Queues
 from gangerd.roles.role import Role
 from gangerd.roles.scheduler.batches import Batches
+from gangerd.roles.scheduler.cron import CronDuty
 from gangerd.roles.scheduler.gauges import Gauges
 from gangerd.roles.scheduler.leadership import Leadership
 from gangerd.roles.scheduler.marks import Marks
@@ -67,6 +69,7 @@ class Scheduler:
         self._outbox.teach(parcel.PREFIX, Parcels(cluster, keys.namespace, replicas=replicas).deliver)
         self._batches = Batches(cluster, keys, self._outbox, role.config.statsd)
         self._pausing = Pausing(cluster, keys)
+        self._cron = CronDuty(cluster, keys, self._queues, role.config)
         self._gauges = Gauges(role.config)
         self._steps = Steps()
         self._rounds = 0
@@ -79,10 +82,13 @@ class Scheduler:
         loop.when_asked("step", self._step)
         loop.when_asked("outbox", self._deliver)
         loop.every("round", round_ms(self._role.config.lease_ms), self._round, jitter=0.05)
+        loop.when_asked("tick", self._tick)
+        loop.every("cron", ROUND_MS, self._tick, jitter=0.05)
         trim = partial(trim_dead, config=self._role.config)
         loop.every("sweep", SWEEP_MS, lambda: self._upkeep(sweep), jitter=0.2)
         loop.every("trim", SWEEP_MS, lambda: self._upkeep(trim), jitter=0.2)
         loop.every("consumers", CONSUMERS_MS, lambda: self._upkeep(drop_consumers), jitter=0.2)
+        loop.every("forget", CONSUMERS_MS, lambda: self._upkeep(self._cron.sweeping), jitter=0.2)
         return "seeks the leadership"
 
     def handle(self, message: Message) -> None:
@@ -91,6 +97,7 @@ class Scheduler:
             self._leadership.resign()
             self._gauges.close()
             self._batches.close()
+            self._cron.close()
             self._cluster.close()
             raise LeaveLoop(0)
         _logger.warning(log.MESSAGE_UNEXPECTED, kind=type(message).__name__)
@@ -106,6 +113,7 @@ class Scheduler:
             self._batches.forget()
             self._steps.forget()
             self._gauges.forget()
+            self._cron.forget()
         self._was_leader = held
         return held
 
@@ -168,6 +176,12 @@ class Scheduler:
         if self.leads():
             self._promotion.promote_due(time.monotonic_ns())
             self._arm()
+
+    def _tick(self) -> None:
+        if self.leads():
+            wait_ms = self._cron.round()
+            if wait_ms is not None:
+                self._role.loop.soon("tick", wait_ms)
 
     def _arm(self) -> None:
         next_ns = self._promotion.next_ns()

@@ -1,0 +1,51 @@
+"""The cron entries of one host: those of its app's code and those of its ganger.toml, in one list.
+
+A [[cron]] table takes the place of the code's entry of the same name: what is set for this installation wins
+over what was written for all. Called while the app is loaded, by the template and by `ganger check`.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from ganger.actor import registered
+from ganger.cron.entry import FIELDS, CronEntry, check
+
+
+def collect(tables: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """(entries as JSON-able values, by name; everything that is wrong with them)."""
+    actors = registered()
+    mistakes: list[str] = []
+    entries: dict[str, CronEntry] = {}
+    for actor in actors.values():
+        for entry in actor.crons:
+            if entry.name in entries:
+                mistakes.append(f"cron entry {entry.name}: two of that name; give one of them another.")
+            entries[entry.name] = entry
+    seen: set[str] = set()
+    for number, table in enumerate(tables, start=1):
+        made, wrong = _read(table, actors)
+        name = str(table.get("name") or table.get("type") or f"number {number}")
+        if made is not None and made.name in seen:
+            wrong = ["two tables of that name; give one of them another."]
+        mistakes += [f"[[cron]] {name}: {mistake}" for mistake in wrong]
+        if made is not None:
+            seen.add(made.name)
+            entries[made.name] = made
+    found: list[dict[str, Any]] = msgspec.to_builtins([entries[name] for name in sorted(entries)])
+    return found, mistakes
+
+
+def _read(table: Mapping[str, Any], actors: Mapping[str, Any]) -> tuple[CronEntry | None, list[str]]:
+    unknown = [name for name in table if name not in FIELDS]
+    wrong = [f"there is no {name!r}; there are {', '.join(FIELDS)}." for name in unknown]
+    type = table.get("type")
+    actor = actors.get(type) if isinstance(type, str) else None
+    if actor is None:
+        close = difflib.get_close_matches(str(type), actors, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(actors)) or 'none'}."
+        return None, [*wrong, f"the app has no job type {type!r}: {hint}"]
+    entry, mistakes = check(table, actor.defaults, actor.signature)
+    return (None, wrong + mistakes) if wrong or mistakes else (entry, [])

@@ -1,0 +1,130 @@
+"""Cron: each second, and to the moment of the next tick, the leader looks at every entry and takes its steps.
+
+Which entries there are, the live hosts say (cron/catalog.py); what is due, cron/due.py decides, by the clock
+of the node that keeps the entry: this process' own wall clock is never asked, so it may be wrong. fire.lua
+checks tick and clock once more and does it once: two leaders do no harm.
+
+Crash points: a leader that dies before a fire leaves the tick due, one that dies after it finds the tick
+covered when it is back, and so does the next leader. What it had not yet logged or counted is in the entry's
+history alone.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+
+from ganger.cluster import Cluster
+from ganger.cron import due
+from ganger.cron.entry import CronEntry
+from ganger.errors import GangerError
+from ganger.keys import Control, Partition
+from ganger.operations import cron
+from gangerd import log, metrics
+from gangerd.config import Config
+from gangerd.metrics import Statsd
+from gangerd.roles.loop import MS
+from gangerd.roles.queues import Queues
+
+DEADLINE_S = 0.8
+REFRESH_NS = 5_000 * MS
+HORIZON_MS = 1_500
+"""A tick further away than this is found by a later round."""
+_logger = log.get()
+
+
+class CronDuty:
+    def __init__(self, cluster: Cluster, keys: Control, queues: Queues, config: Config) -> None:
+        self._cluster = cluster
+        self._keys = keys
+        self._queues = queues
+        self._partitions = config.partitions
+        self._statsd = Statsd.from_address(config.statsd)
+        self._entries: dict[str, CronEntry] = {}
+        self._read_ns: int | None = None
+
+    def round(self) -> float | None:
+        """Take what steps are due; in how many ms the next tick is, if that is soon."""
+        self._refresh()
+        places: dict[Partition, list[CronEntry]] = {}
+        for entry in self._entries.values():
+            places.setdefault(entry.partition(self._queues.of(entry.queue)), []).append(entry)
+        commands = [
+            cron.look_command(place, [entry.name for entry in entries]) for place, entries in places.items()
+        ]
+        replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S)
+        waits: list[float] = []
+        for (place, entries), reply in zip(places.items(), replies, strict=True):
+            heard_ns = time.monotonic_ns()
+            try:
+                node_ms, memories = cron.parse_look(reply, place)
+                for entry, memory in zip(entries, memories or [None] * len(entries), strict=True):
+                    self._take(entry, place, memory, node_ms)
+                    passed_ms = (time.monotonic_ns() - heard_ns) / MS
+                    # The node counts whole milliseconds: ask in the one after.
+                    waits.append(entry.schedule.after(node_ms) - node_ms - passed_ms + 1)
+            except GangerError:
+                continue  # next second
+        self._statsd.flush()
+        soonest = min(waits, default=HORIZON_MS)
+        return max(0.0, soonest) if soonest < HORIZON_MS else None
+
+    def sweeping(self, cluster: Cluster, partitions: Iterable[Partition]) -> Iterator[Callable[[], object]]:
+        """The steps that forget what no host has had for a month."""
+        for place in partitions:
+            yield partial(self._sweep, place)
+
+    def forget(self) -> None:
+        """We are not the leader any more."""
+        self._entries, self._read_ns = {}, None
+
+    def close(self) -> None:
+        self._statsd.close()
+
+    def _refresh(self) -> None:
+        """The entries in force, and their queues in the catalog. What can't be read now stays as it was."""
+        now_ns = time.monotonic_ns()
+        if self._read_ns is not None and now_ns - self._read_ns < REFRESH_NS:
+            return
+        try:
+            found = self._read()
+            self._queues.register({entry.queue for entry in found.values()}, self._partitions)
+        except GangerError:
+            return
+        self._entries, self._read_ns = found, now_ns
+
+    def _read(self) -> dict[str, CronEntry]:
+        return cron.entries(self._cluster, self._keys, deadline_s=DEADLINE_S)
+
+    def _sweep(self, place: Partition) -> None:
+        if self._read_ns is None:
+            return
+        group = self._queues.of(place.queue)
+        entries = [entry for entry in self._entries.values() if entry.queue == place.queue]
+        names = [entry.name for entry in entries if entry.partition(group) == place]
+        cron.sweep(self._cluster, place, names, deadline_s=DEADLINE_S)
+
+    def _take(self, entry: CronEntry, place: Partition, memory: cron.Memory | None, node_ms: int) -> None:
+        if memory is None or memory.timing != entry.timing:
+            if cron.begin(self._cluster, place, entry, deadline_s=DEADLINE_S):
+                _logger.info(log.CRON_BEGUN, entry=entry.name, cron=entry.cron, tz=entry.tz)
+            return
+        if memory.paused_at_ms:
+            return
+        steps = due.steps(entry.schedule, entry.missed, entry.window_ms, memory.covered_ms, node_ms)
+        for step in steps:
+            fired = cron.fire(self._cluster, place, entry, step, node_ms, deadline_s=DEADLINE_S)
+            if fired.word not in ("fired", "skipped", "passed"):
+                return  # another has seen to it, or it must wait: the next look tells
+            self._tell(entry, step, fired)
+
+    def _tell(self, entry: CronEntry, step: due.Step, fired: cron.Fired) -> None:
+        about: Mapping[str, object] = {"entry": entry.name, "type": entry.type, "queue": entry.queue}
+        if step.missed:
+            _logger.warning(log.CRON_MISSED, **about, missed=step.missed, policy=entry.missed)
+            self._statsd.count(metrics.CRON_MISSED, step.missed)
+        if fired.word == "fired":
+            _logger.info(log.CRON_FIRED, **about, jid=fired.jid, tick_at_ms=step.tick_ms)
+            self._statsd.count(metrics.CRON_FIRED)
+        elif fired.word == "skipped":
+            _logger.info(log.CRON_SKIPPED, **about, running=fired.jid, tick_at_ms=step.tick_ms)
+            self._statsd.count(metrics.CRON_SKIPPED)

@@ -1,0 +1,64 @@
+"""announce_crons: each host's list and since when it has had it, every list once."""
+
+import msgspec
+
+from ganger.cluster import Cluster
+from ganger.command import Command
+from ganger.keys import Control
+from ganger.operations import cron
+from support.crons import entry
+from support.servers import ClusterServers
+
+CONTROL = Control("ganger")
+OLD, NEW = [msgspec.to_builtins(entry())], [msgspec.to_builtins(entry(cron="@daily"))]
+
+
+def rows(cluster: Cluster) -> dict[str, bytes]:
+    flat = cluster.run(Command(CONTROL.slot, ("HGETALL", CONTROL.crons)))
+    return {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def since(cluster: Cluster, host: str) -> int:
+    return int(rows(cluster)[f"h:{host}"].split(b" ")[1])
+
+
+def test_hosts_share_a_list(cluster: Cluster, cluster_servers: ClusterServers) -> None:
+    for host in ("a", "b"):
+        cron.announce(cluster, CONTROL, host, "shop.tasks", OLD)
+    found = rows(cluster)
+    assert sorted(name[:2] for name in found) == ["d:", "h:", "h:"]
+    assert found["h:a"].split(b" ")[3] == b"shop.tasks"
+    assert cron.entries(cluster, CONTROL) == {entry().name: entry()}
+
+
+def test_since_stays_until_the_list_changes(cluster: Cluster, cluster_servers: ClusterServers) -> None:
+    cron.announce(cluster, CONTROL, "a", "shop", OLD)
+    cluster.run(Command(CONTROL.slot, ("HSET", CONTROL.crons, "h:a", aged(rows(cluster)["h:a"], since=5))))
+    cron.announce(cluster, CONTROL, "a", "shop", OLD)
+    assert since(cluster, "a") == 5
+    cron.announce(cluster, CONTROL, "a", "shop", NEW)
+    assert since(cluster, "a") > 5
+    assert cron.entries(cluster, CONTROL)[entry().name].cron == "@daily"
+
+
+def test_the_silent_and_what_only_they_had_are_dropped(
+    cluster: Cluster, cluster_servers: ClusterServers
+) -> None:
+    cron.announce(cluster, CONTROL, "a", "shop", OLD)
+    cluster.run(Command(CONTROL.slot, ("HSET", CONTROL.crons, "h:a", aged(rows(cluster)["h:a"], seen=5))))
+    cron.announce(cluster, CONTROL, "b", "shop", NEW)
+    assert [name for name in rows(cluster) if name.startswith("h:")] == ["h:b"]
+    assert len(rows(cluster)) == 2
+
+
+def test_one_that_leaves_has_no_say(cluster: Cluster, cluster_servers: ClusterServers) -> None:
+    cron.announce(cluster, CONTROL, "a", "shop", OLD)
+    cron.withdraw(cluster, CONTROL, "a")
+    assert cron.entries(cluster, CONTROL) == {}
+
+
+def aged(row: bytes, *, seen: int | None = None, since: int | None = None) -> bytes:
+    words = row.split(b" ")
+    words[0] = words[0] if seen is None else b"%d" % seen
+    words[1] = words[1] if since is None else b"%d" % since
+    return b" ".join(words)
