@@ -23,6 +23,7 @@ from ganger.hooks import on_worker_start, on_worker_stop
 from ganger.middleware import Attempt, Outgoing, perform_middleware, push_middleware
 from ganger.once import forget_once, once
 from ganger.propagation import propagate
+from ganger.sealing import encrypt_arguments
 
 __all__ = [
     "Actor",
@@ -39,6 +40,7 @@ __all__ = [
     "PushRefused",
     "StillPending",
     "current",
+    "encrypt_arguments",
     "forget_once",
     "job",
     "on_worker_start",

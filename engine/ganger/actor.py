@@ -24,6 +24,7 @@ from ganger.options import Options
 from ganger.passages import passage
 from ganger.push_options import PushOptions, push_options
 from ganger.retry import Policy
+from ganger.sealing import quiet
 from ganger.unique import use_function
 
 P = ParamSpec("P")
@@ -103,7 +104,8 @@ class Push(Generic[P, R]):
     def push_with(self, client: Client | None, *args: Any, **kwargs: Any) -> str:
         """The same through a client of one's own."""
         actor = self._actor
-        call = actor.signature.for_push(args, kwargs)
+        with quiet(actor.name, actor.defaults):
+            call = actor.signature.for_push(args, kwargs)
         return (client or default_client()).send(actor.name, actor.defaults, self._chosen, [call])[0]
 
     def push_many(
@@ -111,13 +113,15 @@ class Push(Generic[P, R]):
     ) -> list[str]:
         """Push many in one trip."""
         actor = self._actor
-        rows = [actor.signature.for_push(*split_call(call)) for call in calls]
+        with quiet(actor.name, actor.defaults):
+            rows = [actor.signature.for_push(*split_call(call)) for call in calls]
         return (client or default_client()).send(actor.name, actor.defaults, self._chosen, rows)
 
     def reserve(self, *args: Any, **kwargs: Any) -> str:
         """A jid for one push to come with these options; arguments matter to a unique type alone."""
         actor, chosen = self._actor, self._chosen
-        call = actor.signature.for_push(args, kwargs) if args or kwargs else ((), {})
+        with quiet(actor.name, actor.defaults):
+            call = actor.signature.for_push(args, kwargs) if args or kwargs else ((), {})
         return default_client().reserve(actor.name, *call, queue=chosen.queue, unique_for=chosen.unique_for)
 
     async def apush(self, *args: P.args, **kwargs: P.kwargs) -> str:
@@ -157,8 +161,8 @@ def job(
     **options: Any,
 ) -> Any:
     """Make a function a job. Options: queue, priority, retry, backoff, retry_on, discard_on, timeout, grace,
-    expires_in, dead, crash_limit, memory, unique_for, unique_until, unique_key, on_conflict, cron, tz;
-    `name` defaults to module.function.
+    expires_in, dead, crash_limit, memory, unique_for, unique_until, unique_key, on_conflict, encrypt, cron,
+    tz; `name` defaults to module.function.
 
     Raises BadHandler, BadOptions, BadName."""
     if function is not None:

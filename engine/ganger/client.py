@@ -7,7 +7,8 @@ not defined in this process is checked against the types that live hosts announc
 import copy
 import itertools
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ganger import diversion
@@ -25,6 +26,7 @@ from ganger.middleware import Call, Outgoing, around_push, wraps_pushes
 from ganger.options import Options
 from ganger.push_options import PushOptions, check_headers, push_options
 from ganger.pushing import JobSink, Pusher, Target
+from ganger.sealing import quiet, sealed_body, seals
 from ganger.unique_push import UniquePusher, unique_locks
 
 
@@ -79,27 +81,33 @@ class Client:
         and none serves it, BadArguments, BadOptions, JobTooLarge, OutcomeUnknown (push again with its .jids),
         NodeDown and the like."""
         chosen = push_options(options)
-        if isinstance(args, str | bytes | Mapping):
-            raise BadArguments(f"args must be a list or tuple, not {args!r:.80}; named ones go into kwargs.")
-        body = [plain(value, f"args[{place}]") for place, value in enumerate(args)]
-        named = {name: plain(value, name) for name, value in (kwargs or {}).items()}
-        return self.send(type, self._options_of(type), chosen, [(body, named)], jid=jid)[0]
+        of_type = self._options_of(type)
+        with quiet(type, of_type):
+            if isinstance(args, str | bytes | Mapping):
+                raise BadArguments(
+                    f"args must be a list or tuple, not {args!r:.80}; named ones go into kwargs."
+                )
+            body = [plain(value, f"args[{place}]") for place, value in enumerate(args)]
+            named = {name: plain(value, name) for name, value in (kwargs or {}).items()}
+        return self.send(type, of_type, chosen, [(body, named)], jid=jid)[0]
 
     def push_many(
         self, type: str, calls: Iterable[Sequence[Any] | Mapping[str, Any]], **options: Any
     ) -> list[str]:
         """Push many of one type in one trip; each call is a sequence of args or a mapping of kwargs."""
         chosen = push_options(options)
+        of_type = self._options_of(type)
         rows: list[tuple[Sequence[Any], Mapping[str, Any]]] = []
-        for call in calls:
-            args, kwargs = split_call(call)
-            rows.append(
-                (
-                    [plain(value, f"args[{place}]") for place, value in enumerate(args)],
-                    {name: plain(value, name) for name, value in kwargs.items()},
+        with quiet(type, of_type):
+            for call in calls:
+                args, kwargs = split_call(call)
+                rows.append(
+                    (
+                        [plain(value, f"args[{place}]") for place, value in enumerate(args)],
+                        {name: plain(value, name) for name, value in kwargs.items()},
+                    )
                 )
-            )
-        return self.send(type, self._options_of(type), chosen, rows)
+        return self.send(type, of_type, chosen, rows)
 
     def reserve(
         self,
@@ -133,9 +141,13 @@ class Client:
             return self._send(type, options, chosen, calls, chosen.headers, jid)
         rows = tuple(Call(list(args), dict(kwargs)) for args, kwargs in calls)
         push = Outgoing(type, rows, chosen, dict(chosen.headers or {}))
-        return around_push(
-            push, lambda: self._send(type, options, push.options, push.rows(), push.headers, jid)
-        )
+
+        def send() -> list[str]:
+            with quiet(type, options):
+                changed = push.rows()
+            return self._send(type, options, push.options, changed, push.headers, jid)
+
+        return around_push(push, send)
 
     def _send(
         self,
@@ -168,18 +180,20 @@ class Client:
         until_start = options.unique_until == "start"
         overrides = chosen.overrides()
         sent_along = check_headers(headers) if headers else {}
+        instead = diversion.current()
+        seal = partial(sealed_body, type) if seals(options) and instead is None else None
         bodies = [
             self._encode(
                 Body(list(args), dict(kwargs), pushed_at_ms, overrides, sent_along),
                 Label(expires_at_ms)
                 if lock is None
                 else Label(expires_at_ms, unique=lock.digest, until_start=until_start),
+                seal,
             )
             for (args, kwargs), lock in zip(calls, locks or itertools.repeat(None), strict=False)
         ]
         if not bodies:
             return []
-        instead = diversion.current()
         if instead is not None:
             return instead.push(target, bodies, locks, jid)
         if locks is not None:
@@ -215,7 +229,9 @@ class Client:
         """Close the connections; a later push opens new ones."""
         self._cluster.close()
 
-    def _encode(self, body: Body, label: Label) -> bytes:
+    def _encode(self, body: Body, label: Label, seal: Callable[[Body], Body] | None) -> bytes:
+        if seal is not None:
+            body = seal(body)
         try:
             data = encode_body(body, label)
         except (TypeError, ValueError, OverflowError) as error:

@@ -110,6 +110,11 @@ class BadArguments(GangerError, TypeError):
     """Arguments that JSON can't hold or that the handler's signature does not take; names the argument."""
 
 
+class CantDecrypt(BadArguments):
+    """The job's arguments are encrypted with a key that this process does not have, or were tampered with;
+    names the key's id."""
+
+
 class JobTooLarge(GangerError, ValueError):
     """The encoded job is larger than `max_job_bytes`."""
 

@@ -23,6 +23,7 @@ from ganger.listing import JobFilter
 from ganger.operations import control as catalog
 from ganger.operations import find, look, pause
 from ganger.operations.kept import Shelf
+from ganger.sealing import key_id
 from ganger.unserved import live_hosts
 
 CRASHES_PAGE = 200
@@ -220,6 +221,8 @@ def _document(
     try:
         body = decode_body(record.body)
         document |= {"args": body.args, "kwargs": body.kwargs, "pushed_at_ms": body.pushed_at_ms}
+        if body.sealed:
+            document |= {"args": None, "kwargs": None, "encrypted": key_id(body.sealed)}
         label = split(record.body)[0]
         document |= {"expires_at_ms": label.expires_at_ms, "overrides": body.overrides}
         document |= {"headers": body.headers, "run": label.run_name}

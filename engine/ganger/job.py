@@ -38,6 +38,8 @@ class Body(msgspec.Struct, frozen=True, omit_defaults=True):
     overrides: dict[str, Any] = {}
     headers: dict[str, str] = {}
     """Texts that middlewares (and the push itself) send along."""
+    sealed: str = ""
+    """Args and kwargs encrypted, behind the key's id (sealing.py); then the two above are empty."""
 
 
 class NewJob(NamedTuple):

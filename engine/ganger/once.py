@@ -15,7 +15,7 @@ Superseded. The reply of begin or of end is lost: the call is repeated with the 
 nothing; if no reply comes at all, OutcomeUnknown, and then as if the holder had died there.
 """
 
-import asyncio
+import inspect
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
@@ -117,11 +117,15 @@ class Once:
         step.result = _result(value)
 
     async def __aenter__(self) -> Step:
+        import asyncio
+
         return await asyncio.to_thread(self.__enter__)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        import asyncio
+
         await asyncio.to_thread(self.__exit__, kind, error, trace)
 
     def _fail(self, holder: Holder, error: BaseException) -> None:
@@ -180,7 +184,7 @@ def once(
     block = Once(key, ttl_s, pending_ttl, failed == "again", client or default_client())
     if run is None:
         return block
-    if asyncio.iscoroutinefunction(run):
+    if inspect.iscoroutinefunction(run):
         raise BadOptions("once(run=) takes a plain function; for a coroutine use `async with once(...)`.")
     with block as step:
         if step.first:

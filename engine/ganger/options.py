@@ -48,6 +48,7 @@ class Options(msgspec.Struct, frozen=True):
     unique_until: str = "success"
     unique_key: tuple[str, ...] | None = None
     on_conflict: str = "skip"
+    encrypt: bool = False
     params: tuple[str, ...] = ()
     """The handler's parameters by place, told for unique types only: who pushes by name must find the same
     digest."""
@@ -73,8 +74,9 @@ def make(given: dict[str, Any]) -> Options:
         if name in checked:
             checked[name] = _exception_names(name, checked[name])
     _check_unique(checked)
-    if "dead" in checked and not isinstance(checked["dead"], bool):
-        raise BadOptions(f"option dead must be True or False, not {checked['dead']!r}.")
+    for name in ("dead", "encrypt"):
+        if name in checked and not isinstance(checked[name], bool):
+            raise BadOptions(f"option {name} must be True or False, not {checked[name]!r}.")
     return Options(
         **{name: _CHECKS[name](value) if name in _CHECKS else value for name, value in checked.items()}
     )

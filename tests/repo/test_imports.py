@@ -33,6 +33,7 @@ DOORS = {
     "hiredis": ("ganger.wire",),
     "psutil": ("gangerd.linux.proc",),
     "setproctitle": ("gangerd.linux.title",),
+    "cryptography": ("ganger.sealing",),
     "croniter": ("ganger.cron.expression",),
     "structlog": ("gangerd.log",),
     "statsd": ("gangerd.metrics",),

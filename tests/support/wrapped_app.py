@@ -6,15 +6,19 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from ganger import Attempt, current, job, once, perform_middleware, propagate
+from ganger import Attempt, current, encrypt_arguments, job, once, perform_middleware, propagate
 from support.incident_app import QUEUE, RETRY_AFTER_S
 from support.journal import note, noted
 
 request_id: ContextVar[str] = ContextVar("request_id")
 
 
+KEYS = "test:" + "A" * 43 + "="
+
+
 def register() -> None:
     """Called by the worker's import; a test that imports the jobs to push them registers nothing."""
+    encrypt_arguments(keys=lambda: KEYS)
     propagate(request_id, "request_id")
 
     @perform_middleware
@@ -37,6 +41,13 @@ def charges(key: str) -> None:
                     os.kill(os.getpid(), signal.SIGKILL)
                 step.result = "receipt"
         note("result", result=step.result)
+
+
+@job(queue=QUEUE, encrypt=True, retry=1, backoff=RETRY_AFTER_S, dead=True)
+def pays(card: int | str) -> None:
+    """Notes no more of its argument than tells that it came."""
+    with noted(current().jid, current().attempt, "pays"):
+        note("paid", number=int(card) % 1000)
 
 
 @job(queue=QUEUE)

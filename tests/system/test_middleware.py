@@ -1,6 +1,8 @@
 """Middleware and once() with a whole host: registered by the app, in force in every worker."""
 
+from ganger import encrypt_arguments
 from support import wrapped_app as app
+from support.keyspace import snapshot
 from support.scene import Scene
 
 
@@ -24,3 +26,26 @@ def test_middleware_and_context_reach_jobs_of_jobs_and_a_dead_holder_s_block_is_
     scene.await_end(again)
     assert [line["result"] for line in scene.journal.lines() if line["what"] == "result"] == ["receipt"] * 2
     assert len([line for line in scene.journal.lines() if line["what"] == "charged"]) == 2
+
+
+def test_encrypted_arguments_show_in_the_handler_and_nowhere_else(scene: Scene) -> None:
+    secret = "4111222233334444"
+    encrypt_arguments(keys=lambda: app.KEYS)
+    try:
+        jids = scene.push_many(app.pays, [(secret,), (int(secret),)])
+        scheduled = scene.push(app.pays, secret, delay=3600)
+        refused = scene.client.push("support.wrapped_app.pays", [secret, secret])
+    finally:
+        encrypt_arguments()
+    assert secret.encode() not in repr(snapshot(scene.servers)).encode()
+    gang = scene.gang(app="support.wrapped_app")
+    for jid in jids:
+        scene.await_end(jid)
+    scene.await_dead(refused)
+    assert [line["number"] for line in scene.journal.lines() if line["what"] == "paid"] == [444, 444]
+    assert secret.encode() not in repr(snapshot(scene.servers)).encode()
+    assert secret not in gang.log_file.read_text()
+    assert "they are encrypted" in gang.log_file.read_text(), "the refused one is told without its arguments"
+    shown = scene.job(scheduled)
+    assert shown is not None
+    assert (shown["args"], shown["encrypted"]) == (None, "test")

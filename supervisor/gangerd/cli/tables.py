@@ -123,7 +123,9 @@ def job(found: Document, now_ms: int) -> list[tuple[str, str]]:
     for name, value in found.items():
         if name == "failures" or value in (None, {}):
             continue
-        if name.endswith("_at_ms"):
+        if name == "encrypted":
+            name, text = "args", f"encrypted with key {value}"
+        elif name.endswith("_at_ms"):
             text = f"{instant(value)} ({ago(value, now_ms)})"
         else:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

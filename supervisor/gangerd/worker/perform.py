@@ -27,6 +27,7 @@ from ganger.label import NO_LABEL, Label, split
 from ganger.middleware import Attempt, wraps_attempts
 from ganger.options import check_timeout
 from ganger.retry import Policy
+from ganger.sealing import discreet, open_body
 from gangerd.linux import title
 from gangerd.page import PageWriter
 from gangerd.recorder import HISTOGRAM, Counter
@@ -130,6 +131,9 @@ class Performer:
             self._title.show(entry.type)
         enter(entry.jid, entry.state.attempt, entry.type, entry.partition.queue, body.headers, entry)
         try:
+            if body.sealed:
+                body = open_body(entry.type, body)
+                known = replace(known, bind=discreet(entry.type)(known.bind))
             if self._is_wrapped:
                 self._wrapped(entry, known, body, soft_ns)
                 return None

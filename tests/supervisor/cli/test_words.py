@@ -54,6 +54,8 @@ def test_a_job_is_told_without_what_does_not_hold_for_it() -> None:
         ("args", '[1, "a"]'),
         ("due", f"{words.instant(61_000)} (in 1 m)"),
     ]
+    sealed = {"args": None, "kwargs": None, "encrypted": "2026-11"}
+    assert tables.job(sealed, now_ms=1000) == [("args", "encrypted with key 2026-11")]
     assert words.instant(10**20) == str(10**20)
 
 
