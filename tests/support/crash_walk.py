@@ -122,7 +122,9 @@ class CrashWalk:
         def take() -> None:
             claim.claim(self.cluster, MAIL, host, WORKERS[host], op, budget_us=1000, cap=cap, costs=COSTS)
 
+        before = len(self.of("held"))
         self.act(take, dict.fromkeys(self.of("waiting"), ("waiting", "held")))
+        assert len(self.of("held")) - before <= cap, "a claim that was repeated took more"
 
     def held(self) -> Place | None:
         jids = self.of("held")
