@@ -43,8 +43,9 @@ class Spread:
 
 def pause_queue(cluster: Cluster, control: Control, queue: str, note: str = "") -> Spread:
     """No job of the queue is handed out any more by claims that start after this returns. What runs goes on,
-    and a worker may still start what it has claimed already, 50 ms of work at most. Raises BadName for a
-    queue that does not exist; GangerError when nothing was changed."""
+    and a worker may still start what it has claimed already: about 50 ms of work, and after 0.3 s its host
+    takes the rest back. Raises BadName for a queue that does not exist; GangerError when nothing was
+    changed."""
     places = _places(cluster, control, queue)
     return _hold(cluster, control, "queue", queue, note, places, EVERYTHING)
 

@@ -26,6 +26,8 @@ COMMANDS = {
     "crashes": ("gangerd.cli.looking", "Which jobs killed their workers, and of what."),
     "job": ("gangerd.cli.jobs", "Look at one job."),
     "cron": ("gangerd.cli.crons", "Jobs that come by the clock: list, next, pause, resume, run, history."),
+    "queue": ("gangerd.cli.queue", "Pause, resume and clear a queue."),
+    "type": ("gangerd.cli.type", "Pause and resume a job type."),
     "dead": ("gangerd.cli.dead", "Dead letters: list, retry, delete."),
 }
 

@@ -19,12 +19,16 @@ def queues(as_json: bool, path: Path | None, directory: str | None) -> None:
 
     with connected(path, directory) as (cluster, control):
         found = inspect.queues(cluster, control)
+        types = inspect.paused_types(cluster, control)
     if as_json:
         rendering.document(found)
     elif not found:
         click.echo("There is no queue yet: one comes to be with its first job.")
     else:
-        rendering.table(*tables.queues(found))
+        now_ms = int(time.time() * 1000)
+        rendering.table(*tables.queues(found, now_ms))
+        if types:
+            click.echo(f"paused types: {rendering.clean(tables.paused_types(types, now_ms))}")
 
 
 @click.command()

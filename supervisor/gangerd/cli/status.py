@@ -36,7 +36,7 @@ def status(as_json: bool, path: Path | None, directory: str | None) -> int:
     except GangerError as error:
         if local is None and isinstance(error, NotConfigured):
             raise
-        document = {"queues": {}, "workers": [], "totals": {}, "error": str(error)}
+        document = {"queues": {}, "workers": [], "totals": {}, "paused_types": {}, "error": str(error)}
         code = EXIT_CONFIG if is_wrong_setting(error) else EXIT_FAILED
     document["local"] = local
     if as_json:
@@ -88,8 +88,12 @@ def _print(document: dict[str, Any], config: Config) -> None:
         out = rendering.console()
         rendering.table(*tables.totals(document["totals"]), out=out)
         click.echo(f"workers killed by jobs: {tables.causes(document['totals'].get('crashes') or {})}")
-        rendering.table(*tables.queues(document["queues"]), out=out)
-        rendering.table(*tables.workers(document["workers"], int(time.time() * 1000)), out=out)
+        now_ms = int(time.time() * 1000)
+        rendering.table(*tables.queues(document["queues"], now_ms), out=out)
+        if document["paused_types"]:
+            types = tables.paused_types(document["paused_types"], now_ms)
+            click.echo(f"paused types: {rendering.clean(types)}")
+        rendering.table(*tables.workers(document["workers"], now_ms), out=out)
         if document["unserved"]:
             title = "Waiting for a worker that knows them"
             rendering.table(*tables.unserved(document["unserved"]), title=title, out=out)

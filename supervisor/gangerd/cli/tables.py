@@ -12,21 +12,40 @@ Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 Document = Mapping[str, Any]
 
 
-def queues(found: Mapping[str, Document]) -> Table:
-    columns = ("queue", ">ready", ">in flight", ">later", ">dead", ">oldest waits", "state")
+def queues(found: Mapping[str, Document], now_ms: int) -> Table:
+    columns = ("queue", ">ready", ">in flight", ">later", ">parked", ">dead", ">oldest waits", "state")
     rows = [
         (
             name,
             number(queue["ready"]),
             number(queue["in_flight"]),
             number(queue["later"]),
+            number(queue["parked"]),
             number(queue["dead"]),
             span(queue["oldest_age_ms"]) if queue["ready"] else "-",
-            "paused" if queue.get("paused") else "open",
+            pause(queue, now_ms),
         )
         for name, queue in sorted(found.items())
     ]
     return columns, rows
+
+
+def pause(queue: Document, now_ms: int) -> str:
+    """paused 3 m ago: the shop moves; and in how many partitions, while the change is still on its way."""
+    held, known = queue["paused_partitions"], queue["partitions"] - queue["unreachable"]
+    some = f" (in {held} of {queue['partitions']} partitions)"
+    if not queue["paused"]:
+        return f"open, not everywhere yet{some}" if held else "open"
+    note = f": {queue['paused_note']}" if queue["paused_note"] else ""
+    return f"paused {ago(queue['paused_since_ms'], now_ms)}{note}{some if held < known else ''}"
+
+
+def paused_types(found: Mapping[str, Document], now_ms: int) -> str:
+    """shop.send (3 m ago: the mail server is down), shop.bill (now)"""
+    return ", ".join(
+        f"{name} ({ago(wish['since_ms'], now_ms)}{': ' + wish['note'] if wish['note'] else ''})"
+        for name, wish in found.items()
+    )
 
 
 def workers(found: Sequence[Document], now_ms: int) -> Table:

@@ -1,0 +1,64 @@
+"""A real cluster for an application's tests: the embedded servers in a directory of the test run, emptied
+between tests.
+
+pytest_plugin.py keeps one for a session. While it is in use, the default client and the environment point at
+it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ganger.client import Client, known_default_client, set_default_client
+from ganger.config import EngineConfig
+from gangerd.embedded import binary, wire
+from gangerd.embedded.fleet import Fleet
+
+
+class PracticeServer:
+    """`url` is for GANGER_REDIS; `client` pushes there, while it is in use."""
+
+    def __init__(self, directory: Path) -> None:
+        self._fleet = Fleet(directory, binary.find)
+        self.client: Client
+
+    def start(self) -> None:
+        """About two seconds. Raises NoServerBinary, ServerFailed."""
+        self._fleet.take_over()
+
+    def stop(self) -> None:
+        self._fleet.stop()
+
+    @property
+    def url(self) -> str:
+        assert self._fleet.layout is not None
+        return self._fleet.layout.redis_url()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a program must find there to use these servers: for subprocesses."""
+        assert self._fleet.layout is not None
+        return {"GANGER_REDIS": self.url, "GANGER_SEMAPHORES": self._fleet.layout.semaphore_url()}
+
+    def empty(self) -> None:
+        """Remove all that is in the servers."""
+        layout = self._fleet.layout
+        assert layout is not None
+        for port in [*layout.shards, layout.semaphore]:
+            wire.ask(port, layout.password, ("FLUSHALL",), timeout_s=10.0)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Empty, with a default client of its own: one that knows nothing of an earlier test's queues."""
+        self.empty()
+        found = EngineConfig.discover({**os.environ, **self.environment})
+        # There is no replica that a push could wait for.
+        self.client = Client(replace(found, durability="fast"))
+        before = known_default_client()
+        set_default_client(self.client)
+        try:
+            yield
+        finally:
+            set_default_client(before)
+            self.client.close()
