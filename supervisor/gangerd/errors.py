@@ -38,5 +38,9 @@ class ServerFailed(GangerdError):
     """An embedded server did not start, or its cluster did not become whole in time."""
 
 
+class BlockingInLoop(GangerdError):
+    """Something that takes long was called from a coroutine, whose event loop would stand still."""
+
+
 class DemoFailed(GangerdError):
     """The demo did not show what it promises; the text says what was missing."""

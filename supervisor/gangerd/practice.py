@@ -9,11 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ganger.client import Client, known_default_client, set_default_client
 from ganger.config import EngineConfig
+from ganger.testing import MOST
 from gangerd.embedded import binary, wire
 from gangerd.embedded.fleet import Fleet
+
+if TYPE_CHECKING:
+    from gangerd.worker.solo import Run, Solo
 
 
 class PracticeServer:
@@ -21,6 +26,7 @@ class PracticeServer:
 
     def __init__(self, directory: Path) -> None:
         self._fleet = Fleet(directory, binary.find)
+        self._solo: Solo | None = None
         self.client: Client
 
     def start(self) -> None:
@@ -48,6 +54,16 @@ class PracticeServer:
         for port in [*layout.shards, layout.semaphore]:
             wire.ask(port, layout.password, ("FLUSHALL",), timeout_s=10.0)
 
+    def perform_all(self, most: int = MOST) -> "list[Run]":
+        """Run what is ready and what is due in this process, as a worker would, until nothing is left; each
+        attempt with what it raised. A failed job goes the way of its policy: its retry is due later. Raises
+        EndlessDrain after `most` runs, BlockingInLoop in a coroutine."""
+        if self._solo is None:
+            from gangerd.worker.solo import Solo  # a worker's modules, for the tests that want one
+
+            self._solo = Solo(self.client.cluster, self.client.namespace)
+        return self._solo.perform_all(most)
+
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Empty, with a default client of its own: one that knows nothing of an earlier test's queues."""
@@ -61,4 +77,7 @@ class PracticeServer:
             yield
         finally:
             set_default_client(before)
+            if self._solo is not None:
+                self._solo.close()
+                self._solo = None
             self.client.close()

@@ -98,6 +98,70 @@ def test_after():
     )
 
 
+def test_what_is_queued_can_be_performed_in_the_test(tmp_path: Path) -> None:
+    run(
+        tmp_path,
+        """
+import asyncio
+from ganger import inspect
+from ganger.keys import Control
+from ganger.testing import EndlessDrain
+
+@job(name="shop.slow", queue="slow")
+async def slow(count: int) -> None:
+    await asyncio.sleep(0)
+    ran.append(current().attempt)
+    if count:
+        await slow.apush(count - 1)
+
+@job(name="shop.fail", retry=1, backoff=0, dead=True)
+def fail() -> None:
+    raise LookupError("no such mailbox")
+
+@job(name="shop.again")
+def again() -> None:
+    again.push()
+
+def test_performed(ganger_server):
+    jids = send.push_many([(name,) for name in "abc"])
+    slow.push(2)
+    send.options(delay=60).push("later")
+    runs = ganger_server.perform_all()
+    assert sorted(run.type for run in runs) == ["shop.send"] * 3 + ["shop.slow"] * 3
+    assert {run.jid for run in runs if run.type == "shop.send"} == set(jids)
+    assert [run.error for run in runs] == [None] * 6
+    status = inspect.status(ganger_server.client.cluster, Control("ganger"))
+    assert status["totals"]["succeeded"] == 6
+    assert status["queues"]["mail"]["later"] == 1
+    assert ganger_server.perform_all() == []
+
+def test_failed(ganger_server):
+    jid = fail.push()
+    first, second = ganger_server.perform_all()
+    assert isinstance(first.error, LookupError)
+    assert (first.attempt, second.attempt) == (1, 2)
+    found = inspect.job(ganger_server.client.cluster, Control("ganger"), jid)
+    assert found["state"] == "dead" and found["failures"][1]["error"] == "LookupError"
+
+def test_endless(ganger_server):
+    again.push()
+    with pytest.raises(EndlessDrain):
+        ganger_server.perform_all(most=3)
+
+def test_coroutine(ganger_server):
+    from gangerd.errors import BlockingInLoop
+
+    async def main():
+        await slow.apush(1)
+        with pytest.raises(BlockingInLoop):
+            ganger_server.perform_all()
+        return await asyncio.to_thread(ganger_server.perform_all)
+
+    assert len(asyncio.run(main())) == 2
+""",
+    )
+
+
 def test_without_a_server_program_its_tests_are_skipped_and_say_why(tmp_path: Path) -> None:
     said = run(
         tmp_path, "def test_push(ganger_server): ...", GANGER_SERVER_BINARY=str(tmp_path / "no-such-server")

@@ -11,6 +11,11 @@ import setproctitle
 _MIN_INTERVAL_S = 0.5
 
 
+def shown() -> str:
+    """The whole title as it is."""
+    return str(setproctitle.getproctitle())
+
+
 def set_title(text: str) -> None:
     """Set the whole title at once. For what happens once in a process's life."""
     setproctitle.setproctitle(text)

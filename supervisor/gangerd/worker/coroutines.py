@@ -40,3 +40,9 @@ class Coroutines:
 
         # The contextvars of this moment; the runner's own are of the first job.
         return self._runner.run(limited(), context=copy_context())
+
+    def close(self) -> None:
+        """End the loop, where the process goes on without it."""
+        if self._runner is not None:
+            self._runner.close()
+            self._runner = None

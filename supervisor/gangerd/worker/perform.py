@@ -106,6 +106,10 @@ class Performer:
         self._shown = ""
         self._title.show("idle")
 
+    def close(self) -> None:
+        """No more jobs, in a process that lives on."""
+        self._coroutines.close()
+
     def _prepare(self, entry: Entry) -> tuple[Plan, Body, Label]:
         """The plan, the body and its label; what is wrong with them fails as the attempt, with its own
         cause."""
