@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from ganger.config import EngineConfig, RedisSettings
 from ganger.errors import GangerError, NotConfigured
 from ganger.pushing import Target
+from ganger.rehearsed_marks import RehearsedMarks
 from ganger.unique_push import Lock
 
 T = TypeVar("T")
@@ -19,6 +20,9 @@ NOWHERE = "client-made-in-a-test-without-redis.invalid"
 
 class Destination(Protocol):
     """What takes the pushes."""
+
+    marks: RehearsedMarks
+    """Those of once()."""
 
     def push(
         self, target: Target, bodies: Sequence[bytes], locks: Sequence[Lock] | None, jid: str | None

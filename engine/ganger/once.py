@@ -24,6 +24,7 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
+from ganger import diversion
 from ganger import options as known
 from ganger.arguments import plain
 from ganger.client import Client, default_client
@@ -82,16 +83,7 @@ class Once:
 
     def __enter__(self) -> Step:
         holder, time_s = _holder()
-        pending_s = time_s if self._pending_ttl_s is None else self._pending_ttl_s
-        begun = marks.begin(
-            self._client.cluster,
-            self._mark,
-            holder,
-            pending_ms=int(pending_s * 1000),
-            ttl_ms=self._ttl_ms,
-            again=self._again,
-            replicas=self._client.replicas,
-        )
+        begun = self._begin(holder, time_s if self._pending_ttl_s is None else self._pending_ttl_s)
         _refuse(begun)
         step = Step(begun)
         self._open.append((holder, step))
@@ -136,8 +128,24 @@ class Once:
         except GangerError as lost:
             error.add_note(f"That it failed could not be noted: {lost}")
 
+    def _begin(self, holder: Holder, pending_s: float) -> Begun:
+        rehearsed, client = diversion.current(), self._client
+        if rehearsed is not None:
+            return rehearsed.marks.begin(self._mark.key, again=self._again)
+        return marks.begin(
+            client.cluster,
+            self._mark,
+            holder,
+            pending_ms=int(pending_s * 1000),
+            ttl_ms=self._ttl_ms,
+            again=self._again,
+            replicas=client.replicas,
+        )
+
     def _end(self, holder: Holder, state: str, value: bytes) -> bool:
-        client = self._client
+        rehearsed, client = diversion.current(), self._client
+        if rehearsed is not None:
+            return rehearsed.marks.end(self._mark.key, state, value)
         return marks.end(
             client.cluster, self._mark, holder, state, value, ttl_ms=self._ttl_ms, replicas=client.replicas
         )
@@ -194,7 +202,9 @@ def once(
 
 def forget_once(key: str, *, client: Client | None = None) -> bool:
     """Remove the mark of this key, whatever it says: the block runs again. Whether there was one."""
-    client = client or default_client()
+    client, rehearsed = client or default_client(), diversion.current()
+    if rehearsed is not None:
+        return rehearsed.marks.forget(OnceMark(client.namespace, key).key)
     return marks.forget(client.cluster, OnceMark(client.namespace, key))
 
 

@@ -20,6 +20,7 @@ from ganger.actor import Actor
 from ganger.errors import BadOptions, NotUnique
 from ganger.pushing import Target
 from ganger.rehearsal import Loops, PushedJob
+from ganger.rehearsed_marks import RehearsedMarks
 from ganger.unique_push import Lock
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -34,6 +35,7 @@ class StandIn(ABC):
         self._pushed: list[PushedJob] = []
         self._known: set[str] = set()
         self._holders: dict[str, str] = {}
+        self.marks = RehearsedMarks()
         self._loops = Loops()
         self._default: client.Client | None = None
 
@@ -48,6 +50,7 @@ class StandIn(ABC):
 
     def _begin(self) -> None:
         self._pushed, self._known, self._holders = [], set(), {}
+        self.marks = RehearsedMarks()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
