@@ -46,8 +46,8 @@ def pause_queue(cluster: Cluster, control: Control, queue: str, note: str = "") 
     and a worker may still start what it has claimed already: about 50 ms of work, and after 0.3 s its host
     takes the rest back. Raises BadName for a queue that does not exist; GangerError when nothing was
     changed."""
-    places = _places(cluster, control, queue)
-    return _hold(cluster, control, "queue", queue, note, places, EVERYTHING)
+    _places(cluster, control, queue)
+    return _hold(cluster, control, "queue", queue, note)
 
 
 def resume_queue(cluster: Cluster, control: Control, queue: str) -> Spread:
@@ -62,8 +62,7 @@ def resume_queue(cluster: Cluster, control: Control, queue: str) -> Spread:
 def pause_type(cluster: Cluster, control: Control, type: str, note: str = "") -> Spread:
     """No job of the type is handed out any more, whatever queue it is in: a claim that meets one parks it,
     and goes on with those behind it. Otherwise like pause_queue. Raises BadName."""
-    places = _places(cluster, control, None)
-    return _hold(cluster, control, "type", check_type(type), note, places, type)
+    return _hold(cluster, control, "type", check_type(type), note)
 
 
 def resume_type(
@@ -103,17 +102,11 @@ def corrections(held: Held, whole: bool, types: Collection[str]) -> Edits:
     return edits
 
 
-def _hold(
-    cluster: Cluster,
-    control: Control,
-    kind: str,
-    name: str,
-    note: str,
-    places: Sequence[Partition],
-    what: str,
-) -> Spread:
+def _hold(cluster: Cluster, control: Control, kind: str, name: str, note: str) -> Spread:
     wish, fresh = pause.want(cluster, control, kind, name, note, deadline_s=DEADLINE_S)
-    _, spread = _tell(cluster, places, [("+", what)], opening=True)
+    # Only now: a queue that comes to be in between is among them.
+    places = _places(cluster, control, name if kind == "queue" else None)
+    _, spread = _tell(cluster, places, [("+", EVERYTHING if kind == "queue" else name)], opening=True)
     spread.since_ms, spread.note, spread.changed = wish.since_ms, wish.note, fresh
     return spread
 

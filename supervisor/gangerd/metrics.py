@@ -46,6 +46,8 @@ RUN = "jobs.run"
 WAIT = "jobs.wait"
 # Gauges. Those of a host carry its name: two hosts that set one gauge would overwrite each other.
 QUEUE_DEPTH = "queue.<queue>.depth"
+QUEUE_PARKED = "queue.<queue>.parked"
+QUEUE_PAUSED = "queue.<queue>.paused"
 QUEUE_OLDEST_AGE_MS = "queue.<queue>.oldest_age_ms"
 WORKERS_BUSY = "host.<host>.workers.busy"
 WORKERS_IDLE = "host.<host>.workers.idle"

@@ -11,7 +11,19 @@ from typing import Any
 from ganger.jid import mint
 from ganger.job import NewJob, State
 from ganger.lifecycle import alive
-from ganger.operations import claim, dead, enqueue, failing, look, recover, schedule, settle, unique
+from ganger.operations import (
+    claim,
+    clear,
+    dead,
+    enqueue,
+    failing,
+    look,
+    pause,
+    recover,
+    schedule,
+    settle,
+    unique,
+)
 from ganger.retry import Bury, Discard, Retry
 from support.crashing import Crash, CrashingCluster
 from support.keyspace import MAIL
@@ -36,6 +48,7 @@ STEPS = (
         "settle",
     ),
     *("retry", "bury", "discard", "release", "recover", "promote", "promote", "dead_retry", "dead_delete"),
+    *("pause_type", "resume_type", "resume_type", "clear", "clear_later"),
 )
 
 
@@ -122,9 +135,40 @@ class CrashWalk:
         def take() -> None:
             claim.claim(self.cluster, MAIL, host, WORKERS[host], op, budget_us=1000, cap=cap, costs=COSTS)
 
-        before = len(self.of("held"))
-        self.act(take, dict.fromkeys(self.of("waiting"), ("waiting", "held")))
+        before, goes = len(self.of("held")), "parked" if self.paused_types() else "held"
+        self.act(take, dict.fromkeys(self.of("waiting"), ("waiting", goes)))
         assert len(self.of("held")) - before <= cap, "a claim that was repeated took more"
+
+    def paused_types(self) -> frozenset[str]:
+        return pause.parse_held(self.cluster.run(pause.held_command(MAIL))).types
+
+    def pause_type(self) -> None:
+        self.act(lambda: self.cluster.run(pause.change_command(MAIL, [("+", "cheap")])), {})
+
+    def resume_type(self) -> None:
+        def resume() -> None:
+            reply = self.cluster.run(pause.change_command(MAIL, [("-", "cheap")]))
+            debt, after = pause.parse_change(reply, MAIL).changes, b""
+            while True:
+                reply = self.cluster.run(pause.unpark_command(MAIL, debt, after, limit=2))
+                after = pause.parse_unpark(reply, MAIL).after
+                if not after:
+                    return
+
+        parked = self.of("parked")
+        self.act(resume, dict.fromkeys(parked, ("waiting",)))
+
+    def clear(self) -> None:
+        if self.rng.random() < 0.3:
+            mark = clear.parse_mark(self.cluster.run(clear.mark_command(MAIL)))
+            command = clear.waiting_command(MAIL, mark)
+            gone = self.of("waiting") + self.of("parked")
+            self.act(lambda: self.cluster.run(command), dict.fromkeys(gone, ("gone",)))
+
+    def clear_later(self) -> None:
+        if self.rng.random() < 0.3:
+            command = clear.later_command(MAIL)
+            self.act(lambda: self.cluster.run(command), dict.fromkeys(self.of("later"), ("gone",)))
 
     def held(self) -> Place | None:
         jids = self.of("held")
@@ -193,7 +237,7 @@ class CrashWalk:
     def check(self) -> None:
         """The counters say what is there, whatever was repeated."""
         seen = look.parse_look(self.cluster.run(look.look_command(MAIL)), MAIL)
-        counts = {what: len(self.of(what)) for what in ("waiting", "held", "later", "dead")}
+        counts = {what: len(self.of(what)) for what in ("waiting", "held", "later", "dead", "parked")}
         assert (seen.ready, seen.in_flight) == (counts["waiting"], counts["held"])
-        assert (seen.later, seen.dead) == (counts["later"], counts["dead"])
-        assert alive(seen.counters) == counts["waiting"] + counts["held"] + counts["later"]
+        assert (seen.later, seen.dead, seen.parked) == (counts["later"], counts["dead"], counts["parked"])
+        assert alive(seen.counters) == sum(counts.values()) - counts["dead"]

@@ -14,7 +14,7 @@ from support.servers import ClusterServers
 
 @dataclass(frozen=True)
 class Place:
-    """`what`: waiting, held, later or dead; `host` and `entry` of what is held."""
+    """`what`: waiting, held, parked, later or dead; `host` and `entry` of what is held."""
 
     what: str
     host: str = ""
@@ -46,6 +46,10 @@ def picture(servers: ClusterServers) -> Picture:
             held = id in owners
             put(entry.jid, Place("held", owners[id], entry) if held else Place("waiting"))
         assert owners.keys() <= {id for id, _ in rows}, "a lease on nothing"
+    for id, fields in found[MAIL.parked][0]:
+        entry = read_entry(MAIL, 0, id, _flat(fields))
+        assert isinstance(entry, Entry), entry
+        put(entry.jid, Place("parked"))
     for what, key in (("later", MAIL.later), ("dead", MAIL.dead)):
         for jid, _ in found[key]:
             if jid:

@@ -86,7 +86,7 @@ class Scene:
     def left(self) -> int:
         """Jobs that have not come to an end."""
         rows = self.status()["queues"].values()
-        return sum(row["ready"] + row["later"] + row["in_flight"] for row in rows)
+        return sum(row["ready"] + row["parked"] + row["later"] + row["in_flight"] for row in rows)
 
     def waiting(self) -> int:
         """The same without those that are due later."""
