@@ -65,7 +65,7 @@ def test_what_the_jobs_held_is_given_up(cluster: Cluster, cluster_servers: Clust
     sweep(cluster)
     found = snapshot(cluster_servers)
     assert found[MAIL.locks] == {b"": b""}
-    assert found[MAIL.outbox] == {b"": b"", b"b:0b:17": b"cancelled"}
+    assert found[MAIL.outbox] == {b"": b"", b"b:0b:17": b"cancelled mine"}
     assert found[MAIL.log] == ([], [])
 
 

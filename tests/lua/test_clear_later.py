@@ -39,7 +39,7 @@ def test_what_the_jobs_held_is_given_up(cluster: Cluster, cluster_servers: Clust
     assert sweep(cluster) == (1, False)
     found = snapshot(cluster_servers)
     assert found[MAIL.locks] == {b"": b""}
-    assert found[MAIL.outbox] == {b"": b"", b"b:0b:17": b"cancelled"}
+    assert found[MAIL.outbox] == {b"": b"", b"b:0b:17": f"cancelled {jid}".encode()}
 
 
 def test_a_jid_without_a_record_is_dropped(cluster: Cluster, cluster_servers: ClusterServers) -> None:
