@@ -1,24 +1,32 @@
 """Administering: everything that `ganger ...` shows and does, for a dashboard or a script, as plain Python.
 
     with Admin.discover() as admin:
-        for letter in admin.dead(JobFilter(queue="mail", cause="segfault"), limit=20): ...
-        admin.retry_dead(JobFilter(type="shop.send"), rate=50)
+        for job in admin.dead(JobFilter(queue="mail", cause="segfault"), limit=20): ...
+        print(*(reason.text for reason in admin.why(jid)))
 
-It delegates: inspect.py and the operations do the work. The command line uses the same methods. Each raises
-GangerError, with a sentence for people.
+It delegates: inspect.py, why.py, pausing.py, clearing.py and letters.py do the work, and views.py says what
+comes back. The command line uses the same methods. Each raises GangerError, with a sentence for people. An
+Admin may be used by several threads.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Self
 
-from ganger import inspect, letters
+from ganger import clearing, inspect, letters, pausing
+from ganger import unserved as announcing
+from ganger import why as asking
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
-from ganger.errors import JobNotFound
+from ganger.errors import BadName, JobNotFound
 from ganger.keys import Control, Partition
 from ganger.lifecycle import JobState
 from ganger.listing import ANY, JobFilter
+from ganger.operations import control as catalog
+from ganger.operations import schedule
 from ganger.operations.kept import Kept
+from ganger.unserved import Unserved
+from ganger.views import Crash, DeadLetter, Host, Job, Queue, Totals, Worker
+from ganger.why import Reason
 
 
 class Admin:
@@ -41,21 +49,98 @@ class Admin:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # ---- dead letters ----------------------------------------------------------------------------------
+    # ---- the whole ---------------------------------------------------------------------------------------
 
-    def dead(
-        self, wanted: JobFilter = ANY, limit: int = 100, *, heads: bool = False
-    ) -> Iterator[dict[str, Any]]:
+    def queues(self) -> list[Queue]:
+        """Every queue that was ever pushed to, by name."""
+        found = inspect.queues(self._cluster, self._control)
+        return [Queue.of({"name": name, **row}) for name, row in found.items()]
+
+    def queue(self, name: str) -> Queue:
+        """One of them. Raises BadName."""
+        found = {queue.name: queue for queue in self.queues()}
+        if name not in found:
+            raise BadName(f"There is no queue {name!r}; there are: {', '.join(found) or 'none'}.")
+        return found[name]
+
+    def workers(self) -> list[Worker]:
+        """Every worker of every live host."""
+        return [Worker.of(row) for row in inspect.workers(self._cluster, self._control)]
+
+    def hosts(self) -> list[Host]:
+        """The live hosts, each with its workers."""
+        found = []
+        for host in announcing.live_hosts(self._cluster, self._control):
+            workers = [Worker.of({"host": "", **row}) for row in host.status.get("workers", [])]
+            about = {"incarnation": host.incarnation, "at_ms": host.at_ms, "workers": workers}
+            found.append(Host.of({"host": "", **host.status, **about}))
+        return found
+
+    def leader(self) -> str | None:
+        """The incarnation of the host whose scheduler does the duties of the whole cluster."""
+        return catalog.leader(self._cluster, self._control)
+
+    def totals(self) -> Totals:
+        """What was counted over all queues since ever."""
+        found = inspect.totals(self._cluster, self._control)
+        return Totals(crashes=found.pop("crashes"), counters=found)
+
+    def crashes(self, limit: int = 100) -> list[Crash]:
+        """Post-mortems, newest first."""
+        return [Crash.of(row) for row in inspect.crashes(self._cluster, self._control, limit)]
+
+    def unserved(self) -> list[Unserved]:
+        """Types that wait while no live worker knows them, as a sample sees it (unserved.py says how)."""
+        groups = inspect.all_partitions(self._cluster, self._control)
+        return announcing.unserved(self._cluster, self._control, groups)
+
+    # ---- one job -----------------------------------------------------------------------------------------
+
+    def find(self, jid: str) -> Job:
+        """The job, wherever it is. Raises JobNotFound."""
+        return Job.of(inspect.job(self._cluster, self._control, jid))
+
+    def why(self, jid: str) -> list[Reason]:
+        """Why it is not running, the most telling reason first; at least one."""
+        return asking.why(self._cluster, self._control, jid)[1]
+
+    def retry(self, jid: str) -> JobState:
+        """Run it now: a scheduled or retrying job before its time, a dead letter again; answers what it was.
+        Raises JobNotFound when it is neither."""
+        seen = inspect.locate(self._cluster, self._control, jid)
+        if seen.state in (JobState.SCHEDULED, JobState.RETRYING):
+            done = schedule.hasten(self._cluster, seen.partition, [jid])
+        elif seen.state == JobState.DEAD:
+            done = letters.send_back(self._cluster, [Kept(seen.partition, jid, 0, seen.record)])
+        else:
+            raise JobNotFound(f"Job {jid} is {seen.state}: it is neither scheduled, retrying nor dead.")
+        if not done:
+            raise JobNotFound(f"Job {jid} has just gone from where it was {seen.state}: look again.")
+        return seen.state
+
+    # ---- jobs that wait for their time -------------------------------------------------------------------
+
+    def scheduled(self, wanted: JobFilter = ANY, limit: int = 100, *, heads: bool = False) -> Iterator[Job]:
+        """What is scheduled or retrying and due next, a few in memory at a time; with `heads` without their
+        arguments. `failed` in the filter chooses between the two."""
+        found = inspect.later(self._cluster, self._control, wanted, limit, heads=heads)
+        return (Job.of(document) for document in found)
+
+    # ---- dead letters ------------------------------------------------------------------------------------
+
+    def dead(self, wanted: JobFilter = ANY, limit: int = 100, *, heads: bool = False) -> Iterator[Job]:
         """The newest that fit, a few in memory at a time; with `heads` without their arguments."""
-        return inspect.dead(self._cluster, self._control, wanted, limit, heads=heads)
+        found = inspect.dead(self._cluster, self._control, wanted, limit, heads=heads)
+        return (Job.of(document) for document in found)
 
-    def dead_letter(self, jid: str) -> dict[str, Any]:
-        """One of them with every failure, and `crash_records`: the post-mortems of the workers that it
-        killed. Raises JobNotFound."""
+    def dead_letter(self, jid: str) -> DeadLetter:
+        """One of them with every failure, and the post-mortems of the workers that it killed. Raises
+        JobNotFound."""
         document = inspect.job(self._cluster, self._control, jid)
         if document["state"] != JobState.DEAD:
             raise JobNotFound(f"{jid} is no dead letter: it is {document['state']}.")
-        return document | {"crash_records": inspect.crashes_of(self._cluster, self._control, jid)}
+        crashes = inspect.crashes_of(self._cluster, self._control, jid)
+        return DeadLetter.of(document | {"crash_records": [Crash.of(row) for row in crashes]})
 
     def count_dead(self, wanted: JobFilter = ANY) -> dict[str, int]:
         """How many fit, per queue."""
@@ -79,6 +164,27 @@ class Admin:
         """Delete these for ever. Raises JobNotFound, with nothing done, when one of them is no dead
         letter."""
         return sum(letters.delete(self._cluster, [letter]) for letter in self._letters(jids))
+
+    # ---- queues ------------------------------------------------------------------------------------------
+
+    def pause_queue(self, name: str, note: str = "") -> pausing.Spread:
+        """No claim that starts after this returns takes a job of the queue. Raises BadName."""
+        return pausing.pause_queue(self._cluster, self._control, name, note)
+
+    def resume_queue(self, name: str) -> pausing.Spread:
+        return pausing.resume_queue(self._cluster, self._control, name)
+
+    def pause_type(self, name: str, note: str = "") -> pausing.Spread:
+        """The same for a job type, whatever queue its jobs are in."""
+        return pausing.pause_type(self._cluster, self._control, name, note)
+
+    def resume_type(self, name: str) -> pausing.Spread:
+        return pausing.resume_type(self._cluster, self._control, name)
+
+    def clear_queue(self, name: str, *, scheduled: bool = False) -> clearing.Cleared:
+        """Remove what waits in it now, `scheduled`: also what is due later. Raises BadName."""
+        found = clearing.survey(self._cluster, self._control, name)
+        return clearing.clear(self._cluster, found, scheduled=scheduled)
 
     def _places(self, wanted: JobFilter) -> list[Partition]:
         return inspect.chosen(self._cluster, self._control, wanted.queue)

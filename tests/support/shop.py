@@ -46,10 +46,13 @@ class Shop:
         return client.send(type, Options(queue=queue), PushOptions(), [([n], {}) for n in range(count)])
 
     def bury_all(self, queue: str = "mail", failure: Failure = NO_ADDRESS) -> None:
-        """Take every ready job, one a claim since its type is unknown, and let it fail for the last time."""
+        """Take every ready job and let it fail for the last time."""
+        self.fail_all(queue, failure, Policy(retry=0, dead=True))
+
+    def fail_all(self, queue: str, failure: Failure, policy: Policy = Policy()) -> None:  # noqa: B008
+        """Take every ready job, one a claim since its type is unknown, and let it fail."""
         places = [place for place in partitions("ganger", queue, 12) for _ in range(9)]
         for op, part in enumerate(places, 1):
             taken = claim.claim(self.cluster, part, "c" * 16, "d" * 16, op, budget_us=10**9)
             for entry in taken.entries:
-                policy = Policy(retry=0, dead=True)
                 failing.fail(self.cluster, entry, "c" * 16, policy, failure, random.Random(1))

@@ -114,6 +114,12 @@ def lead(
     return Leadership(word == b"leading", who.decode(), int(left))
 
 
+def leader(cluster: Cluster, control: Control, *, deadline_s: float = 5.0) -> str | None:
+    """The incarnation of the host whose scheduler leads, None for nobody."""
+    held = cluster.run(Command(control.slot, ("GET", control.leader)), deadline_s=deadline_s)
+    return held.decode("ascii", "replace") if isinstance(held, bytes) else None
+
+
 def abdicate(cluster: Cluster, control: Control, holder: str, *, deadline_s: float = 2.0) -> bool:
     """Stop being the leader at once; False when one was not."""
     command = script("abdicate").command(control.slot, (control.leader,), (holder,))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganger.calls import checked
+from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.errors import Uninitialised
 from ganger.keys import Partition
@@ -113,3 +114,25 @@ def parse_sample(reply: Any, partition: Partition) -> Sample:
         return Sample()
     pairs = zip(reply[2::2], reply[3::2], strict=True)
     return Sample({type.decode("utf-8", "replace"): int(count) for type, count in pairs}, bool(reply[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """How many jobs go before one; at least so many when they are not the `whole`."""
+
+    count: int
+    whole: bool
+
+
+def ahead(
+    cluster: Cluster, partition: Partition, stream: int, id: bytes, priority: int, *, deadline_s: float = 5.0
+) -> Ahead:
+    """Of the job that waits in `stream` under `id`: those of higher priorities, those that came back, those
+    before it."""
+    args = (stream, id, priority)
+    command = script("count_ahead").command(partition.slot, (partition.meta, *partition.streams), args)
+    try:
+        reply = checked(cluster.run(command, deadline_s=deadline_s), partition)
+    except Uninitialised:
+        return Ahead(0, True)
+    return Ahead(int(reply[1]) + int(reply[2]), bool(reply[3]))

@@ -1,6 +1,5 @@
 """`ganger dead`: dead letters, listed, shown, sent back to their queue, or deleted."""
 
-import functools
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gangerd.cli import rendering, tables, times
+from gangerd.cli import filters, rendering, tables, times
 from gangerd.cli.connection import administering, dir_option, file_option, json_option
 from gangerd.cli.jobs import print_job
 from gangerd.cli.words import plural
@@ -19,32 +18,7 @@ if TYPE_CHECKING:
     from ganger.admin import Admin
     from ganger.listing import JobFilter
 
-_FILTERS = (
-    click.option("--queue", help="Of this queue alone."),
-    click.option("--type", help="Of this job type alone."),
-    click.option("--cause", help="Whose last failure was this: exception, timeout, segfault ..."),
-    click.option("--error", help="Whose last exception's class or message holds this text."),
-    click.option("--since", metavar="T", help="Buried since T: an instant, or 5m, 2h, 3d ago."),
-    click.option("--until", metavar="T", help="Buried before or at T."),
-)
-_NARROW = ("queue", "type", "cause", "error", "since", "until")
-
-
-def filtered(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that choose dead letters, handed on as one `wanted`."""
-
-    @functools.wraps(command)
-    def chosen(**given: Any) -> Any:
-        from ganger.listing import JobFilter
-
-        picked = {name: given.pop(name) for name in _NARROW}
-        now_ms = int(time.time() * 1000)
-        for name in ("since", "until"):
-            text = picked.pop(name)
-            picked[f"{name}_ms"] = None if text is None else times.past_ms(f"--{name}", text, now_ms)
-        return command(wanted=JobFilter(**picked), **given)
-
-    return functools.reduce(lambda made, option: option(made), reversed(_FILTERS), chosen)
+_FILTERS = (filters.QUEUE, filters.TYPE, filters.CAUSE, filters.ERROR, filters.SINCE, filters.UNTIL)
 
 
 def acting(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,7 +31,7 @@ def acting(command: Callable[..., Any]) -> Callable[..., Any]:
         file_option,
         dir_option,
     )
-    return functools.reduce(lambda made, option: option(made), reversed(options), filtered(command))
+    return filters.stacked(options)(filters.filtered(*_FILTERS)(command))
 
 
 @click.group()
@@ -66,7 +40,7 @@ def dead() -> None:
 
 
 @dead.command("list")
-@filtered
+@filters.filtered(*_FILTERS)
 @click.option(
     "--limit", type=click.IntRange(1, 1_000_000), default=100, show_default=True, help="The newest so many."
 )
@@ -77,9 +51,9 @@ def listing(wanted: "JobFilter", limit: int, as_json: bool, path: Path | None, d
     """List the dead letters, newest first."""
     with administering(path, directory) as admin:
         if as_json:
-            rendering.documents(admin.dead(wanted, limit))
+            rendering.documents(job.document() for job in admin.dead(wanted, limit))
             return
-        found = list(admin.dead(wanted, limit, heads=True))
+        found = [job.document() for job in admin.dead(wanted, limit, heads=True)]
     if not found:
         click.echo("There are no dead letters." if wanted == type(wanted)() else "No dead letter fits.")
     else:
@@ -94,7 +68,7 @@ def listing(wanted: "JobFilter", limit: int, as_json: bool, path: Path | None, d
 def show(jid: str, as_json: bool, path: Path | None, directory: str | None) -> None:
     """One dead letter: every failure with its stack, and the post-mortems of the workers that it killed."""
     with administering(path, directory) as admin:
-        found = admin.dead_letter(jid)
+        found = admin.dead_letter(jid).document()
     if as_json:
         rendering.document(found)
         return

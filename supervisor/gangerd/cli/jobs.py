@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from gangerd.cli import rendering, tables
-from gangerd.cli.connection import connected, dir_option, file_option, json_option
+from gangerd.cli.connection import administering, connected, dir_option, file_option, json_option
 
 
 @click.group()
@@ -30,6 +30,21 @@ def show(jid: str, as_json: bool, path: Path | None, directory: str | None) -> N
         rendering.document(found)
         return
     print_job(found)
+
+
+@job.command()
+@click.argument("jid")
+@json_option
+@file_option
+@dir_option
+def retry(jid: str, as_json: bool, path: Path | None, directory: str | None) -> None:
+    """Run the job JID now: a scheduled or retrying one before its time, a dead letter again."""
+    with administering(path, directory) as admin:
+        was = admin.retry(jid)
+    if as_json:
+        rendering.document({"jid": jid, "was": str(was)})
+    else:
+        click.echo(f"{jid} was {was} and is ready.")
 
 
 def print_job(found: dict[str, Any]) -> None:

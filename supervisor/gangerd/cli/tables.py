@@ -136,6 +136,23 @@ def dead(found: Sequence[Document], now_ms: int) -> Table:
     return columns, rows
 
 
+def upcoming(found: Sequence[Document], now_ms: int) -> Table:
+    columns = ("job", "queue", "type", "due", ">attempt", ">priority", "last failure")
+    rows = [
+        (
+            str(job["jid"]),
+            str(job["queue"]),
+            str(job["type"]),
+            ago(job.get("due_at_ms"), now_ms),
+            number(job.get("attempt")),
+            number(job.get("priority")),
+            last_failure(job.get("failures") or []),
+        )
+        for job in found
+    ]
+    return columns, rows
+
+
 def job(found: Document, now_ms: int) -> list[tuple[str, str]]:
     """One job, name by name; what does not hold is left out, failures have a table of their own."""
     rows = []
