@@ -20,6 +20,7 @@ from ganger.options import Options
 from ganger.push_options import PushOptions
 from ganger.retry import Failure, Policy
 from ganger.why import CHECKS, Reason, control_unreachable, partition_unreachable
+from support.waiting import until
 
 KEYS = Control("ganger")
 HOST = "a" * 16
@@ -153,8 +154,7 @@ def test_others_go_before_it(yard: Yard) -> None:
 def test_it_has_expired(yard: Yard) -> None:
     yard.host()
     jid = yard.push(expires_in=0.001)
-    while "expired" not in yard.codes(jid):
-        assert yard.codes(jid) == ["next"]
+    until(lambda: yard.codes(jid) == ["expired"], "expired")
     assert "the claim that meets it drops it" in yard.reason(jid, "expired").text
 
 
