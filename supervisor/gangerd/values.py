@@ -3,6 +3,7 @@
 A check takes what TOML, the environment or a flag gave and returns the value for Config, or raises Refused
 with what is allowed. It reads nothing else. settings.py adds the place of a mistake."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -177,6 +178,10 @@ def cron_tables(value: Any) -> tuple[dict[str, Any], ...]:
     """Shape alone: what the entries say can only be checked beside the app's jobs, by the engine."""
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
         raise Refused("must be tables, each under a line of its own that says [[cron]]")
+    try:
+        json.dumps(value)
+    except TypeError:
+        raise Refused("holds a date or a time: write it in quotes, it travels as JSON") from None
     return tuple(value)
 
 

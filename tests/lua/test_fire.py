@@ -29,7 +29,8 @@ def test_a_tick_becomes_a_job_and_is_remembered(cluster: Cluster, cluster_server
     assert fired.word == "fired"
     (job,) = jobs(snapshot(cluster_servers))
     assert (job[b"j"].decode(), job[b"t"]) == (fired.jid, b"shop.send")
-    assert decode_body(job[b"b"]).pushed_at_ms == 1_000
+    body = decode_body(job[b"b"])
+    assert (body.pushed_at_ms, body.headers) == (1_000, {"cron": ONE.name, "cron-tick-ms": str(tick)})
     seen = memory(cluster, ONE)
     assert (seen.covered_ms, seen.fired, seen.skipped, seen.missed) == (tick, 1, 0, 0)
     (event,) = seen.events
@@ -142,6 +143,17 @@ def test_history_is_bounded(cluster: Cluster) -> None:
     seen = memory(cluster, ONE)
     assert [event.tick_ms - tick for event in seen.events] == list(range(55, 5, -1))
     assert seen.fired == 55
+
+
+def test_the_last_run_stays_in_the_history(cluster: Cluster) -> None:
+    tick = begun(cluster, ALONE, 9 * MINUTE_MS)
+    first = cron.fire(cluster, MAIL, ALONE, Step(tick + 1, True), 0)
+    for number in range(2, 60):
+        cron.fire(cluster, MAIL, ALONE, Step(tick + number, True), 0)
+    seen = memory(cluster, ALONE)
+    assert [event.word for event in seen.events] == ["skipped"] * 49 + ["fired"]
+    assert seen.last is not None and seen.last.detail == first.jid
+    assert seen.events[0].tick_ms == tick + 59
 
 
 def test_only_a_labelled_job_makes_the_partition_careful(cluster: Cluster) -> None:

@@ -1,22 +1,21 @@
 """Which cron entries are in force: what all live hosts announce, put together. Pure.
 
-A host announces the whole list of its app (code and [[cron]] tables). Hosts of one app may have different
-lists while a new version is rolled out; then the list counts that appeared last among those alive, whole, so
-that an entry which the new version has dropped is gone with the first new host. Lists of different apps add
-up; of two entries of one name, that of the list which appeared last.
+A host announces one list: the entries of its app's code, and those of its ganger.toml. Hosts of one app have
+different lists while a new version is rolled out; then of the code that list counts which appeared last,
+whole: an entry that the new version has dropped is gone with the first new host. Tables count wherever a live
+host has one, since hosts may have different files for good, and come before the code of any host. Lists of
+different apps add up. Of two entries of one name, that of the list which appeared last.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ganger.cron.entry import CronEntry, read
 
 
 @dataclass(slots=True)
 class _List:
-    app: str
     since_ms: int
-    entries: list[CronEntry] = field(default_factory=list)
 
 
 def in_force(announced: Mapping[str, bytes]) -> dict[str, CronEntry]:
@@ -30,13 +29,17 @@ def in_force(announced: Mapping[str, bytes]) -> dict[str, CronEntry]:
             continue
         _, since, digest, app = words
         # A list is as old as the first of the living to have it: an old host that restarts makes it no newer.
-        one = lists.setdefault((app, digest), _List(app, int(since)))
+        one = lists.setdefault((app, digest), _List(int(since)))
         one.since_ms = min(one.since_ms, int(since))
     latest: dict[str, tuple[int, str]] = {}
     for (app, digest), one in lists.items():
         latest[app] = max(latest.get(app, (-1, "")), (one.since_ms, digest))
-    found: dict[str, CronEntry] = {}
-    for _, digest in sorted(latest.values()):
+    code: dict[str, CronEntry] = {}
+    tables: dict[str, CronEntry] = {}
+    for (app, digest), one in sorted(lists.items(), key=lambda item: (item[1].since_ms, item[0])):
         for entry in read(announced.get(f"d:{digest}", b"")):
-            found[entry.name] = entry
-    return dict(sorted(found.items()))
+            if entry.table:
+                tables[entry.name] = entry
+            elif latest[app] == (one.since_ms, digest):
+                code[entry.name] = entry
+    return dict(sorted((code | tables).items()))

@@ -73,6 +73,8 @@ class CronEntry(msgspec.Struct, frozen=True):
     """Of a unique type: the digest of its jobs, whose lock a tick takes as any push would."""
     unique_ms: int = 0
     until_start: bool = False
+    table: bool = False
+    """It was written in a [[cron]] table, not in the code."""
 
     @property
     def schedule(self) -> Schedule:
@@ -104,11 +106,14 @@ class CronEntry(msgspec.Struct, frozen=True):
             return places[partition_index(self.unique, len(places))]
         return places[int.from_bytes(_digest(self.name), "big") % len(places)]
 
-    def body(self, at_ms: int) -> bytes:
-        """The job of a tick, pushed at `at_ms`."""
+    def body(self, at_ms: int, tick_ms: int | None) -> bytes:
+        """The job of a tick (None: it is run by hand), pushed at `at_ms`."""
         expires_at_ms = None if self.expires_in is None else at_ms + int(self.expires_in * 1000)
         label = Label(expires_at_ms, unique=self.lock or None, until_start=self.until_start)
-        return encode_body(Body(self.args, self.kwargs, at_ms, self.overrides), label)
+        headers = {"cron": self.name}
+        if tick_ms is not None:
+            headers["cron-tick-ms"] = str(tick_ms)
+        return encode_body(Body(self.args, self.kwargs, at_ms, self.overrides, headers), label)
 
 
 def _digest(text: str) -> bytes:

@@ -48,4 +48,6 @@ def _read(table: Mapping[str, Any], actors: Mapping[str, Any]) -> tuple[CronEntr
         hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(sorted(actors)) or 'none'}."
         return None, [*wrong, f"the app has no job type {type!r}: {hint}"]
     entry, mistakes = check(table, actor.defaults, actor.signature)
-    return (None, wrong + mistakes) if wrong or mistakes else (entry, [])
+    if wrong or entry is None:
+        return None, wrong + mistakes
+    return msgspec.structs.replace(entry, table=True), []

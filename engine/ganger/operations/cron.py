@@ -145,8 +145,9 @@ def fire(
     job, and the tick is due again. Raises ServerFull (nothing happened), NodeDown, OutcomeUnknown..."""
     (jid,) = jids.mint(entry.queue, partition.index)
     tick, fires = ("", True) if step is None else (step.tick_ms, step.fires)
+    body = entry.body(now_ms, None if step is None else step.tick_ms)
     args = (partition.wake, *fresh(), entry.name, tick, 0 if step is None else step.missed)
-    job = (entry.lock, entry.hold_ms, entry.priority, jid, entry.type if fires else "", entry.body(now_ms))
+    job = (entry.lock, entry.hold_ms, entry.priority, jid, entry.type if fires else "", body)
     keys = (partition.meta, partition.crons, partition.locks, partition.streams[entry.priority])
     command = script("fire").command(partition.slot, keys, (*args, *job))
     reply = call(cluster, partition, command, deadline_s=deadline_s)

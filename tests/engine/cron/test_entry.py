@@ -57,9 +57,9 @@ def test_the_job_of_a_tick_carries_what_the_entry_says() -> None:
     (entry,) = made(
         cron=Cron("* * * * *", args=["x"], timeout=5, expires_in=timedelta(seconds=9), overlap="skip")
     ).crons
-    label, _ = split(entry.body(1_000))
+    label, _ = split(entry.body(1_000, None))
     assert (label.expires_at_ms, label.unique) == (10_000, entry.lock)
-    body = decode_body(entry.body(1_000))
+    body = decode_body(entry.body(1_000, None))
     assert (body.args, body.overrides, body.pushed_at_ms) == (["x"], {"timeout": 5.0}, 1_000)
 
 
@@ -78,7 +78,7 @@ def test_of_a_unique_type_the_lock_is_that_of_its_jobs() -> None:
     options = unique.defaults
     assert entry.lock == digest("mail", unique.name, options, [], {"day": "x"})
     assert (entry.hold_ms, entry.until_start) == (60_000, True)
-    label, _ = split(entry.body(1_000))
+    label, _ = split(entry.body(1_000, None))
     assert (label.unique, label.until_start) == (entry.lock, True)
     places = partitions("ganger", "mail", 12)
     assert entry.partition(places).index == partition_index(entry.lock, 12)
@@ -134,6 +134,7 @@ def test_a_table_adds_an_entry_or_takes_the_place_of_one() -> None:
     assert not mistakes
     assert (found[one.name].cron, found[one.name].queue) == ("0 4 * * *", "mail")
     assert (found[other].cron, found[other].tz, found[other].args) == ("0 5 * * 1", "Asia/Tokyo", ["x"])
+    assert found[other].table and found[one.name].table
 
 
 def test_all_mistakes_of_all_tables_are_told_at_once() -> None:
@@ -169,12 +170,13 @@ def test_two_entries_of_the_code_with_one_name_are_a_mistake() -> None:
 
 
 def announced(*hosts: tuple[str, str, int, str], **lists: str) -> dict[str, bytes]:
-    """(host, app, since, list), and for each list its entries by name, as "name=cron,..."."""
+    """(host, app, since, list), and for each list its entries by name, as "name=cron,..."; + for a table."""
     found = {f"h:{host}": f"9 {since} {listed} {app}".encode() for host, app, since, listed in hosts}
     for name_of_list, text in lists.items():
         rows = [row.split("=") for row in text.split(",") if row]
         entries = [
-            CronEntry(name=name, type="t", cron=cron, tz="UTC", queue="q", priority=5) for name, cron in rows
+            CronEntry(name.strip("+"), "t", cron, "UTC", "q", 5, table=name.startswith("+"))
+            for name, cron in rows
         ]
         found[f"d:{name_of_list}"] = msgspec.json.encode(entries)
     return found
@@ -208,6 +210,20 @@ VERSIONS = {
     "a version that dropped its last entry": (
         announced(("a", "shop", 5, "old"), ("b", "shop", 7, "none"), old=OLD, none=""),
         {},
+    ),
+    "tables count wherever a live host has one": (
+        announced(
+            ("a", "shop", 5, "one"), ("b", "shop", 7, "two"), one="+x=@daily,y=@daily", two="+z=@hourly"
+        ),
+        {"x": "@daily", "z": "@hourly"},
+    ),
+    "a table comes before code, also of a newer list": (
+        announced(("a", "shop", 5, "one"), ("b", "shop", 7, "two"), one="+x=@daily", two="x=@hourly"),
+        {"x": "@daily"},
+    ),
+    "of two tables of one name, that of the newer list": (
+        announced(("a", "shop", 5, "one"), ("b", "shop", 7, "two"), one="+x=@daily", two="+x=@hourly"),
+        {"x": "@hourly"},
     ),
     "what can't be read has no say": ({"h:a": b"9 x y", "h:b": b"\xff", "d:old": b"[", "": b""}, {}),
     "a list that is missing": (announced(("a", "shop", 5, "old")), {}),

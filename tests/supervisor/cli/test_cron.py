@@ -140,6 +140,9 @@ def test_check_tells_all_that_is_wrong_with_entries(tmp_path: Path) -> None:
     for words in ("three: there is no 'often'", "three: send: argument 'to'"):
         assert any(error.startswith(f"[[cron]] {words}") for error in errors), errors
     assert len(errors) == 5
+    (tmp_path / "ganger.toml").write_text(TABLES + "kwargs = { day = 2031-01-01 }\n")
+    done = ganger("check", "shop", cwd=tmp_path)
+    assert done.returncode == 78 and "cron holds a date or a time" in done.stderr
     (tmp_path / "ganger.toml").write_text("cron = 5\n")
     done = ganger("check", "shop", cwd=tmp_path)
     assert done.returncode == 78 and "ganger.toml line 1: cron must be tables" in done.stderr

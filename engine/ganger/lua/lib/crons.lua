@@ -1,6 +1,6 @@
 -- What a partition remembers of a cron entry, in crons under its name: a line "<covered>|<alive>|<paused>|<fired>|
 -- <skipped>|<missed>|<schedule>", instants in ms and counts, and then a line per event, newest first: "<tick> <ms>
--- <word> <detail>". Needs crons and lib now.
+-- <word> <detail>". The last run stays among them, however many ticks were skipped since. Needs crons and lib now.
 local KEPT = 50
 local function read_cron(name)
   local found = {string.match(redis.call('HGET', crons, name) or '',
@@ -15,11 +15,13 @@ local function write_cron(name, cron)
     whole(cron.fired), whole(cron.skipped), whole(cron.missed), cron.schedule}, '|') .. '\n' .. cron.events)
 end
 local function note_cron(cron, tick, now, word, detail)
-  local rows, count = {tick .. ' ' .. whole(now) .. ' ' .. word .. ' ' .. detail .. '\n'}, 1
+  local rows = {tick .. ' ' .. whole(now) .. ' ' .. word .. ' ' .. detail .. '\n'}
+  local has_run = word == 'fired' or word == 'run'
   for row in string.gmatch(cron.events, '[^\n]*\n') do
-    if count == KEPT then break end
-    count = count + 1
-    rows[count] = row
+    local what = string.match(row, '^%d+ %d+ (%a+)')
+    local is_run = what == 'fired' or what == 'run'
+    if #rows < KEPT - (has_run and 0 or 1) or is_run and not has_run then rows[#rows + 1] = row end
+    has_run = has_run or is_run
   end
   cron.events = table.concat(rows)
 end

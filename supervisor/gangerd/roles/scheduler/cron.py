@@ -27,6 +27,8 @@ from gangerd.roles.queues import Queues
 
 DEADLINE_S = 0.8
 REFRESH_NS = 5_000 * MS
+BUDGET_NS = 500 * MS
+"""Longer than this no round keeps the leader from its other duties; the rest comes right after them."""
 HORIZON_MS = 1_500
 """A tick further away than this is found by a later round."""
 _logger = log.get()
@@ -41,6 +43,7 @@ class CronDuty:
         self._statsd = Statsd.from_address(config.statsd)
         self._entries: dict[str, CronEntry] = {}
         self._read_ns: int | None = None
+        self._next: dict[str, tuple[str, int, int]] = {}
 
     def round(self) -> float | None:
         """Take what steps are due; in how many ms the next tick is, if that is soon."""
@@ -52,21 +55,21 @@ class CronDuty:
             cron.look_command(place, [entry.name for entry in entries]) for place, entries in places.items()
         ]
         replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S)
-        waits: list[float] = []
+        heard_ns = time.monotonic_ns()
+        waits: list[int] = []
         for (place, entries), reply in zip(places.items(), replies, strict=True):
-            heard_ns = time.monotonic_ns()
             try:
                 node_ms, memories = cron.parse_look(reply, place)
                 for entry, memory in zip(entries, memories or [None] * len(entries), strict=True):
-                    self._take(entry, place, memory, node_ms)
-                    passed_ms = (time.monotonic_ns() - heard_ns) / MS
-                    # The node counts whole milliseconds: ask in the one after.
-                    waits.append(entry.schedule.after(node_ms) - node_ms - passed_ms + 1)
+                    waits.append(self._take(entry, place, memory, node_ms))
+                    if time.monotonic_ns() - heard_ns > BUDGET_NS:
+                        return 0.0
             except GangerError:
                 continue  # next second
         self._statsd.flush()
-        soonest = min(waits, default=HORIZON_MS)
-        return max(0.0, soonest) if soonest < HORIZON_MS else None
+        # The node counts whole milliseconds: ask in the one after.
+        soonest_ms = min(waits, default=HORIZON_MS) + 1 - (time.monotonic_ns() - heard_ns) / MS
+        return max(0.0, soonest_ms) if soonest_ms < HORIZON_MS else None
 
     def sweeping(self, cluster: Cluster, partitions: Iterable[Partition]) -> Iterator[Callable[[], object]]:
         """The steps that forget what no host has had for a month."""
@@ -76,6 +79,7 @@ class CronDuty:
     def forget(self) -> None:
         """We are not the leader any more."""
         self._entries, self._read_ns = {}, None
+        self._next.clear()
 
     def close(self) -> None:
         self._statsd.close()
@@ -103,19 +107,32 @@ class CronDuty:
         names = [entry.name for entry in entries if entry.partition(group) == place]
         cron.sweep(self._cluster, place, names, deadline_s=DEADLINE_S)
 
-    def _take(self, entry: CronEntry, place: Partition, memory: cron.Memory | None, node_ms: int) -> None:
+    def _take(self, entry: CronEntry, place: Partition, memory: cron.Memory | None, node_ms: int) -> int:
+        """Take its steps; in how many ms its next tick is."""
         if memory is None or memory.timing != entry.timing:
             if cron.begin(self._cluster, place, entry, deadline_s=DEADLINE_S):
                 _logger.info(log.CRON_BEGUN, entry=entry.name, cron=entry.cron, tz=entry.tz)
-            return
+            return entry.schedule.after(node_ms) - node_ms
         if memory.paused_at_ms:
-            return
+            return HORIZON_MS
+        next_ms = self._next_ms(entry, memory.covered_ms)
+        if next_ms > node_ms:
+            return next_ms - node_ms
         steps = due.steps(entry.schedule, entry.missed, entry.window_ms, memory.covered_ms, node_ms)
         for step in steps:
             fired = cron.fire(self._cluster, place, entry, step, node_ms, deadline_s=DEADLINE_S)
             if fired.word not in ("fired", "skipped", "passed"):
-                return  # another has seen to it, or it must wait: the next look tells
+                break  # another has seen to it, or it must wait: the next look tells
             self._tell(entry, step, fired)
+        return entry.schedule.after(node_ms) - node_ms
+
+    def _next_ms(self, entry: CronEntry, covered_ms: int) -> int:
+        """Its first tick that is not dealt with: worked out once, not each second."""
+        known = self._next.get(entry.name)
+        if known is None or known[:2] != (entry.timing, covered_ms):
+            known = (entry.timing, covered_ms, entry.schedule.after(covered_ms))
+            self._next[entry.name] = known
+        return known[2]
 
     def _tell(self, entry: CronEntry, step: due.Step, fired: cron.Fired) -> None:
         about: Mapping[str, object] = {"entry": entry.name, "type": entry.type, "queue": entry.queue}
