@@ -13,14 +13,15 @@ from ganger.errors import CronNotFound, CronStillRuns, GangerError
 from ganger.keys import Control, Partition, partitions
 from ganger.operations import control as catalog
 from ganger.operations import cron, find
+from ganger.sealing import key_id
 
 DEADLINE_S = 5.0
 
 
 def entries(cluster: Cluster, control: Control) -> list[dict[str, Any]]:
-    """All of them by name: {name, type, cron, tz, queue, priority, args, kwargs, missed, missed_window,
-    overlap, next_at_ms, paused_at_ms, fired, skipped, missed_ticks, last, unreachable}; `last` is None or
-    {tick_at_ms, at_ms, jid, state}, its state being that of `ganger job show`, or `ended`."""
+    """All of them by name: {name, type, cron, tz, queue, priority, args, kwargs, encrypted, missed,
+    missed_window, overlap, next_at_ms, paused_at_ms, fired, skipped, missed_ticks, last, unreachable}; `last`
+    is None or {tick_at_ms, at_ms, jid, state}, its state that of `ganger job show`, or `ended`."""
     found = cron.entries(cluster, control, deadline_s=DEADLINE_S)
     counts = catalog.queues(cluster, control, deadline_s=DEADLINE_S)
     places = {
@@ -133,8 +134,9 @@ def _said(entry: CronEntry) -> dict[str, Any]:
         "tz": entry.tz,
         "queue": entry.queue,
         "priority": entry.priority,
-        "args": entry.args,
-        "kwargs": entry.kwargs,
+        "args": None if entry.sealed else entry.args,
+        "kwargs": None if entry.sealed else entry.kwargs,
+        "encrypted": key_id(entry.sealed) if entry.sealed else None,
         "missed": entry.missed,
         "missed_window": entry.missed_window,
         "overlap": entry.overlap,

@@ -18,6 +18,7 @@ from ganger.job import Body, encode_body
 from ganger.keys import Partition, check_name, check_queue, check_type
 from ganger.label import Label
 from ganger.options import Options, check_expires_in, check_priority, check_retry, check_timeout
+from ganger.sealing import quiet, sealed_body
 from ganger.unique import digest, partition_index
 
 MISSED = ("skip", "once", "all")
@@ -73,6 +74,8 @@ class CronEntry(msgspec.Struct, frozen=True):
     """Of a unique type: the digest of its jobs, whose lock a tick takes as any push would."""
     unique_ms: int = 0
     until_start: bool = False
+    sealed: str = ""
+    """Args and kwargs encrypted (sealing.py); then those two are empty."""
     table: bool = False
     """It was written in a [[cron]] table, not in the code."""
 
@@ -113,7 +116,13 @@ class CronEntry(msgspec.Struct, frozen=True):
         headers = {"cron": self.name}
         if tick_ms is not None:
             headers["cron-tick-ms"] = str(tick_ms)
-        return encode_body(Body(self.args, self.kwargs, at_ms, self.overrides, headers), label)
+        body = Body(self.args, self.kwargs, at_ms, self.overrides, headers, self.sealed)
+        return encode_body(body, label)
+
+    def seal(self) -> "CronEntry":
+        """The entry with its arguments encrypted. Raises NotConfigured, BadSettings."""
+        body = sealed_body(self.type, Body(self.args, self.kwargs))
+        return msgspec.structs.replace(self, args=[], kwargs={}, sealed=body.sealed)
 
 
 def _digest(text: str) -> bytes:
@@ -165,7 +174,8 @@ def check(
         mistakes.append(str(error))
     take("tz", check_zone)
     overrides = {"retry": take("retry", check_retry), "timeout": take("timeout", check_timeout)}
-    args, kwargs = _arguments(said.get("args", ()), said.get("kwargs", {}), signature, mistakes)
+    with quiet(type, options):
+        args, kwargs = _arguments(said.get("args", ()), said.get("kwargs", {}), signature, mistakes)
     entry = CronEntry(
         name=name,
         type=type,

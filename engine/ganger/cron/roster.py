@@ -12,6 +12,8 @@ import msgspec
 
 from ganger.actor import registered
 from ganger.cron.entry import FIELDS, CronEntry, check
+from ganger.errors import GangerError
+from ganger.sealing import seals
 
 
 def collect(tables: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -34,7 +36,15 @@ def collect(tables: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], 
         if made is not None:
             seen.add(made.name)
             entries[made.name] = made
-    found: list[dict[str, Any]] = msgspec.to_builtins([entries[name] for name in sorted(entries)])
+    found: list[dict[str, Any]] = []
+    for name in sorted(entries):
+        entry = entries[name]
+        try:
+            # Not sooner: what says where the keys are may be the last line of the app.
+            sealing = seals(actors[entry.type].defaults) and (entry.args or entry.kwargs)
+            found.append(msgspec.to_builtins(entry.seal() if sealing else entry))
+        except GangerError as error:
+            mistakes.append(f"cron entry {name}: {error}")
     return found, mistakes
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ganger import Cron, actor, job
+from ganger import Cron, actor, job, sealing
 from ganger.actor import Actor
 from ganger.cron import roster
 from ganger.cron.catalog import in_force
@@ -135,6 +135,19 @@ def test_a_table_adds_an_entry_or_takes_the_place_of_one() -> None:
     assert (found[one.name].cron, found[one.name].queue) == ("0 4 * * *", "mail")
     assert (found[other].cron, found[other].tz, found[other].args) == ("0 5 * * 1", "Asia/Tokyo", ["x"])
     assert found[other].table and found[one.name].table
+
+
+def test_of_an_encrypted_type_nothing_lies_in_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "_ring", None)
+    monkeypatch.delenv("GANGER_ENCRYPTION_KEYS", raising=False)
+    one = made(cron=Cron("* * * * *", args=["4111 1111"]), encrypt=True)
+    assert "cron entry shop.nightly: " in collected()[1][0]
+    monkeypatch.setenv("GANGER_ENCRYPTION_KEYS", "a:" + "A" * 43 + "=")
+    found, mistakes = collected()
+    entry = found[one.name]
+    assert not mistakes and (entry.args, entry.kwargs) == ([], {})
+    body = entry.body(1, None)
+    assert b"4111" not in body and sealing.open_body(one.name, decode_body(body)).args == ["4111 1111"]
 
 
 def test_all_mistakes_of_all_tables_are_told_at_once() -> None:
