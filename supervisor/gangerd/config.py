@@ -45,6 +45,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Name to weight; empty: every queue of the app's jobs."""
     order: str = "weighted"
     """Or "strict": a queue is served only while those before it in `queues` show no work."""
+    retain: dict[str, tuple[int, int]] = {}
+    """Queue to (age in ms, number) of ended jobs that it keeps; 0: no bound, both 0: none."""
     preload: bool = True
     shutdown_timeout_s: float = 25.0
     memory_max_bytes: int | None = None

@@ -24,7 +24,7 @@ ENVIRONMENT = {
     "GANGER_STATSD": "statsd",
     "GANGER_NAMESPACE": "namespace",
 }
-_TABLES = {"queues", "dead"}
+_TABLES = {"queues", "dead", "retain"}
 
 
 @dataclass(slots=True)

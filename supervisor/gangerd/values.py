@@ -13,6 +13,8 @@ from gangerd.config import DeadBounds
 
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?", re.IGNORECASE)
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
+_UNIT_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _NODE = r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/,@\[\]]+)(?::\d{1,5})?"
 _URL = re.compile(rf"rediss?://(?:[^/\s].*@|@)?{_NODE}(?:,\s*{_NODE})*(?:/0?)?")
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\.[^\W\d]\w*)*)?")
@@ -107,6 +109,38 @@ def queue_weights(value: Any) -> dict[str, int]:
     return dict(value)
 
 
+def span_ms(value: Any) -> int:
+    """7d, 12h, 30m, 90s: milliseconds."""
+    found = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not found or not (amount := int(float(found[1]) * _UNIT_MS[found[2]])):
+        raise Refused(f"must be a time such as 7d, 12h or 30m, not {value!r}")
+    return amount
+
+
+def retentions(value: Any) -> dict[str, tuple[int, int]]:
+    """Queue to (age in ms, number): "7d", or { age = "7d", count = 1_000_000 }, or false for nothing."""
+    if not isinstance(value, dict):
+        raise Refused(f'must be a table of queues and times (mail = "7d"), not {value!r}')
+    found = {}
+    for name, given in value.items():
+        if not _NAME.fullmatch(name) or len(name) > 64:
+            raise Refused(f"has the name {name!r}: it must be 1 to 64 letters, digits or any of _.:/-")
+        wanted = {"age": given} if isinstance(given, str) else {} if given is False else given
+        if (
+            not isinstance(wanted, dict)
+            or wanted.keys() - {"age", "count"}
+            or (given is not False and not wanted)
+        ):
+            raise Refused(
+                f'gives {name!r} {given!r}: it must be "7d", {{ age = "7d", count = 1000 }} or false'
+            )
+        count = wanted.get("count", 0)
+        if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+            raise Refused(f"gives {name!r} the count {count!r}: it must be a whole number")
+        found[name] = (span_ms(wanted["age"]) if "age" in wanted else 0, count)
+    return found
+
+
 def size_bytes(value: Any) -> int:
     """512M, 1.5GiB or a number of bytes; K, M, G, T are powers of 1024."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1 << 20:
@@ -198,6 +232,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("workers", "workers", _whole(1, 1000)),
         Setting("queues", "queues", queue_weights),
         Setting("order", "order", _one_of("weighted", "strict")),
+        Setting("retain", "retain", retentions),
         Setting("preload", "preload", _flag),
         Setting("shutdown_timeout", "shutdown_timeout_s", _seconds(0, 86400)),
         Setting("memory_max", "memory_max_bytes", size_bytes),

@@ -10,7 +10,7 @@ from support.servers import ClusterServers
 
 
 def test_a_partition_that_retains_keeps_what_ends(cluster: Cluster, cluster_servers: ClusterServers) -> None:
-    assert retain.apply(cluster, MAIL, 12, Retention(60_000, 100)) == (0, False), "it is opened"
+    assert retain.trim(cluster, MAIL, 12, Retention(60_000, 100)) == (0, False), "it is opened"
     found = snapshot(cluster_servers)
     assert (found[MAIL.meta][b"retain"], found[MAIL.meta][b"careful"]) == (b"60000|9", b"1")
     add(cluster, "1-1", "j1", s="[2]")
@@ -28,9 +28,9 @@ def test_what_is_too_old_goes_to_the_ms(cluster: Cluster, cluster_servers: Clust
     now = now_ms(cluster)
     for age in range(350, 0, -1):
         ended(cluster, now - age * 60_000, f"j{age}")
-    removed, more = retain.apply(cluster, MAIL, 1, Retention(100 * 60_000 + 30_000, 0))
+    removed, more = retain.trim(cluster, MAIL, 1, Retention(100 * 60_000 + 30_000, 0))
     while more:
-        some, more = retain.apply(cluster, MAIL, 1, Retention(100 * 60_000 + 30_000, 0))
+        some, more = retain.trim(cluster, MAIL, 1, Retention(100 * 60_000 + 30_000, 0))
         removed += some
     assert removed == 250
     assert names(snapshot(cluster_servers), MAIL.log)[0] == "j100"
@@ -40,7 +40,7 @@ def test_of_what_is_too_much_about_so_many_stay(cluster: Cluster, cluster_server
     opened(cluster)
     for at in range(1, 501):
         ended(cluster, at, f"j{at}")
-    retain.apply(cluster, MAIL, 2, Retention(0, 200))
+    retain.trim(cluster, MAIL, 2, Retention(0, 200))
     left = names(snapshot(cluster_servers), MAIL.log)
     assert 100 <= len(left) <= 200 and left[-1] == "j500"
 
@@ -52,7 +52,7 @@ def test_what_retains_no_more_lets_go_of_all(cluster: Cluster, cluster_servers: 
         ended(cluster, at)
     more = True
     while more:
-        _, more = retain.apply(cluster, MAIL, 12, Retention())
+        _, more = retain.trim(cluster, MAIL, 12, Retention())
     found = snapshot(cluster_servers)
     assert found[MAIL.log] == ([], [])
     assert b"retain" not in found[MAIL.meta]

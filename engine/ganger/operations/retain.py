@@ -5,12 +5,13 @@ the scripts that end jobs find it. The command sets both; the scheduler sets it 
 be reached, and trims.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganger.calls import call
 from ganger.cluster import Cluster
 from ganger.command import Command
-from ganger.errors import BadOptions
+from ganger.errors import BadOptions, GangerError
 from ganger.keys import Control, Partition
 from ganger.scripts import script
 
@@ -55,10 +56,24 @@ def want(
 
 
 def apply(
+    cluster: Cluster, places: Sequence[Partition], retention: Retention, *, deadline_s: float = 10.0
+) -> dict[int, str]:
+    """Have it so in all partitions of a queue, opening those that are to retain something. Answers those that
+    could not be reached, and why: for them the scheduler does it."""
+    missing = {}
+    for place in places:
+        try:
+            trim(cluster, place, len(places), retention, deadline_s=deadline_s)
+        except GangerError as error:
+            missing[place.index] = str(error)
+    return missing
+
+
+def trim(
     cluster: Cluster, partition: Partition, partitions: int, retention: Retention, *, deadline_s: float = 10.0
 ) -> tuple[int, bool]:
-    """Have it so in a partition of a queue that has `partitions` of them, and trim its log by one step.
-    Answers (removed, whether there may be more to remove). Opens a partition that is to retain something."""
+    """Have it so in one partition of a queue that has `partitions` of them, and trim its log by one step.
+    Answers (removed, whether there may be more to remove)."""
     command = script("retain").command(
         partition.slot, (partition.meta, partition.log), (retention.word(partitions), TRIMMED)
     )

@@ -29,7 +29,7 @@ COMMANDS = {
     "retries": ("gangerd.cli.upcoming", "Jobs that have failed and will be tried again."),
     "job": ("gangerd.cli.jobs", "Look at one job."),
     "cron": ("gangerd.cli.crons", "Jobs that come by the clock: list, next, pause, resume, run, history."),
-    "queue": ("gangerd.cli.queue", "Pause, resume and clear a queue."),
+    "queue": ("gangerd.cli.queue", "One queue: pause, resume, clear; keep its past, rewind, replay, skip."),
     "type": ("gangerd.cli.type", "Pause and resume a job type."),
     "dead": ("gangerd.cli.dead", "Dead letters: list, retry, delete."),
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from gangerd.cli import rendering, reports
+from gangerd.cli import past, rendering, reports, retaining
 from gangerd.cli.connection import connected, dir_option, file_option, json_option
 from gangerd.cli.progress import progress
 from gangerd.cli.words import plural
@@ -15,7 +15,7 @@ from gangerd.errors import Usage
 
 @click.group()
 def queue() -> None:
-    """Pause, resume and clear a queue."""
+    """Pause, resume and clear a queue; keep its ended jobs, and run them again."""
 
 
 @queue.command()
@@ -82,3 +82,7 @@ def clear(
         click.echo(f"{plural(cleared.removed, 'job')} removed, and counted as cancelled.")
         reports.missed(cleared.missed, "what they hold is still there; clear again when they are back.")
     return EXIT_FAILED if cleared.missed else EXIT_OK
+
+
+for _command in (retaining.retain, past.rewind, past.replay, past.skip, past.runs, past.go_on, past.undo):
+    queue.add_command(_command)

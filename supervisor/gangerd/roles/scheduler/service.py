@@ -8,6 +8,7 @@
     cron                each second, and to the tick         cron
     memos, dead letters each minute                          upkeep
     consumers, entries  each hour                            upkeep, cron
+    ended jobs          trimmed each minute                  retaining
     gauges              each second, with statsd only        gauges
 
 Each duty asks for the leadership again before it acts, and forgets what it knew when it has been lost.
@@ -38,6 +39,7 @@ from gangerd.roles.scheduler.parcels import Parcels
 from gangerd.roles.scheduler.pausing import Pausing
 from gangerd.roles.scheduler.promotion import Promotion
 from gangerd.roles.scheduler.recovery import Recovery
+from gangerd.roles.scheduler.retaining import Retaining
 from gangerd.roles.scheduler.upkeep import Steps, drop_consumers, sweep, trim_dead
 
 ROUND_MS = 1_000
@@ -70,6 +72,7 @@ class Scheduler:
         self._batches = Batches(cluster, keys, self._outbox, role.config.statsd)
         self._pausing = Pausing(cluster, keys)
         self._cron = CronDuty(cluster, keys, self._queues, role.config)
+        self._retaining = Retaining(cluster, keys, role.config.retain, role.config.partitions)
         self._gauges = Gauges(role.config)
         self._steps = Steps()
         self._rounds = 0
@@ -87,6 +90,7 @@ class Scheduler:
         trim = partial(trim_dead, config=self._role.config)
         loop.every("sweep", SWEEP_MS, lambda: self._upkeep(sweep), jitter=0.2)
         loop.every("trim", SWEEP_MS, lambda: self._upkeep(trim), jitter=0.2)
+        loop.every("retain", SWEEP_MS, lambda: self._upkeep(self._retaining.steps), jitter=0.2)
         loop.every("consumers", CONSUMERS_MS, lambda: self._upkeep(drop_consumers), jitter=0.2)
         loop.every("forget", CONSUMERS_MS, lambda: self._upkeep(self._cron.sweeping), jitter=0.2)
         return "seeks the leadership"
@@ -120,6 +124,8 @@ class Scheduler:
     # ---- duties ----------------------------------------------------------------------------------------
 
     def _round(self) -> None:
+        with contextlib.suppress(GangerError):  # what this host's settings say, leader or not; once
+            self._retaining.declare(self._queues)
         self._leadership.seek()
         if not self.leads():
             return
