@@ -31,7 +31,7 @@ class Label(msgspec.Struct, frozen=True):
     """t: its end is kept for so long."""
     run: str | None = None
     """r: "<run>:<ms>:<how>", the replay that brought it back, when it had ended before and how; or "<run>",
-    the one that skipped it. The one word that scripts write (lua/lib/mark.lua)."""
+    the one that skipped it. The one word that scripts write (lua/lib/stamp.lua)."""
 
     @property
     def run_name(self) -> str | None:

@@ -70,7 +70,7 @@ class Past:
         self.runs += 1
         return f"run{self.runs}"
 
-    def _marked_anew(self, jids: set[str]) -> None:
+    def _stamped_anew(self, jids: set[str]) -> None:
         """A later run has moved these: they are no longer the earlier ones'."""
         for owner in (*self.brought.values(), *self.skipped.values()):
             owner -= jids
@@ -122,10 +122,10 @@ class Past:
             assert failing.release(self.cluster, MAIL, HOST, [(entry, None)]) == ["moved"]
             self.waiting.add(entry.jid)
             # Given back unrun: still its run's, if it was never tried.
-            marks = entry.body.partition(b"\n")[0].split()
-            for mark in marks:
-                run = mark[1:].decode().partition(":")[0]
-                if mark[:1] == b"r" and run in self.brought and entry.jid not in self.tried:
+            stamps = entry.body.partition(b"\n")[0].split()
+            for stamp in stamps:
+                run = stamp[1:].decode().partition(":")[0]
+                if stamp[:1] == b"r" and run in self.brought and entry.jid not in self.tried:
                     self.brought[run].add(entry.jid)
 
     def promote(self) -> None:
@@ -146,7 +146,7 @@ class Past:
             if not cursor:
                 break
         assert step.total == len(mine)
-        self._marked_anew(mine)
+        self._stamped_anew(mine)
         self.before |= {jid: self.log.pop(jid) for jid in mine}
         self.waiting |= mine
         self.tried -= mine
@@ -174,7 +174,7 @@ class Past:
             for _ in range(self.rng.randint(1, 2)):
                 step = replay.parse_step(self.cluster.run(command), MAIL)
         assert step.total == len(mine)
-        self._marked_anew(mine)
+        self._stamped_anew(mine)
         self.waiting.clear()
         self.log |= dict.fromkeys(mine, "skipped")
         self.skipped[run] = mine

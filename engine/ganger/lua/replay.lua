@@ -3,8 +3,8 @@
 -- one place; a call that is repeated finds them gone and takes the next. They begin anew, without their state, and
 -- without the hour at which they were to expire. Or `back`, when the run that skipped them is undone: as they waited.
 -- KEYS meta memo log ready...
--- ARGV wake nonce step run act cursor from_ms to_ms kind hows marked limit
--- USES now ids ring fields label mark run ahead choose tally
+-- ARGV wake nonce step run act cursor from_ms to_ms kind hows stamped limit
+-- USES now ids ring fields label stamp run ahead choose tally
 -- REPLY replayed counted closed uninitialised
 -- act = again | back | count. {replayed, by this run here in all, the id to go on after or ''}; {counted, number, id or '',
 -- first ms, last ms, type, number ..}; {closed, by this run in all}: it is being undone. Crash points: none.

@@ -4,7 +4,7 @@
 -- still has on its way is refused here.
 -- KEYS meta memo log stream
 -- ARGV nonce step run act index cursor limit
--- USES now ids fields label mark run waiting after ahead unclaimed
+-- USES now ids fields label stamp run waiting after ahead unclaimed
 -- REPLY undone uninitialised
 -- act = log | gone. A job that has a state, or is claimed, has begun. {undone, by this run here in all, id to go on after
 -- or ''}. Crash points: none.
@@ -15,7 +15,7 @@ last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
 local now, count = now_ms(), 0
 local next_cursor = unclaimed('+', function(id, fields)
   local body = field(fields, 'b') or ''
-  local by, ended, how = string.match(mark_of(body) or '', '^([^:]*):?(%d*):?(.*)$')
+  local by, ended, how = string.match(stamp_of(body) or '', '^([^:]*):?(%d*):?(.*)$')
   if by ~= run or (field(fields, 's') or '') ~= '' then return true end
   if act == 'log' then
     add(log, now, 'j', field(fields, 'j') or '', 't', field(fields, 't') or '', 'b', relabel(body, 'r'),

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- ready, returned -> skipped: what became ready before an instant and nobody has claimed ends here unrun, one stream's chunk
--- a call, marked with the run that did it.
+-- a call, stamped with the run that did it.
 -- KEYS meta memo stream locks tracks outbox log
 -- ARGV nonce step run act index cursor to_ms kind limit
--- USES now ids fields label mark run waiting after ahead unclaimed ending tally
+-- USES now ids fields label stamp run waiting after ahead unclaimed ending tally
 -- REPLY skipped counted closed uninitialised
 -- act = skip | count; replies as replay's. Crash points: none.
 if not opened then return {'uninitialised'} end

@@ -27,17 +27,17 @@ SURVEY = 5000
 class Choice:
     """Which ended jobs: those that ended at `from_ms` or after it and before `to_ms`, by their node's clock.
 
-    `marked`: only those that this run has skipped."""
+    `stamped`: only those that this run has skipped."""
 
     from_ms: int
     to_ms: int
     type: str = ""
     hows: tuple[str, ...] = HOWS
-    marked: str = ""
+    stamped: str = ""
 
     def words(self, run: str, cursor: bytes, limit: int) -> tuple[bytes | str | int, ...]:
         hows = f" {' '.join(self.hows)} "
-        return run, cursor, max(self.from_ms, 0), self.to_ms, self.type, hows, self.marked, limit
+        return run, cursor, max(self.from_ms, 0), self.to_ms, self.type, hows, self.stamped, limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def replay_command(
 
 def unskip_command(partition: Partition, run: str, cursor: bytes = b"", limit: int = CHUNK) -> Command:
     """log -> ready: what the run `run` skipped waits again, as it did. Later calls of the run are refused."""
-    choice = Choice(0, 1 << 52, hows=("skipped",), marked=run)
+    choice = Choice(0, 1 << 52, hows=("skipped",), stamped=run)
     return _replay(partition, "back", run, choice, cursor, limit)
 
 

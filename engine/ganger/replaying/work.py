@@ -222,9 +222,9 @@ class CopyInto(Work):
             self.cursor, self.over = cursor, not cursor
             return
         minted = jids.mint(self._target.queue, self._target.index, len(found))
-        mark = encode(Label(run=self.run))
+        stamp = encode(Label(run=self.run))
         self._jobs = [
-            (copy.id, jid, copy.type, mark + _json(copy.body), copy.priority)
+            (copy.id, jid, copy.type, stamp + _json(copy.body), copy.priority)
             for jid, copy in zip(minted, found, strict=True)
         ]
         self._phase = "add"

@@ -1,6 +1,6 @@
--- The mark of a run on a job, word r of its label: "<run>:<when it had ended, ms>:<how>" on what runs again, "<run>" on what
+-- The stamp of a run on a job, word r of its label: "<run>:<when it had ended, ms>:<how>" on what runs again, "<run>" on what
 -- was skipped. Needs the lib label.
-local function mark_of(body)
+local function stamp_of(body)
   local label = label_of(body)
   return label and label_word(label, 'r')
 end
