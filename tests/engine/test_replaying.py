@@ -12,7 +12,7 @@ from ganger.errors import BadName, BadOptions, JobNotFound
 from ganger.jid import mint
 from ganger.job import State
 from ganger.keys import Control, Partition, partitions
-from ganger.operations import claim, control, enqueue, failing, runs, settle
+from ganger.operations import claim, control, enqueue, failing, pause, runs, settle
 from ganger.operations.enqueue import NewJob
 from ganger.replaying import drive
 from ganger.replaying.pace import Pace
@@ -121,6 +121,20 @@ def test_an_undone_run_leaves_what_has_begun(
     assert drive.survey(cluster, KEYS, again).total.count == 800, "by the ends that they had"
     with pytest.raises(BadOptions, match="undone already"):
         through(drive.undo(cluster, KEYS, undone))
+
+
+def test_parked_jobs_wait_too(cluster: Cluster, mail: tuple[Partition, ...]) -> None:
+    run = drive.order(cluster, KEYS, "rewind", "mail", type="shop.bill")
+    through(drive.begin(cluster, KEYS, run, drive.survey(cluster, KEYS, run)))
+    for place in mail:
+        cluster.run(pause.change_command(place, [("+", "shop.bill")]))
+        assert claim.claim(cluster, place, HOST, WORKER, 1, budget_us=1000, costs={}).entries == []
+        assert cluster.run(Command(place.slot, ("XLEN", place.parked))) == 30
+    skip = drive.order(cluster, KEYS, "skip", "mail")
+    skip.to_ms += 3_600_000
+    assert drive.survey(cluster, KEYS, skip).total.types == {"shop.bill": 120}
+    undone = through(drive.undo(cluster, KEYS, run))
+    assert sum(undone.undone.values()) == 120
 
 
 def test_an_undo_stops_the_run_where_it_goes(

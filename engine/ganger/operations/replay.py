@@ -18,6 +18,8 @@ from ganger.scripts import script
 
 HOWS = ("succeeded", "exhausted", "expired", "skipped")
 """How a job may have ended that lies in the log."""
+PARKED = 10
+"""The number of the parked stream among those where jobs wait: 0 = returned, 1..9 = ready."""
 CHUNK = 250
 """Jobs that one call moves at most: about a millisecond of the node's time."""
 SURVEY = 5000
@@ -92,8 +94,9 @@ def undo_command(
 ) -> Command:
     """What the run brought into this stream and nobody has begun goes back to the log, or (copies) away; for
     parse_step. Later calls of the run are refused."""
-    keys = (partition.meta, partition.memo, partition.log, partition.streams[stream])
-    args = (*fresh(), run, target, stream, cursor, CHUNK)
+    key, index = _waiting(partition, stream)
+    keys = (partition.meta, partition.memo, partition.log, key)
+    args = (*fresh(), run, target, index, cursor, CHUNK)
     return script("replay_undo").command(partition.slot, keys, args)
 
 
@@ -110,10 +113,18 @@ def skip_command(
 ) -> Command:
     """What became ready in this stream before `to_ms` and nobody has claimed is skipped, for parse_step; or
     counted only, for parse_count."""
-    keys = (partition.meta, partition.memo, partition.streams[stream], *partition.ends)
+    key, index = _waiting(partition, stream)
+    keys = (partition.meta, partition.memo, key, *partition.ends)
     act = "count" if count else "skip"
-    args = (*fresh(), run, act, stream, cursor, to_ms, type, limit)
+    args = (*fresh(), run, act, index, cursor, to_ms, type, limit)
     return script("skip").command(partition.slot, keys, args)
+
+
+def _waiting(partition: Partition, stream: int) -> tuple[bytes, int]:
+    """A stream, and its priority; 0 where each entry says its own."""
+    if stream == PARKED:
+        return partition.parked, 0
+    return partition.streams[stream], stream
 
 
 def parse_step(reply: Any, partition: Partition) -> Step:

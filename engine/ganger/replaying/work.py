@@ -91,14 +91,15 @@ class Unskip(Work):
 
 
 class _Streams(Work):
-    """Work that goes through all streams of a partition, one after the other."""
+    """Work that goes through all streams where jobs of a partition wait, one after the other; what is parked
+    meanwhile comes last."""
 
     stream = 0
 
     def _went_on(self) -> None:
         if not self.cursor:
             self.stream += 1
-        self.over = self.closed or self.stream >= len(self.partition.streams)
+        self.over = self.closed or self.stream > replay.PARKED
 
 
 class Skip(_Streams):
