@@ -70,6 +70,23 @@ def test_every_mistake_at_once_each_with_its_line(tmp_path: Path) -> None:
     assert caught.value.exit_code == 78
 
 
+def test_what_queues_retain_is_a_table(tmp_path: Path) -> None:
+    made(
+        tmp_path,
+        '[retain]\nmail = "7d"\nbulk = { age = "90m", count = 1_000 }\nold = false\nnew = {count = 5}\n',
+    )
+    kept = build(cwd=tmp_path, env={}).retain
+    assert kept == {"mail": (604_800_000, 0), "bulk": (5_400_000, 1000), "old": (0, 0), "new": (0, 5)}
+    made(tmp_path, '[retain]\nmail = "soon"\nbulk = { ago = 5 }\n"b{d" = "7d"\nlong = {count = -1}\n')
+    with pytest.raises(BadConfig) as caught:
+        build(cwd=tmp_path, env={})
+    text = str(caught.value)
+    assert "line 2: retain must be a time such as 7d, 12h or 30m, not 'soon'" in text
+    assert "line 3: retain gives 'bulk' {'ago': 5}" in text
+    assert "line 4: retain has the name 'b{d'" in text
+    assert "line 5: retain gives 'long' the count -1" in text
+
+
 def test_broken_toml_names_the_line(tmp_path: Path) -> None:
     made(tmp_path, "workers = 3\nqueues = [\n")
     with pytest.raises(BadConfig, match=r"no valid TOML: .*(line|end of document)"):
