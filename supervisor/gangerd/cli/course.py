@@ -9,8 +9,8 @@ import click
 import msgspec
 
 from gangerd.cli import rendering
-from gangerd.cli.moments import told
-from gangerd.cli.words import number, plural
+from gangerd.cli.progress import progress
+from gangerd.cli.words import moment, number, plural
 from gangerd.config import EXIT_FAILED, EXIT_OK
 from gangerd.errors import Usage
 
@@ -67,22 +67,14 @@ def start(
 
 def follow(run: "Run", going: Generator["Run", None, None], *, as_json: bool, undo: bool = False) -> int:
     """Drive it to its end, with a bar; the exit code. A ^C leaves a run that can be gone on with."""
-    from rich import progress
-
-    bar = progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TimeElapsedColumn(),
-        console=rendering.console(stderr=True),
-        disable=as_json or not sys.stderr.isatty(),
-    )
-    what = "undoing" if undo else run.kind
-    task = bar.add_task(what, total=sum(run.moved.values()) if undo else run.planned or None)
+    what, total = ("undo", sum(run.moved.values())) if undo else (run.kind, run.planned)
+    shown = 0
     try:
-        with bar:
+        with progress(f"{what} {run.queue}", total) as done:
             for now in going:
-                bar.update(task, completed=sum((now.undone if undo else now.moved).values()))
+                count = sum((now.undone if undo else now.moved).values())
+                done(count - shown)
+                shown = count
     except KeyboardInterrupt:
         going.close()
         click.echo(f"\n{_stopped(run, undo)}", err=True)
@@ -135,15 +127,15 @@ def _say(run: "Run", seen: "Seen", by_partition: bool) -> None:
     jobs = plural(count.count, "job")
     if run.kind == "skip":
         click.echo(
-            f"{jobs} of queue {run.queue} that became ready before {told(run.to_ms)}: skipped, not run."
+            f"{jobs} of queue {run.queue} that became ready before {moment(run.to_ms)}: skipped, not run."
         )
     else:
         then = f"copied into queue {run.into}" if run.into else "to run again"
-        since = told(run.from_ms) if run.from_ms else "ever"
-        click.echo(f"{jobs} of queue {run.queue} that ended from {since} to {told(run.to_ms)}: {then}.")
+        since = moment(run.from_ms) if run.from_ms else "ever"
+        click.echo(f"{jobs} of queue {run.queue} that ended from {since} to {moment(run.to_ms)}: {then}.")
     if count.count:
         verb = "became ready" if run.kind == "skip" else "ended"
-        click.echo(f"The first {verb} at {told(count.first_ms)}, the last at {told(count.last_ms)}.")
+        click.echo(f"The first {verb} at {moment(count.first_ms)}, the last at {moment(count.last_ms)}.")
         most = sorted(count.types.items(), key=lambda item: (-item[1], item[0]))
         click.echo("Types: " + ", ".join(f"{name} {number(amount)}" for name, amount in most))
     if run.rate:
@@ -153,7 +145,7 @@ def _say(run: "Run", seen: "Seen", by_partition: bool) -> None:
             (
                 str(index),
                 number(found.count),
-                *((told(found.first_ms), told(found.last_ms)) if found.count else ("-", "-")),
+                *((moment(found.first_ms), moment(found.last_ms)) if found.count else ("-", "-")),
             )
             for index, found in seen.places.items()
         ]

@@ -12,7 +12,7 @@ import click
 
 from gangerd.cli import course, rendering, tables
 from gangerd.cli.connection import connected, dir_option, file_option, json_option
-from gangerd.cli.moments import moment_ms, rate
+from gangerd.cli.times import past_ms, rate_s
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -69,7 +69,7 @@ def rewind(
     directory: str | None,
 ) -> int:
     """Run again what has finished in queue NAME since T."""
-    choice = _choice(kind, hows, pace) | {"from_ms": moment_ms("--to", to, _now_ms())}
+    choice = _choice(kind, hows, pace) | {"from_ms": past_ms("--to", to, _now_ms())}
     way = course.Way(dry_run, yes, as_json)
     with connected(path, directory) as (cluster, control):
         return course.start(cluster, control, way, "rewind", name, choice)
@@ -99,8 +99,8 @@ def replay(
     """Run again what ended in queue NAME between two instants, or copies of it in another queue."""
     now_ms = _now_ms()
     choice = _choice(kind, hows, pace)
-    choice |= {"from_ms": moment_ms("--from", since, now_ms), "into": into}
-    choice |= {} if to == "now" else {"to_ms": moment_ms("--to", to, now_ms)}
+    choice |= {"from_ms": past_ms("--from", since, now_ms), "into": into}
+    choice |= {} if to == "now" else {"to_ms": past_ms("--to", to, now_ms)}
     way = course.Way(dry_run, yes, as_json)
     with connected(path, directory) as (cluster, control):
         return course.start(cluster, control, way, "replay", name, choice)
@@ -123,7 +123,7 @@ def skip(
 ) -> int:
     """End the jobs of queue NAME that have waited since before T, unrun."""
     choice: dict[str, Any] = {"type": kind}
-    choice |= {} if to == "now" else {"to_ms": moment_ms("--to", to, _now_ms())}
+    choice |= {} if to == "now" else {"to_ms": past_ms("--to", to, _now_ms())}
     way = course.Way(dry_run, yes, as_json)
     with connected(path, directory) as (cluster, control):
         return course.start(cluster, control, way, "skip", name, choice)
@@ -179,5 +179,5 @@ def undo(run: str, as_json: bool, path: Path | None, directory: str | None) -> i
 
 
 def _choice(kind: str, hows: tuple[str, ...], pace: str | None) -> dict[str, Any]:
-    choice: dict[str, Any] = {"type": kind, "rate": rate("--rate", pace) if pace else 0.0}
+    choice: dict[str, Any] = {"type": kind, "rate": rate_s("--rate", pace) if pace else 0.0}
     return choice | ({"hows": hows} if hows else {})

@@ -2,11 +2,13 @@
 it is given; raises Usage, which names the option."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from gangerd.errors import Usage
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+_AGO = re.compile(r"-?\s*(\d+(?:\.\d+)?\s*(?:ms|s|m|h|d))(?:\s+ago)?")
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/\s*(s|m|h))?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 
@@ -35,17 +37,30 @@ def instant(option: str, text: str) -> datetime:
 
 
 def past_ms(option: str, text: str, now_ms: int) -> int:
-    """An instant in ms since 1970, or how long ago it was: 90s, 5m, 2d. A bare number is an instant."""
-    found = _SPAN.fullmatch(text.strip())
-    if found is not None and found[2] is not None:
-        return now_ms - int(span_s(option, text) * 1000)
+    """An instant in ms since 1970: `now`; how long ago it was (90s, `2h ago`, -5m); `14:05`, the last time
+    that it was; or as `instant` reads it. A bare number is an instant."""
+    text = text.strip()
+    if text == "now":
+        return now_ms
+    if found := _AGO.fullmatch(text):
+        return now_ms - int(span_s(option, found[1]) * 1000)
     try:
+        if found := _CLOCK.fullmatch(text):
+            return _last(int(found[1]), int(found[2]), int(found[3] or 0), now_ms)
         return int(instant(option, text).timestamp() * 1000)
-    except Usage:
+    except (Usage, ValueError):
         raise Usage(
-            f"{option} must be a time that was so long ago (90s, 5m, 2d), an instant such as"
-            f" 2031-05-01T08:00+02:00, or seconds since 1970, not {text!r}."
+            f"{option} must be a time that was so long ago (90s, 5m, '2h ago'), a time of day (14:05), now,"
+            f" an instant such as 2031-05-01T08:00+02:00, or seconds since 1970, not {text!r}."
         ) from None
+
+
+def _last(hour: int, minute: int, second: int, now_ms: int) -> int:
+    now = datetime.fromtimestamp(now_ms / 1000).astimezone()
+    today = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
+    # Taken apart and put together again: a day of 23 hours may lie between.
+    day = today if today <= now else today - timedelta(days=1)
+    return int(day.replace(tzinfo=None).astimezone().timestamp() * 1000)
 
 
 def rate_s(option: str, text: str) -> float:

@@ -48,6 +48,14 @@ def zoned(at_ms: int, tz: str) -> str:
     return f"{shown[:16]} {offset} ({utc:%H:%M} UTC)" if local.utcoffset() else f"{shown[:16]} UTC"
 
 
+def moment(at_ms: int) -> str:
+    """2031-05-01 08:00:00 +0200, by this machine's clock and zone; the number where a calendar ends."""
+    try:
+        return datetime.fromtimestamp(at_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S %z")
+    except (ValueError, OverflowError, OSError):
+        return str(at_ms)
+
+
 def size(value: int | None) -> str:
     """12 MB, in powers of 1024."""
     if not value:

@@ -9,7 +9,7 @@ import pytest
 from ganger.cluster import Cluster
 from ganger.keys import Control, Partition, partitions
 from ganger.operations import claim, control, settle
-from gangerd.cli.moments import told
+from gangerd.cli.words import moment
 from support.command import document, ganger, running
 from support.history import ended
 from support.servers import ClusterServers
@@ -157,4 +157,4 @@ def test_a_queue_is_told_what_to_keep(post: Post) -> None:
 
 
 def test_an_instant_is_told_with_its_zone() -> None:
-    assert told(1 << 62) == str(1 << 62)
+    assert moment(1 << 62) == str(1 << 62)
