@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganger import inspect
 from ganger.client import Client, known_default_client, set_default_client
 from ganger.config import EngineConfig
+from ganger.keys import Control
 from ganger.testing import MOST
 from gangerd.embedded import binary, wire
 from gangerd.embedded.fleet import Fleet
@@ -56,13 +58,33 @@ class PracticeServer:
 
     def perform_all(self, most: int = MOST) -> "list[Run]":
         """Run what is ready and what is due in this process, as a worker would, until nothing is left; each
-        attempt with what it raised. A failed job goes the way of its policy: its retry is due later. Raises
-        EndlessDrain after `most` runs, BlockingInLoop in a coroutine."""
+        attempt with what it raised. A failed job goes the way of its policy: its retry is due later. What
+        batches are owed is delivered. Raises EndlessDrain after `most` runs, BlockingInLoop in a
+        coroutine."""
         if self._solo is None:
             from gangerd.worker.solo import Solo  # a worker's modules, for the tests that want one
 
             self._solo = Solo(self.client.cluster, self.client.namespace)
-        return self._solo.perform_all(most)
+        runs = self._solo.perform_all(most)
+        while self._deliver():
+            runs += self._solo.perform_all(most - len(runs))
+        return runs
+
+    def _deliver(self) -> int:
+        """As the scheduler does; how many effects were brought to their targets."""
+        from gangerd.roles.scheduler.deliveries import outbox_walk
+
+        cluster, namespace = self.client.cluster, self.client.namespace
+        walk = outbox_walk(cluster, namespace)
+        groups = inspect.all_partitions(cluster, Control(namespace)).values()
+        places = [partition for group in groups for partition in group]
+        replies = cluster.run_many(walk.commands(places))
+        for partition, reply in zip(places, replies, strict=True):
+            walk.heard(partition, reply, 0)
+        count = 0
+        while walk.next_in_ms() == 0:
+            count += walk.step()
+        return count
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

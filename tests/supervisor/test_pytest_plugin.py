@@ -103,7 +103,7 @@ def test_what_is_queued_can_be_performed_in_the_test(tmp_path: Path) -> None:
         tmp_path,
         """
 import asyncio
-from ganger import inspect
+from ganger import Batch, inspect
 from ganger.keys import Control
 from ganger.testing import EndlessDrain
 
@@ -147,6 +147,13 @@ def test_endless(ganger_server):
     again.push()
     with pytest.raises(EndlessDrain):
         ganger_server.perform_all(most=3)
+
+def test_batch(ganger_server):
+    with Batch(success=(send, "all done")) as batch:
+        batch.push_many(send, [("a",), ("b",)])
+    assert len(ganger_server.perform_all()) == 3
+    assert ran[-1][0] == "all done"
+    assert batch.status().state == "success"
 
 def test_coroutine(ganger_server):
     from gangerd.errors import BlockingInLoop

@@ -20,7 +20,6 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from ganger import parcel
 from ganger.cluster import Cluster
 from ganger.errors import GangerError
 from ganger.keys import Control, Partition
@@ -31,11 +30,9 @@ from gangerd.roles.queues import Queues
 from gangerd.roles.role import Role
 from gangerd.roles.scheduler.batches import Batches
 from gangerd.roles.scheduler.cron import CronDuty
+from gangerd.roles.scheduler.deliveries import outbox_walk
 from gangerd.roles.scheduler.gauges import Gauges
 from gangerd.roles.scheduler.leadership import Leadership
-from gangerd.roles.scheduler.marks import Marks
-from gangerd.roles.scheduler.outbox import Outbox
-from gangerd.roles.scheduler.parcels import Parcels
 from gangerd.roles.scheduler.pausing import Pausing
 from gangerd.roles.scheduler.promotion import Promotion
 from gangerd.roles.scheduler.recovery import Recovery
@@ -63,12 +60,8 @@ class Scheduler:
         self._leadership = Leadership(cluster, keys, role.host)
         self._promotion = Promotion(cluster)
         self._recovery = Recovery(cluster, keys, role.config.lease_ms, random.Random())
-        self._outbox = Outbox(cluster)
         replicas = 1 if role.config.durability == "replicated" else 0
-        marks = Marks(cluster, keys.namespace, self._outbox.attend, replicas=replicas)
-        self._outbox.teach(b"b", marks.deliver)
-        self._outbox.teach(b"c", marks.adopt)
-        self._outbox.teach(parcel.PREFIX, Parcels(cluster, keys.namespace, replicas=replicas).deliver)
+        self._outbox = outbox_walk(cluster, keys.namespace, replicas=replicas)
         self._batches = Batches(cluster, keys, self._outbox, role.config.statsd)
         self._pausing = Pausing(cluster, keys)
         self._cron = CronDuty(cluster, keys, self._queues, role.config)
