@@ -82,7 +82,8 @@ class Actor(Generic[P, R]):
         return await Push(self, PushOptions()).areserve(*args, **kwargs)
 
     def options(self, **options: Any) -> "Push[P, R]":
-        """This job with options for one push: delay, at, priority, queue, retry, expires_in, timeout, jid."""
+        """This job with options for one push: delay, at, priority, queue, retry, expires_in, timeout, track,
+        jid..."""
         return Push(self, push_options(options))
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Sequence[Any], Mapping[str, Any]]:
@@ -161,8 +162,8 @@ def job(
     **options: Any,
 ) -> Any:
     """Make a function a job. Options: queue, priority, retry, backoff, retry_on, discard_on, timeout, grace,
-    expires_in, dead, crash_limit, memory, unique_for, unique_until, unique_key, on_conflict, encrypt, cron,
-    tz; `name` defaults to module.function.
+    expires_in, dead, crash_limit, memory, track, unique_for, unique_until, unique_key, on_conflict, encrypt,
+    cron, tz; `name` defaults to module.function.
 
     Raises BadHandler, BadOptions, BadName."""
     if function is not None:

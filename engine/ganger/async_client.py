@@ -7,12 +7,16 @@ A task that is cancelled while it pushes does not know whether the job is in: ei
 and never will, or it goes on to its end unheard. `reserve` a jid first where that matters: pushing it again
 adds nothing twice."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from ganger.client import Client, default_client
 from ganger.config import EngineConfig
+from ganger.following import Awaited, JobStatus
+from ganger.keys import Control
+from ganger.operations.cancel import Cancel
 from ganger.threads import Threads
 
 T = TypeVar("T")
@@ -72,6 +76,23 @@ class AsyncClient:
     ) -> str | None:
         """See Client.holder."""
         return await self.run(lambda client: client.holder(type, args, kwargs, **options))
+
+    async def job(self, jid: str) -> JobStatus:
+        """See Client.job."""
+        return await self.run(lambda client: client.job(jid))
+
+    async def result(self, jid: str, wait: float | None = 0.0) -> Any:
+        """See Client.result; who waits here keeps no thread from the others."""
+        awaited = await self.run(lambda client: Awaited(client.cluster, Control(client.namespace), jid, wait))
+        while True:
+            over, value = await self._threads.run(awaited.look)
+            if over:
+                return value
+            await asyncio.sleep(awaited.pause_s())
+
+    async def cancel(self, jid: str) -> Cancel:
+        """See Client.cancel."""
+        return await self.run(lambda client: client.cancel(jid))
 
     async def close(self) -> None:
         """Wait for the pushes under way, then close the connections that are its own; a later push opens new

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
+
 from ganger import diversion
 from ganger import options as known
 from ganger.announced import AnnouncedTypes
@@ -19,6 +21,7 @@ from ganger.clock import now_ms
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
 from ganger.errors import BadArguments, BadOptions, JobTooLarge
+from ganger.following import Follower
 from ganger.job import Body, encode_body
 from ganger.keys import Control, check_queue, check_type
 from ganger.label import Label
@@ -30,7 +33,7 @@ from ganger.sealing import quiet, sealed_body, seals
 from ganger.unique_push import UniquePusher, unique_locks
 
 
-class Client:
+class Client(Follower):
     """`Client()` finds its settings itself (GANGER_REDIS, ganger.toml, embedded servers); see
     EngineConfig."""
 
@@ -75,7 +78,7 @@ class Client:
         **options: Any,
     ) -> str:
         """Push a job by its type's name; its jid. `options`: queue, priority, delay, at, retry, timeout,
-        expires_in, headers (see PushOptions).
+        expires_in, track, headers (see PushOptions).
 
         With the `jid` of an earlier push, nothing is added twice. Raises UnknownType when hosts are announced
         and none serves it, BadArguments, BadOptions, JobTooLarge, OutcomeUnknown (push again with its .jids),
@@ -175,7 +178,11 @@ class Client:
             expires_in = known.check_expires_in(chosen.expires_in)
         pushed_at_ms = now_ms()
         due_ms = at_ms if at_ms is not None else pushed_at_ms + (delay_ms or 0)
-        expires_at_ms = None if expires_in is None else due_ms + int(expires_in * 1000)
+        track = options.track if chosen.track is None else known.check_track(chosen.track)
+        label = Label(
+            expires_at_ms=None if expires_in is None else due_ms + int(expires_in * 1000),
+            track_ms=None if track is None else max(1, int(track * 1000)),
+        )
         locks = unique_locks(target.queue, type, options, chosen, calls)
         until_start = options.unique_until == "start"
         overrides = chosen.overrides()
@@ -185,9 +192,7 @@ class Client:
         bodies = [
             self._encode(
                 Body(list(args), dict(kwargs), pushed_at_ms, overrides, sent_along),
-                Label(expires_at_ms)
-                if lock is None
-                else Label(expires_at_ms, unique=lock.digest, until_start=until_start),
+                label if lock is None else replace(label, unique=lock.digest, until_start=until_start),
                 seal,
             )
             for (args, kwargs), lock in zip(calls, locks or itertools.repeat(None), strict=False)

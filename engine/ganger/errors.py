@@ -6,7 +6,8 @@ that an application catches `GangerError` and never a class of a client library.
 ever holds a password.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class GangerError(Exception):
@@ -178,6 +179,33 @@ class CronNotFound(GangerError, LookupError):
 
 class CronStillRuns(GangerError):
     """A run of this cron entry has not ended, and the entry says that runs must not overlap."""
+
+
+class JobEnded(JobNotFound):
+    """The job is over, or a dead letter: there is nothing left to cancel."""
+
+
+class JobFailed(GangerError):
+    """There is no result, for the job did not end well. `how` says how: exhausted, dead, cancelled,
+    expired or skipped; `failures` are the last ones, as `ganger job show` tells them."""
+
+    def __init__(self, message: str, *, how: str, failures: Sequence[Mapping[str, Any]] = ()) -> None:
+        super().__init__(message)
+        self.how = how
+        self.failures = list(failures)
+
+
+class NoResult(GangerError, LookupError):
+    """There is no result to be had: the job isn't tracked, its result has expired or could not be kept."""
+
+
+class StillRunning(GangerError, TimeoutError):
+    """The job had not ended within the time given to wait for its result."""
+
+
+class LeaseLost(GangerError):
+    """This attempt has lost its job to another (its host was away for longer than a lease): what it would
+    keep is not kept."""
 
 
 class Uninitialised(GangerError):

@@ -5,6 +5,7 @@ surface. It looks at every partition of a queue in one trip; a partition out of 
 `unreachable`, never waited for twice.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -21,7 +22,7 @@ from ganger.label import split
 from ganger.lifecycle import COUNTERS, JobState
 from ganger.listing import JobFilter
 from ganger.operations import control as catalog
-from ganger.operations import find, look, pause
+from ganger.operations import find, look, pause, track
 from ganger.operations.kept import Shelf
 from ganger.sealing import key_id
 from ganger.unserved import live_hosts
@@ -142,27 +143,62 @@ def crashes_of(cluster: Cluster, control: Control, jid: str) -> list[dict[str, A
     return found
 
 
+def places(cluster: Cluster, control: Control, jid: str) -> list[Partition]:
+    """Where the job of a jid may be: one partition, but for queues whose names share their fifteen bits.
+    Raises BadOptions."""
+    jids.check(jid)
+    index, named = jids.partition_of(jid), jids.queue_digest_of(jid)
+    return [
+        group[index]
+        for queue, group in all_partitions(cluster, control).items()
+        if jids.digest(queue) == named and index < len(group)
+    ]
+
+
 def locate(cluster: Cluster, control: Control, jid: str) -> find.Found:
     """The job of a jid, wherever it is. Raises JobNotFound (done, gone, or never pushed), BadOptions."""
-    jids.check(jid)
-    index = jids.partition_of(jid)
-    for queue, group in all_partitions(cluster, control).items():
-        # Fifteen bits name the queue, so another may answer to them too: look in each.
-        if jids.digest(queue) == jids.queue_digest_of(jid) and index < len(group):
-            found = find.find(cluster, group[index], jid)
-            if found is not None:
-                return found
+    for place in places(cluster, control, jid):
+        found = find.find(cluster, place, jid)
+        if found is not None:
+            return found
     raise JobNotFound(f"Job {jid} is in no queue: it is done, it was removed, or it was never pushed.")
 
 
 def job(cluster: Cluster, control: Control, jid: str) -> dict[str, Any]:
-    """{jid, type, queue, state, attempt, crashes, args, kwargs, failures..}. Raises JobNotFound."""
-    found = locate(cluster, control, jid)
-    document = _document(found.partition, jid, found.record, dead=found.state == JobState.DEAD)
-    document["state"] = found.state.value
-    document |= {"due_at_ms": found.due_at_ms, "dead_at_ms": found.dead_at_ms, "consumer": found.consumer}
-    document |= {"ended_at_ms": found.ended_at_ms, "how": found.how}
-    return document
+    """{jid, type, queue, state, attempt, crashes, args, kwargs, failures, progress, checkpoint_bytes..}. Of a
+    tracked job that is done the arguments are not kept. Raises JobNotFound, BadOptions."""
+    candidates = places(cluster, control, jid)
+    for place in candidates:
+        found = find.find(cluster, place, jid)
+        if found is not None:
+            document = _document(place, jid, found.record, dead=found.state == JobState.DEAD)
+            document["state"] = found.state.value
+            document |= {"due_at_ms": found.due_at_ms, "dead_at_ms": found.dead_at_ms}
+            document |= {"consumer": found.consumer, "ended_at_ms": found.ended_at_ms, "how": found.how}
+            known = track.read(cluster, place, jid)
+            return document | _told(known, done=found.state == JobState.DONE)
+    for place in candidates:
+        known = track.read(cluster, place, jid)
+        if known.end is not None:
+            return _done(place, jid, known.end) | _told(known, done=True)
+    raise JobNotFound(f"Job {jid} is in no queue: it is done, it was removed, or it was never pushed.")
+
+
+def _done(partition: Partition, jid: str, end: track.End) -> dict[str, Any]:
+    """A tracked job that is over; what was not kept of it is None."""
+    document = _document(partition, jid, Record(end.type, 0, end.state, b"{}"), dead=end.how != "succeeded")
+    document |= dict.fromkeys(("priority", "args", "kwargs", "pushed_at_ms"))
+    return document | {"tracked": True, "state": "done", "how": end.how, "ended_at_ms": end.at_ms}
+
+
+def _told(known: track.Track, *, done: bool) -> dict[str, Any]:
+    """What the job itself has told, and what came of it."""
+    told = {
+        "progress": None if known.progress is None else dataclasses.asdict(known.progress),
+        "checkpoint_bytes": None if known.checkpoint is None else len(known.checkpoint),
+    }
+    end = known.end if done else None
+    return told if end is None else told | {"ran_ms": end.ran_ms, "result": "kept" if end.kept else end.why}
 
 
 def dead(
@@ -225,7 +261,7 @@ def _document(
             document |= {"args": None, "kwargs": None, "encrypted": key_id(body.sealed)}
         label = split(record.body)[0]
         document |= {"expires_at_ms": label.expires_at_ms, "overrides": body.overrides}
-        document |= {"headers": body.headers, "run": label.run_name}
+        document |= {"headers": body.headers, "run": label.run_name, "tracked": label.track_ms is not None}
     except msgspec.DecodeError:
         document |= {"args": None, "kwargs": None, "garbled": record.body[:200].decode("utf-8", "replace")}
     return document

@@ -90,6 +90,10 @@ class Partition:
         tail = jid[-8:]
         return self.jobs[sum(tail.encode() if isinstance(tail, str) else tail) % JOBS_BUCKETS]
 
+    def result(self, jid: str, id: bytes) -> bytes:
+        """What the delivery `id` of a tracked job returned: a key that expires by itself, in this slot."""
+        return b"%sresult:%s:%s" % (self.meta.removesuffix(b"meta"), jid.encode(), id)
+
 
 @lru_cache(maxsize=4096)
 def partitions(namespace: str, queue: str, count: int) -> tuple[Partition, ...]:

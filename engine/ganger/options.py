@@ -1,7 +1,7 @@
 """The options of a job type: their checks, their defaults, and what the manifest says of them. No I/O.
 
-An option that the design names but no code serves yet is refused, never ignored. `Options.entry()` is one
-type in the manifest, which the host announces; a Policy (retry.py) is read back from it.
+An option that nobody knows is refused, never ignored. `Options.entry()` is one type in the manifest, which
+the host announces; a Policy (retry.py) is read back from it.
 """
 
 import math
@@ -21,9 +21,10 @@ MAX_RETRY = 1000
 MAX_TIMEOUT_S = 30 * 24 * 3600.0
 _SIZE = re.compile(r"(\d+)\s*([KMGkmg])i?[bB]?\Z")
 _SHIFTS = {"K": 10, "M": 20, "G": 30}
-NOT_BUILT = frozenset({"track"})
 BY_FUNCTION = "()"
 """Stands in `unique_key` for a function, which only the process that defines the type has."""
+DEFAULT_TRACK_S = 1800.0
+"""How long the end of a job is known that is declared with track=True."""
 Backoff = float | Sequence[float] | Callable[[int], float] | str
 """Seconds; a list of them (the last goes on); a function of the number of the retry (1, 2, ...);
 "exponential"."""
@@ -44,6 +45,7 @@ class Options(msgspec.Struct, frozen=True):
     dead: bool = False
     crash_limit: int = DEFAULT_CRASH_LIMIT
     memory: int | None = None
+    track: float | None = None
     unique_for: float | None = None
     unique_until: str = "success"
     unique_key: tuple[str, ...] | None = None
@@ -62,8 +64,6 @@ class Options(msgspec.Struct, frozen=True):
 def make(given: dict[str, Any]) -> Options:
     """Check the options given to @job. Raises BadOptions, which names the option; BadName for the queue."""
     for name in given:
-        if name in NOT_BUILT:
-            raise BadOptions(f"option {name} is not built yet; leave it out.")
         if name not in Options.__struct_fields__:
             raise BadOptions(f"unknown option {name!r}; there are {', '.join(Options.__struct_fields__)}.")
     checked = {name: value for name, value in given.items() if value is not None}
@@ -114,6 +114,13 @@ def check_span(name: str, value: Any) -> float:
     return _seconds(name, value, 10 * 365 * 24 * 3600.0, zero=False)
 
 
+def check_track(value: Any) -> float | None:
+    """Seconds, True for DEFAULT_TRACK_S, False for none."""
+    if isinstance(value, bool):
+        return DEFAULT_TRACK_S if value else None
+    return _seconds("track", value, 30 * 24 * 3600.0, zero=False)
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "queue": check_queue,
     "priority": check_priority,
@@ -121,6 +128,7 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "timeout": check_timeout,
     "grace": lambda value: _seconds("grace", value, 3600.0, zero=True),
     "expires_in": check_expires_in,
+    "track": check_track,
     "crash_limit": lambda value: _whole("crash_limit", value, 1, 1000),
     "unique_for": check_unique_for,
     "unique_until": lambda value: _word("unique_until", value, ("success", "start")),

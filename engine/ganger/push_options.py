@@ -30,6 +30,7 @@ class PushOptions(msgspec.Struct, frozen=True):
     on_conflict: str | None = None
     jid: str | None = None
     """Of an earlier push, or reserved: nothing is added twice."""
+    track: bool | float | timedelta | None = None
 
     def overrides(self) -> dict[str, Any]:
         """What the worker must know of it, checked. Raises BadOptions."""
@@ -75,6 +76,8 @@ def push_options(given: Mapping[str, Any]) -> PushOptions:
         known.check_priority(chosen.priority)
     if chosen.headers is not None:
         check_headers(chosen.headers)
+    if chosen.track is not None:
+        known.check_track(chosen.track)
     return chosen
 
 

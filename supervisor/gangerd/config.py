@@ -54,6 +54,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     durability: str = "fast"
     max_job_bytes: int = 1_048_576
     unknown_types: str = "refuse"
+    max_result_bytes: int = 65_536
+    """The largest result of a tracked job that is kept."""
     log_level: str = "info"
     log_format: str = "auto"
     lease_ms: int = 15_000

@@ -149,6 +149,16 @@ class DeathSettled(Message, frozen=True):
     id: str
 
 
+# coordinator -> master
+
+
+class EndRun(Message, frozen=True):
+    """End this very run of this worker: its job was cancelled. `run_seq` is the page's number of it."""
+
+    worker: str
+    run_seq: int
+
+
 _UNION = (
     Spawn
     | TemplateReady
@@ -164,6 +174,7 @@ _UNION = (
     | Drain
     | Death
     | DeathSettled
+    | EndRun
 )
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Any] = msgspec.msgpack.Decoder(_UNION)

@@ -239,6 +239,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("durability", "durability", _one_of("fast", "replicated")),
         Setting("max_job_bytes", "max_job_bytes", _whole(1024, 64 << 20)),
         Setting("unknown_types", "unknown_types", _one_of("refuse", "warn", "allow")),
+        Setting("max_result_bytes", "max_result_bytes", _whole(0, 16 << 20)),
         Setting("log_level", "log_level", _one_of("debug", "info", "warning", "error")),
         Setting("log_format", "log_format", _one_of("auto", "json", "console")),
         Setting("lease_ms", "lease_ms", _whole(1000, 3_600_000)),

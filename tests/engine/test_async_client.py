@@ -14,7 +14,7 @@ from ganger import AsyncClient, Client, actor, inspect, job
 from ganger.client import set_default_client
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
-from ganger.errors import BadArguments, BadOptions, JobTooLarge
+from ganger.errors import BadArguments, BadOptions, JobFailed, JobTooLarge, StillRunning
 from ganger.keys import Control
 from support.children import fork
 from support.servers import ClusterServers
@@ -46,7 +46,7 @@ def ready(cluster: Cluster) -> int:
 
 def test_it_has_what_the_client_has() -> None:
     """`send` is how actors reach a client; theirs is `run`."""
-    for name, method in vars(Client).items():
+    for name, method in python_inspect.getmembers(Client):
         if python_inspect.isfunction(method) and not name.startswith("_") and name != "send":
             theirs = getattr(AsyncClient, name)
             assert python_inspect.iscoroutinefunction(theirs), name
@@ -241,5 +241,21 @@ def test_a_node_that_hangs_holds_up_no_event_loop(rough: Cluster, rough_servers:
             finally:
                 rough_servers.resume(1)
             assert len(set(await asyncio.gather(*pushes))) == 24
+
+    asyncio.run(main())
+
+
+def test_a_result_is_waited_for_and_a_job_cancelled(client: Client, cluster: Cluster) -> None:
+    async def main() -> None:
+        waiting = AsyncClient(client=client)
+        jid = await waiting.push("shop.send", ["a"], track=True)
+        with pytest.raises(StillRunning):
+            await waiting.result(jid, wait=0.05)
+        result = asyncio.create_task(waiting.result(jid, wait=10))
+        assert await waiting.cancel(jid) == "cancelled"
+        with pytest.raises(JobFailed) as failed:
+            await result
+        assert failed.value.how == "cancelled"
+        assert (await waiting.job(jid)).how == "cancelled"
 
     asyncio.run(main())

@@ -96,9 +96,8 @@ def test_a_full_server_drains(cluster: Cluster, cluster_servers: ClusterServers)
         assert failing.apply(cluster, entries[1], HOST, Retry(1000, State(attempts=1))) == "moved"
         assert failing.apply(cluster, entries[2], HOST, Bury(State(attempts=1))) == "moved"
         assert failing.release(cluster, MAIL, HOST, [(entries[3], None)]) == ["moved"]
-        assert (
-            claim.parse_renew(cluster.run(claim.renew_command(MAIL, HOST, {5: [entries[4].id]})), MAIL) == []
-        )
+        renewing = claim.renew_command(MAIL, HOST, {5: [entries[4].id]})
+        assert claim.parse_renew(cluster.run(renewing), MAIL).lost == []
     finally:
         for node in nodes:
             node.call("CONFIG", "SET", "maxmemory", 0)
@@ -175,7 +174,7 @@ def test_a_renewal_steals_nothing(cluster: Cluster) -> None:
     enqueue.push(cluster, MAIL, 5, new())
     (entry,) = take(cluster, consumer=OTHER_HOST)
     reply = cluster.run(claim.renew_command(MAIL, HOST, {5: [entry.id]}))
-    assert claim.parse_renew(reply, MAIL) == [(5, entry.id)]
+    assert claim.parse_renew(reply, MAIL).lost == [(5, entry.id)]
     (still,) = recover.leases(cluster, MAIL, 0).leases
     assert still.consumer == OTHER_HOST
 

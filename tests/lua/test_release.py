@@ -19,7 +19,9 @@ from support.servers import ClusterServers
 
 
 def release(cluster: Cluster, *words: Any, consumer: str = HOST) -> Any:
-    return run(cluster, "release", (MAIL.meta, *MAIL.streams), *ids(), consumer, *words)
+    return run(
+        cluster, "release", (MAIL.meta, MAIL.memo, *MAIL.ends, *MAIL.streams), *ids(), consumer, *words
+    )
 
 
 def test_jobs_come_back_in_order_with_priority_and_state(

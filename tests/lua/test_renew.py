@@ -25,7 +25,7 @@ def test_only_one_s_own_is_renewed(cluster: Cluster) -> None:
     aged_other = ("XCLAIM", MAIL.ready[4], "workers", OTHER_HOST, 0, "2-1", "IDLE", 60_000, "JUSTID")
     cluster.run(Command(MAIL.slot, aged_other))
     reply = cluster.run(claim.renew_command(MAIL, HOST, {5: [b"1-1", b"2-1", b"9-9"], 0: [b"1-1"]}))
-    assert reply == [b"renewed", 5, b"2-1", 5, b"9-9"]
+    assert reply == [b"renewed", [5, b"2-1", 5, b"9-9"], []]
     old = recover.leases(cluster, MAIL, 30_000).leases
     assert [(one.stream, one.id, one.consumer) for one in old] == [(5, b"2-1", OTHER_HOST)]
 
@@ -45,4 +45,4 @@ def test_thousands_fit_in_one_call(cluster: Cluster) -> None:
     opened(cluster)
     held = [add(cluster, f"{place}-1") for place in range(1, 1501)]
     lease(cluster, 1500)
-    assert cluster.run(claim.renew_command(MAIL, HOST, {5: held})) == [b"renewed"]
+    assert cluster.run(claim.renew_command(MAIL, HOST, {5: held})) == [b"renewed", [], []]

@@ -49,7 +49,7 @@ def test_its_end_pays_what_the_job_owes(cluster: Cluster, cluster_servers: Clust
     found = snapshot(cluster_servers)
     assert found[MAIL.locks] == {b"": b""}
     assert found[MAIL.outbox] == {b"": b"", b"b:0k:3": b"skipped j1"}
-    assert found[MAIL.tracks][b"e:j1"].endswith(b"|1000|skipped")
+    assert found[MAIL.tracks][b"e:j1"].endswith(b"|1000|skipped|shop.send\n")
     assert found[MAIL.log] == ([], []), "this queue retains nothing"
 
 

@@ -36,6 +36,7 @@ EXAMPLES = [
         claim=ClaimToken(3, "q", 1),
     ),
     m.DeathSettled("d"),
+    m.EndRun("a" * 16, 7),
 ]
 
 

@@ -243,3 +243,17 @@ def dies_behind_gate(gate: str) -> None:
     with _noted():
         _await(gate)
         read_address_zero()
+
+
+@job(queue=QUEUE, retry=3, backoff=RETRY_AFTER_S, track=True)
+def counts_rows(rows: int, dies_at: int) -> dict[str, int]:
+    """Count them one by one; a segfault behind the checkpoint of row `dies_at`, at the first attempt."""
+    with _noted() as attempt:
+        now = current()
+        first = (now.last_checkpoint or 0) + 1
+        for row in range(first, rows + 1):
+            now.progress(100 * row / rows, f"row {row}")
+            now.checkpoint(row)
+            if row == dies_at and attempt == 1:
+                read_address_zero()
+        return {"first": first, "rows": rows}

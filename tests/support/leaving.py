@@ -20,7 +20,7 @@ def move(kind: str, stream: int = 5, consumer: str = HOST, noted: int = 0) -> Co
             return failing.retry_command(entry(stream), consumer, 5000, STATE, noted)
         case "bury":
             return failing.bury_command(entry(stream), consumer, STATE, noted)
-    return failing.discard_command(entry(stream), consumer, noted)
+    return failing.discard_command(entry(stream), consumer, STATE, noted)
 
 
 MOVES = ("retry", "bury", "discard")

@@ -21,7 +21,7 @@ def commands() -> dict[str, Command]:
         settle.command(MAIL, "succeeded", {0: [b"1-1"], 5: [b"1-1"]}),
         failing.retry_command(entry, HOST, 1000, State(attempts=1)),
         failing.bury_command(entry, HOST, State(attempts=1)),
-        failing.discard_command(entry, HOST),
+        failing.discard_command(entry, HOST, State(attempts=1)),
         recover.leases_command(MAIL, 0),
         schedule.promote_command(MAIL),
         look.look_command(MAIL),

@@ -7,8 +7,10 @@ from typing import Any
 from ganger import Client
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
+from ganger.errors import GangerError
+from ganger.keeping import Keeper
 from ganger.keys import Control, Partition, partitions
-from ganger.operations import look
+from ganger.operations import look, schedule
 from ganger.operations.control import register_queue
 from gangerd.board import Board, Line
 from gangerd.linux.shared_memory import anonymous, map_region
@@ -44,8 +46,12 @@ class Bench:
         self.hand = Hand(self.page, fd, 0)
         self.costs = Costs()
         self.fetch = Fetch(cluster, self.page, self.hand, HOST, ME)
-        report = Report(cluster, self.page, self.hand, HOST, "host", ME, lambda pause_s: self.pause(pause_s))
-        self.performer = Performer(self.page, self.hand, self.costs, report, 0, 0)
+        report = Report(
+            cluster, self.page, self.hand, HOST, "host", ME, 1000, lambda pause_s: self.pause(pause_s)
+        )
+        self.away: list[GangerError] = []
+        self.keeper = keeper = Keeper(cluster, HOST, self.away.append)
+        self.performer = Performer(self.page, self.hand, self.costs, report, keeper, 0, 0)
 
     @property
     def partition(self) -> Partition:
@@ -59,6 +65,10 @@ class Bench:
         target = self.sight.next()
         assert target is not None
         return len(self.fetch.trip(target, self.sight, self.costs))
+
+    def promote(self) -> None:
+        """What is due becomes ready."""
+        schedule.promote(self.cluster, self.partition)
 
     def run_all(self) -> None:
         """Trips until the partition is empty, then what is done is settled."""

@@ -3,12 +3,13 @@
 -- as the body.
 -- KEYS meta memo locks tracks outbox log stream dead jobs...
 -- ARGV nonce step consumer index id jid kind noted state max_count max_age_ms
--- USES now ids held fields record bucket trim bury notes label ending
--- REPLY moved gone stolen noted uninitialised
+-- USES now ids held fields record bucket trim bury notes label ending marked cancelling
+-- REPLY moved gone stolen cancelled noted uninitialised
 -- Like retry otherwise. Crash points: none.
 if not opened then return {'uninitialised'} end
 local fields, why = held(stream, id, consumer)
 if not fields then return {why} end
+if cancelled(stream, index, id, fields) then return {'cancelled'} end
 local unknown = unknown_notes()
 if unknown then return {'noted', unknown} end
 local priority = index ~= '0' and index or field(fields, 'p') or '5'

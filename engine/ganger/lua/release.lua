@@ -1,18 +1,17 @@
 #!lua flags=allow-oom
 -- working -> returned, without an attempt used: drained, reloaded, never started. Many at once, in their order.
--- KEYS meta streams...
+-- KEYS meta memo locks tracks outbox log streams...
 -- ARGV wake nonce step consumer entries...
--- USES now ids ring held fields
+-- USES now ids ring held fields label ending marked cancelling
 -- REPLY released uninitialised
 -- entries = (stream, id, 1 if a new state follows, 2 if so and the delivery was lost, else 0, state) each;
--- {released, moved | gone | stolen ..}, one word an entry. Crash points: none.
-local head = redis.call('HMGET', meta, 'ms', 'seq', 'drained')
-if not head[1] then return {'uninitialised'} end
-last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
+-- {released, moved | gone | stolen | cancelled ..}, one word an entry. Crash points: none.
+if not opened then return {'uninitialised'} end
 local now, reply, moved, lost, best = now_ms(), {'released'}, 0, 0, 0
 for i = 1, #entries, 4 do
   local stream, id = streams[entries[i] + 1], entries[i + 1]
   local fields, why = held(stream, id, consumer)
+  if fields and cancelled(stream, entries[i], id, fields) then fields, why = nil, 'cancelled' end
   if fields then
     local priority = entries[i] ~= '0' and entries[i] or field(fields, 'p') or '5'
     local state = entries[i + 2] ~= '0' and entries[i + 3] or field(fields, 's') or ''
@@ -28,6 +27,6 @@ if moved > 0 then
   redis.call('HSET', meta, 'ms', whole(last_ms), 'seq', whole(last_seq))
   if moved > lost then redis.call('HINCRBY', meta, 'released', moved - lost) end
   if lost > 0 then redis.call('HINCRBY', meta, 'lost', lost) end
-  ring(head[3], best)
+  ring(drained, best)
 end
 return reply

@@ -11,7 +11,7 @@ local page = redis.call('HSCAN', memo, cursor, 'COUNT', count)
 local now, removed = now_ms(), 0
 for i = 1, #page[2], 2 do
   local name, at_ms = page[2][i], tonumber(string.match(page[2][i + 1], '^%d+|(%d+)|'))
-  local is_long = string.match(name, '^v:') or string.match(name, '^p:o')
+  local is_long = string.match(name, '^[vx]:') or string.match(name, '^p:o')
   local limit = is_long and note_max_age_ms or string.match(name, '^y:') and run_max_age_ms or max_age_ms
   if at_ms and now - at_ms > tonumber(limit) then removed = removed + redis.call('HDEL', memo, name) end
 end

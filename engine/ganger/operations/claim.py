@@ -140,14 +140,25 @@ def renew_command(
     partition: Partition, consumer: str, ids_by_stream: Mapping[int, Sequence[bytes]]
 ) -> Command:
     """Start the leases of these entries anew where they are the consumer's; for run_many."""
-    keys = (partition.meta, *partition.streams)
+    keys = (partition.meta, partition.memo, *partition.streams)
     return script("renew").command(partition.slot, keys, (consumer, *_by_stream(ids_by_stream)))
 
 
-def parse_renew(reply: Any, partition: Partition) -> list[Ref]:
-    """The entries that are not the consumer's (any more): their jobs must not be believed to be its own."""
-    reply = checked(reply, partition)
-    return list(zip(reply[1::2], reply[2::2], strict=True))
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What a renewal found. `lost`: entries that are not the consumer's (any more), whose jobs must not be
+    believed to be its own. `cancelled`: those that are, and whose jobs are to be ended."""
+
+    lost: list[Ref]
+    cancelled: list[Ref]
+
+
+def parse_renew(reply: Any, partition: Partition) -> Renewed:
+    """The reply to `renew_command`."""
+    lost, cancelled = (
+        list(zip(part[::2], part[1::2], strict=True)) for part in checked(reply, partition)[1:]
+    )
+    return Renewed(lost, cancelled)
 
 
 def _by_stream(ids_by_stream: Mapping[int, Sequence[bytes]]) -> list[int | bytes]:

@@ -8,6 +8,7 @@ somebody else was first:
 - moved: done. A repeat of a call whose reply was lost answers `gone`.
 - gone: the entry is not there any more: settled, moved or recovered before.
 - stolen: the entry is leased to another consumer now (a failover lost our claim); hands off.
+- cancelled: somebody has cancelled this delivery meanwhile, so it has ended there, whatever was decided.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ class Outcome(StrEnum):
     MOVED = "moved"
     GONE = "gone"
     STOLEN = "stolen"
+    CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,8 @@ def apply(
             moving = retry_command(entry, consumer, delay_ms, state, noted)
         case Bury(state=state):
             moving = bury_command(entry, consumer, state, noted)
-        case Discard():
-            moving = discard_command(entry, consumer, noted)
+        case Discard(state=state):
+            moving = discard_command(entry, consumer, state, noted)
         case Release(state=state):
             return release(cluster, entry.partition, consumer, [(entry, state)], deadline_s=deadline_s)[0]
         case Recover(state=state):
@@ -99,12 +101,13 @@ def retry_command(entry: Entry, consumer: str, delay_ms: int, state: State, note
     keys = (
         partition.meta,
         partition.memo,
+        *partition.ends,
         partition.streams[entry.stream],
         partition.later,
         partition.jobs_bucket(entry.jid),
     )
     args = (consumer, entry.stream, entry.id, entry.jid, entry.type, noted, delay_ms, encode_state(state))
-    return script("retry").command(partition.slot, keys, args)
+    return script("retry").command(partition.slot, keys, (*fresh(), *args))
 
 
 def bury_command(entry: Entry, consumer: str, state: State, noted: int = 0) -> Command:
@@ -117,11 +120,11 @@ def bury_command(entry: Entry, consumer: str, state: State, noted: int = 0) -> C
     return script("bury").command(partition.slot, keys, (*args, *bounds))
 
 
-def discard_command(entry: Entry, consumer: str, noted: int = 0) -> Command:
+def discard_command(entry: Entry, consumer: str, state: State, noted: int = 0) -> Command:
     """working -> gone, counted as failed and exhausted."""
     partition = entry.partition
     keys = (partition.meta, partition.memo, *partition.ends, partition.streams[entry.stream])
-    args = (*fresh(), consumer, entry.stream, entry.id, entry.jid, noted)
+    args = (*fresh(), consumer, entry.stream, entry.id, entry.jid, noted, encode_state(state))
     return script("discard").command(partition.slot, keys, args)
 
 
@@ -146,7 +149,7 @@ def release(
             0 if state is None else 2 if lost else 1,
             b"" if state is None else encode_state(state),
         ]
-    keys = (partition.meta, *partition.streams)
+    keys = (partition.meta, partition.memo, *partition.ends, *partition.streams)
     releasing = script("release").command(partition.slot, keys, (partition.wake, *fresh(), consumer, *words))
     try:
         reply = checked(cluster.run(releasing, deadline_s=deadline_s), partition)

@@ -90,10 +90,11 @@ def recover(
 
     `entry` is what entries.read found under the lease, `state` what retry.decide made of it (Recover or
     Bury).
-    False: somebody renewed, moved, settled or recovered it first."""
+    False: somebody renewed, moved, settled or recovered it first, or had cancelled it: then it has ended."""
     partition = lease.partition
     stream = partition.streams[lease.stream]
-    keys = (partition.meta, *partition.ends, stream, partition.returned, partition.dead, *partition.jobs)
+    ends = (partition.memo, *partition.ends)
+    keys = (partition.meta, *ends, stream, partition.returned, partition.dead, *partition.jobs)
     guard = (lease.consumer, lease.stream, lease.id, lease.delivered_ms, CLOCK_GRAIN_MS)
     target = ("dead" if bury else "returned", entry.jid, entry.type, encode_state(state))
     bounds = (dead_share(DEAD_MAX_COUNT, partition.count), DEAD_MAX_AGE_MS)

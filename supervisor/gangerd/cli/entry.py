@@ -27,7 +27,7 @@ COMMANDS = {
     "why": ("gangerd.cli.reasons", "Why a job is not running."),
     "scheduled": ("gangerd.cli.upcoming", "Jobs that were pushed for later."),
     "retries": ("gangerd.cli.upcoming", "Jobs that have failed and will be tried again."),
-    "job": ("gangerd.cli.jobs", "Look at one job."),
+    "job": ("gangerd.cli.jobs", "Look at one job, run it now, or cancel it."),
     "cron": ("gangerd.cli.crons", "Jobs that come by the clock: list, next, pause, resume, run, history."),
     "queue": ("gangerd.cli.queue", "One queue: pause, resume, clear; keep its past, rewind, replay, skip."),
     "type": ("gangerd.cli.type", "Pause and resume a job type."),

@@ -1,4 +1,4 @@
-"""`ganger job show`: one job, wherever it is."""
+"""`ganger job show`, `ganger job retry`, `ganger job cancel`: one job, wherever it is."""
 
 import time
 from pathlib import Path
@@ -8,11 +8,12 @@ import click
 
 from gangerd.cli import rendering, tables
 from gangerd.cli.connection import administering, connected, dir_option, file_option, json_option
+from gangerd.config import EXIT_FAILED, EXIT_OK
 
 
 @click.group()
 def job() -> None:
-    """Look at one job."""
+    """Look at one job, run it now, or cancel it."""
 
 
 @job.command()
@@ -58,3 +59,34 @@ def print_job(found: dict[str, Any]) -> None:
             if failure.get("stack"):
                 click.echo(f"stack of attempt {failure.get('attempt')}:")
                 click.echo(rendering.clean(failure["stack"]))
+
+
+@job.command()
+@click.argument("jids", metavar="JID...", nargs=-1, required=True)
+@json_option
+@file_option
+@dir_option
+def cancel(jids: tuple[str, ...], as_json: bool, path: Path | None, directory: str | None) -> int:
+    """End jobs that are not wanted any more: waiting ones at once, running ones by their host."""
+    from ganger import following
+    from ganger.errors import BadOptions, JobNotFound
+
+    found: list[dict[str, str]] = []
+    with connected(path, directory) as (cluster, control):
+        for jid in jids:
+            try:
+                found.append({"jid": jid, "outcome": str(following.cancel(cluster, control, jid))})
+            except (JobNotFound, BadOptions) as error:
+                found.append({"jid": jid, "outcome": "refused", "error": str(error)})
+    if as_json:
+        rendering.document(found)
+    for one in [] if as_json else found:
+        click.echo(_CANCELLED[one["outcome"]].format(**one), err="error" in one)
+    return EXIT_FAILED if any("error" in one for one in found) else EXIT_OK
+
+
+_CANCELLED = {
+    "cancelled": "{jid} is cancelled.",
+    "asked": "{jid} was in a worker's hands: its host ends it.",
+    "refused": "ganger: {error}",
+}

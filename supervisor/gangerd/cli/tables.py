@@ -180,6 +180,8 @@ def job(found: Document, now_ms: int) -> list[tuple[str, str]]:
             continue
         if name == "encrypted":
             name, text = "args", f"encrypted with key {value}"
+        elif name == "progress":
+            text = f"{value['percent']:g}% {value['message']} ({ago(value['at_ms'], now_ms)})"
         elif name.endswith("_at_ms"):
             text = f"{instant(value)} ({ago(value, now_ms)})"
         else:

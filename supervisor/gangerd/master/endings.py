@@ -56,15 +56,15 @@ class Endings:
             elif child.state in _WATCHED:
                 self._judge(child, now_ns)
 
-    def end(self, child: Child, cause: str, now_ns: int) -> None:
-        """End the run under way for this cause; with "released", end the worker, whatever it does. Asking
-        again changes nothing."""
+    def end(self, child: Child, cause: str, now_ns: int, run_seq: int | None = None) -> None:
+        """End the run under way for this cause, or nothing if it is not `run_seq` any more; with "released",
+        end the worker, whatever it does. Asking again changes nothing."""
         seat = self._seats[child.slot]
         seen = look(seat.page)
-        run_seq = seen.run_seq if seen.incarnation == child.incarnation else 0
-        if not child.pid or (cause != RELEASED and not run_seq):
+        under_way = seen.run_seq if seen.incarnation == child.incarnation else 0
+        if not child.pid or (cause != RELEASED and not under_way) or run_seq not in (None, under_way):
             return
-        target = Target(child.pid, child.incarnation, 0 if cause == RELEASED else run_seq, cause)
+        target = Target(child.pid, child.incarnation, 0 if cause == RELEASED else under_way, cause)
         watch = self._watch(child)
         self._step(child, watch, ending.Order(target, now_ns, faults.size(seat.crash_fd)))
         self._wish(watch, now_ns)

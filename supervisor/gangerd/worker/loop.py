@@ -15,6 +15,7 @@ from ganger import hooks
 from ganger.cluster import Cluster
 from ganger.config import parse_redis_url
 from ganger.errors import GangerError
+from ganger.keeping import Keeper
 from gangerd import log, messages
 from gangerd.board import Board
 from gangerd.linux import doorbell, signals
@@ -98,10 +99,17 @@ class Worker:
             birth.host,
             birth.config.host,
             birth.incarnation,
+            birth.config.max_result_bytes,
             lambda pause_s: self._read(self._sleeper.wait(pause_s)),
         )
+        keeper = Keeper(
+            self._cluster,
+            birth.host,
+            lambda error: log.get().warning(log.REDIS_DOWN, what="progress", error=str(error)),
+            replicas=1 if birth.config.durability == "replicated" else 0,
+        )
         limit = birth.config.memory_max_bytes or 0
-        self._performer = Performer(self._page, self._hand, self._costs, report, birth.slot, limit)
+        self._performer = Performer(self._page, self._hand, self._costs, report, keeper, birth.slot, limit)
         signal.signal(signals.SOFT_TIMEOUT_SIGNAL, self._performer.soft.knock)
 
     def run(self) -> int:

@@ -23,6 +23,7 @@ from ganger.actor import Actor, registered
 from ganger.current import enter, leave
 from ganger.errors import BadArguments, UnknownType
 from ganger.job import Body, Entry, decode_body
+from ganger.keeping import Keeper
 from ganger.label import NO_LABEL, Label, split
 from ganger.middleware import Attempt, wraps_attempts
 from ganger.options import check_timeout
@@ -63,7 +64,14 @@ class Performer:
     limit)."""
 
     def __init__(
-        self, page: PageWriter, hand: Hand, costs: Costs, report: Report, slot: int, memory_bytes: int
+        self,
+        page: PageWriter,
+        hand: Hand,
+        costs: Costs,
+        report: Report,
+        keeper: Keeper,
+        slot: int,
+        memory_bytes: int,
     ) -> None:
         self._page = page
         self._hand = hand
@@ -73,6 +81,7 @@ class Performer:
         self._plans = {kind: plan(actor, memory_bytes) for kind, actor in registered().items()}
         self._shown = ""
         self._pid = os.getpid()
+        self._keeper = keeper
         self._coroutines = Coroutines()
         self._is_wrapped = wraps_attempts()
         self.soft = SoftTimeout()
@@ -92,10 +101,14 @@ class Performer:
         if label.until_start and label.unique is not None:
             self._report.unlock(entry, label.unique)
         self._page.counters[_STARTED] += 1
-        error = self._attempt(entry, known, body, soft_ns)
+        returned, error = self._attempt(entry, known, body, soft_ns)
         ran_ns = time.monotonic_ns() - started_ns
         self._count(entry.type, ran_ns)
-        if error is None:
+        if self._keeper.held_back is not None:
+            self._keeper.flush()
+        if error is None and label.track_ms is not None:
+            self._report.finished(index, entry, label.track_ms, returned, ran_ns // 1_000_000)
+        elif error is None:
             self._hand.succeeded(index)
             self._page.counters[_SUCCEEDED] += 1
         else:
@@ -127,36 +140,40 @@ class Performer:
             return refusing, Body(), NO_LABEL
         return known, body, label
 
-    def _attempt(self, entry: Entry, known: Plan, body: Body, soft_ns: int) -> BaseException | None:
-        """Call the handler; what it raised, if anything. SystemExit and KeyboardInterrupt are a job's
+    def _attempt(
+        self, entry: Entry, known: Plan, body: Body, soft_ns: int
+    ) -> tuple[Any, BaseException | None]:
+        """Call the handler; what it returned, or what it raised. SystemExit and KeyboardInterrupt are a job's
         failures like any other: neither ends the worker. What it sets of contextvars ends with it."""
         if entry.type != self._shown:
             self._shown = entry.type
             self._title.show(entry.type)
-        enter(entry.jid, entry.state.attempt, entry.type, entry.partition.queue, body.headers, entry)
+        about = (entry.jid, entry.state.attempt, entry.type, entry.partition.queue, body.headers)
+        enter(*about, entry, self._keeper)
         try:
             if body.sealed:
                 body = open_body(entry.type, body)
                 known = replace(known, bind=discreet(entry.type)(known.bind))
             if self._is_wrapped:
-                self._wrapped(entry, known, body, soft_ns)
-                return None
+                return self._wrapped(entry, known, body, soft_ns), None
             args, kwargs = known.bind(body.args, body.kwargs)
             if known.is_async:
-                self._coroutines.run(lambda: known.call(*args, **kwargs), soft_ns, known.soft_ns / _NS)
+                returned = self._coroutines.run(
+                    lambda: known.call(*args, **kwargs), soft_ns, known.soft_ns / _NS
+                )
             else:
                 self.soft.arm(soft_ns, known.soft_ns / _NS)
-                copy_context().run(call_handler, known.call, args, kwargs)
+                returned = copy_context().run(call_handler, known.call, args, kwargs)
+            return returned, None
         except BaseException as error:
-            return error
+            return None, error
         finally:
             self.soft.disarm()
             leave()
             if os.getpid() != self._pid:
                 _leave_as_child()
-        return None
 
-    def _wrapped(self, entry: Entry, known: Plan, body: Body, soft_ns: int) -> None:
+    def _wrapped(self, entry: Entry, known: Plan, body: Body, soft_ns: int) -> Any:
         """The same with middlewares around it, which a JobTimeout interrupts as it does a handler."""
         job = Attempt(
             jid=entry.jid,
@@ -170,7 +187,7 @@ class Performer:
         coroutines = self._coroutines if known.is_async else None
         timeout_s = known.soft_ns / _NS
         self.soft.arm(soft_ns, timeout_s)
-        copy_context().run(
+        return copy_context().run(
             call_wrapped, job, Inner(job, known.bind, known.call, coroutines, soft_ns, timeout_s)
         )
 

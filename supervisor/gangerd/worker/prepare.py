@@ -19,6 +19,8 @@ SCRIPTS = (
     "retry",
     "bury",
     "discard",
+    "finish",
+    "keep",
     "open_partition",
     "push",
     "schedule",

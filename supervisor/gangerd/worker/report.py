@@ -9,12 +9,22 @@ import time
 import traceback
 from collections.abc import Callable
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import msgspec
 
 from ganger.cluster import Cluster
-from ganger.errors import BadArguments, GangerError, JobTimeout, ScriptFailed, StillPending, UnknownType
-from ganger.job import Entry
-from ganger.operations import failing, settle, unique
+from ganger.errors import (
+    BadArguments,
+    GangerError,
+    JobTimeout,
+    ScriptFailed,
+    ServerFull,
+    StillPending,
+    UnknownType,
+)
+from ganger.job import Entry, clip
+from ganger.operations import failing, settle, track, unique
 from ganger.retry import Bury, Discard, Failure, Policy, Retry, exception_names
 from gangerd import log
 from gangerd.page import PageWriter
@@ -26,11 +36,14 @@ _PAUSE_S = 0.2
 _LEADING = ("gangerd.", "ganger.", "asyncio.")
 """Modules between the worker's loop and a handler's first frame."""
 HOPELESS_TRIES = 25
+LINGER_MS = 60_000
+"""How much longer a result is kept than the end that names it: they are not of the same instant."""
 _LONGEST_S = 1e9
 
 
 class Report:
-    """`consumer` is the master's incarnation; `host` and `worker` are for people."""
+    """`consumer` is the master's incarnation; `host` and `worker` are for people; `max_result_bytes` is the
+    largest result that is kept."""
 
     def __init__(
         self,
@@ -40,6 +53,7 @@ class Report:
         consumer: str,
         host: str,
         worker: str,
+        max_result_bytes: int,
         pause: Callable[[float], None],
     ) -> None:
         self._cluster = cluster
@@ -48,6 +62,7 @@ class Report:
         self._consumer = consumer
         self._host = host
         self._worker = worker
+        self._max_result_bytes = max_result_bytes
         self._pause = pause
         self._rng = Random()
 
@@ -90,6 +105,35 @@ class Report:
         """The job starts, and is unique until then: others of its kind may wait from now on. Crash point:
         freed and not run, it is retried without the lock, as a job that has started."""
         self._until_answered(entry, lambda: unique.unlock(self._cluster, entry.partition, digest, entry.jid))
+
+    def finished(self, index: int, entry: Entry, ttl_ms: int, returned: Any, ran_ms: int) -> None:
+        """A tracked job has succeeded: its result is put beside it, then its end names it, in one script with
+        the settling. Crash points: before the result, between the two, and with a reply lost, the entry is
+        still there and the job runs again, or is gone and has succeeded with its result; a result that no end
+        names expires."""
+        self._ran()
+        word = self._until_answered(entry, lambda: self._put(entry, returned, ttl_ms))
+        told = word or track.refused("its result could not be stored")
+        settled = self._until_answered(entry, lambda: track.finish(self._cluster, entry, ran_ms, told))
+        self._hand.gone(index)
+        self._page.counters[Counter.SUCCEEDED if settled else Counter.STALE] += 1
+        self._page.enter(Phase.RUNNING, time.monotonic_ns())
+
+    def _put(self, entry: Entry, returned: Any, ttl_ms: int) -> str:
+        """The result as the job's end tells of it."""
+        if returned is None:
+            return track.NONE
+        try:
+            data = msgspec.json.encode(returned)
+        except Exception as error:  # whatever it is: the job has succeeded
+            return track.refused(f"what it returned is no JSON: {clip(str(error), 200)}")
+        if len(data) > self._max_result_bytes:
+            most = self._max_result_bytes
+            return track.refused(f"its result of {len(data)} bytes is more than max_result_bytes = {most}")
+        try:
+            return track.put_result(self._cluster, entry, data, ttl_ms + LINGER_MS)
+        except ServerFull:
+            return track.refused("its result could not be stored: the server was full")
 
     def _ran(self) -> None:
         """The run is over, its report is not: no deadline holds for that, or Redis away for longer than the

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ganger import inspect
 from ganger.cluster import Cluster
 from ganger.job import Entry
+from ganger.keeping import Keeper
 from ganger.keys import Control, Partition
 from ganger.operations import schedule
 from ganger.retry import Policy
@@ -31,6 +32,7 @@ from gangerd.worker.report import Report
 from gangerd.worker.sight import Sight, Target
 
 HOST = "test"
+MAX_RESULT_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,11 @@ class Solo:
         self._hand = Hand(self._page, fd, 0)
         self._costs = Costs()
         self._fetch = Fetch(cluster, self._page, self._hand, consumer, me)
-        self._report = _Listening(cluster, self._page, self._hand, consumer, HOST, me, time.sleep)
-        self._performer = Performer(self._page, self._hand, self._costs, self._report, 0, 0)
+        self._report = _Listening(
+            cluster, self._page, self._hand, consumer, HOST, me, MAX_RESULT_BYTES, time.sleep
+        )
+        keeper = Keeper(cluster, consumer, lambda error: None)
+        self._performer = Performer(self._page, self._hand, self._costs, self._report, keeper, 0, 0)
 
     def perform_all(self, most: int = MOST) -> list[Run]:
         """Run what is ready and what is due, also what these jobs push, until nothing is left. Raises

@@ -1,5 +1,6 @@
 """The commands that look, on a real cluster that holds real jobs."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -120,3 +121,16 @@ def test_check_shows_what_is_wrong_with_an_app(tmp_path: Path) -> None:
         78,
         "ganger: no job of shop is in queue mial: is the name right?\n",
     )
+
+
+def test_jobs_are_cancelled_by_name_and_each_is_answered_for(shop: Shop) -> None:
+    ready = shop.text("push", "shop.send", "1", "--force").strip()
+    later = shop.text("push", "shop.send", "1", "--force", "--delay", "1h").strip()
+    done = ganger("job", "cancel", ready, later, ready, "--json", cwd=shop.cwd, env=shop.env)
+    assert done.returncode == 1, "one of them was gone by then"
+    first, second, third = json.loads(done.stdout)
+    assert (first, second["outcome"]) == ({"jid": ready, "outcome": "cancelled"}, "cancelled")
+    assert third["outcome"] == "refused" and "no queue" in third["error"]
+    assert shop.json("status")["totals"]["cancelled"] == 2
+    again = shop.text("push", "shop.send", "1", "--force").strip()
+    assert shop.text("job", "cancel", again) == f"{again} is cancelled.\n"

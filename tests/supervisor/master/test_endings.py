@@ -12,7 +12,7 @@ import pytest
 
 from gangerd.linux.signals import DUMP_SIGNAL, SOFT_TIMEOUT_SIGNAL
 from gangerd.master.deadlines import look
-from gangerd.master.ending import RELEASED, TIMEOUT, Ending
+from gangerd.master.ending import CANCELLED, RELEASED, TIMEOUT, Ending
 from gangerd.master.endings import Endings
 from support.puppets import FAR_NS, MS, S, Script, Stage, Strings, stage, until
 
@@ -213,6 +213,18 @@ def test_ending_for_memory_is_bound_to_the_run_under_way(scene: Stage) -> None:
     scene.reap(0)
     intent = endings.intent(child.incarnation)
     assert intent is not None and (intent.run_seq, intent.cause) == (1, "memory_limit")
+
+
+def test_a_cancel_ends_the_run_it_names_and_no_other(scene: Stage) -> None:
+    child = scene.fork(0, lambda strings: hang(strings, FAR_NS))
+    endings = Endings(scene.recorder.seats)
+    endings.end(child, CANCELLED, time.monotonic_ns(), run_seq=2)
+    assert endings.next_ns is None, "its run is number 1"
+    endings.end(child, CANCELLED, time.monotonic_ns(), run_seq=1)
+    until(lambda: endings.intent(child.incarnation) is not None, step=lambda: turn(scene, endings))
+    assert scene.reap(0).signal == signal.SIGKILL
+    intent = endings.intent(child.incarnation)
+    assert intent is not None and (intent.run_seq, intent.cause) == (1, CANCELLED)
 
 
 def test_a_page_of_somebody_else_ends_nobody(scene: Stage) -> None:

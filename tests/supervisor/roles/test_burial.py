@@ -2,6 +2,7 @@
 
 from random import Random
 
+import msgspec
 import pytest
 
 from ganger.cluster import Cluster, Command
@@ -225,3 +226,17 @@ def test_a_death_that_can_t_be_settled_is_set_aside_and_holds_nobody_up(cluster:
         bed.work()
     assert told == ["retry"]
     assert jobs.keyspace(cluster, mail[:1])["partition 0"] == ({0: 2}, 0, 1, 0)
+
+
+def test_a_cancelled_job_ends_and_uses_no_attempt_and_its_neighbours_go_back(cluster: Cluster) -> None:
+    """The kill was for one run; whoever sends the death twice changes nothing."""
+    mail, died = scene(cluster)
+    ended = msgspec.structs.replace(
+        died, cause="cancelled", uses_attempt=False, counts_as_crash=False, signal=9
+    )
+    assert undertaker(cluster).bury(ended).fate == "cancelled"
+    picture = jobs.keyspace(cluster, mail)
+    assert picture["counters"] == {"enqueued": 7, "succeeded": 1, "cancelled": 1, "released": 5}
+    assert (picture["crashes"], picture["totals"]) == ([], {})
+    assert undertaker(cluster).bury(ended).fate == "gone"
+    assert jobs.keyspace(cluster, mail) == picture

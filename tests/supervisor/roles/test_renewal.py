@@ -32,6 +32,10 @@ def mail(cluster: Cluster) -> tuple[Partition, ...]:
     return jobs.queue(cluster, count=3)
 
 
+def nobody(*_: object) -> None:
+    raise AssertionError("none of these was cancelled")
+
+
 def queues(cluster: Cluster) -> Queues:
     made = Queues(cluster, jobs.KEYS)
     made.refresh()
@@ -53,7 +57,7 @@ def test_running_and_waiting_entries_of_all_partitions_are_renewed_in_one_round(
         worker.hold([jobs.held(entry) for entry in entries], [HELD] * 2, age_ms=OLD_MS)
         worker.run(0)
     before = [delivered(cluster, partition) for partition in mail]
-    renewal = Renewal(cluster, at.role.pages, HOST)
+    renewal = Renewal(cluster, at.role.pages, HOST, nobody)
 
     def renewed() -> bool:
         done = renewal.round(queues(cluster).find, time.monotonic_ns())
@@ -72,7 +76,7 @@ def test_what_is_young_or_in_no_page_is_not_renewed(
     worker = at.worker(0, WORKER)
     worker.hold([jobs.held(entries[0])], [HELD])
     before = delivered(cluster, mail[0])
-    done = Renewal(cluster, at.role.pages, HOST).round(queues(cluster).find, time.monotonic_ns())
+    done = Renewal(cluster, at.role.pages, HOST, nobody).round(queues(cluster).find, time.monotonic_ns())
     assert done.asked == 0
     after = delivered(cluster, mail[0])
     assert all(abs(after[id] - before[id]) <= 2 for id in before)
@@ -89,7 +93,7 @@ def test_a_lease_that_another_host_has_is_reported_and_not_taken_back(
     worker.run(0)
     failing.release(cluster, mail[0], HOST, [(entry, None)])
     (theirs,) = claim.claim(cluster, mail[0], OTHER, OTHER, 1, budget_us=1).entries
-    renewal = Renewal(cluster, at.role.pages, HOST)
+    renewal = Renewal(cluster, at.role.pages, HOST, nobody)
     assert renewal.round(queues(cluster).find, time.monotonic_ns()).lost == 1
     (lease,) = recover.leases(cluster, mail[0], 0).leases
     assert (lease.consumer, lease.id) == (OTHER, theirs.id)
@@ -103,4 +107,5 @@ def test_an_entry_that_ended_in_the_meantime_is_no_loss(
     worker = at.worker(0, WORKER)
     worker.hold([jobs.held(entry)], [HELD], age_ms=OLD_MS)
     failing.release(cluster, mail[0], HOST, [(entry, None)])
-    assert Renewal(cluster, at.role.pages, HOST).round(queues(cluster).find, time.monotonic_ns()).lost == 0
+    renewal = Renewal(cluster, at.role.pages, HOST, nobody)
+    assert renewal.round(queues(cluster).find, time.monotonic_ns()).lost == 0

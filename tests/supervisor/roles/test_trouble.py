@@ -57,7 +57,7 @@ class Watcher:
         self.board = Board(memoryview(bytearray(BOARD_BYTES)))
         keeper = BoardKeeper(self.board, 1, doorbell.create())
         keeper.publish({"mail": (mail, 1)})
-        self.lookout = Lookout(cluster, self.loop, keeper)
+        self.lookout = Lookout(cluster, self.loop, keeper, lambda *_: None)
         self.loop.when_asked("scan", lambda: None)
         self.lookout.follow()
         self.lookout.poll()
@@ -156,7 +156,8 @@ def test_a_node_that_hangs_lets_no_other_lease_lapse(
         servers.pause(hung)
         try:
             began_s = time.monotonic()
-            done = Renewal(cluster, at.role.pages, HOST).round(queues.find, time.monotonic_ns())
+            renewal = Renewal(cluster, at.role.pages, HOST, lambda *_: None)
+            done = renewal.round(queues.find, time.monotonic_ns())
             assert time.monotonic() - began_s < 1.5
             assert (done.asked, done.answered) == (3, 2)
             for index in (1, 2):

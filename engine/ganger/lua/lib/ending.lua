@@ -2,15 +2,19 @@
 -- slot), its end is noted when it is tracked, and a queue that retains keeps it in the log. A partition that never
 -- held a labelled job and retains nothing is not `careful`: there no end owes anything, and nobody need look. Also
 -- reads what else of meta such scripts want. Needs meta locks tracks outbox log nonce step and the libs now ids fields
--- label.
+-- label. The end of a tracked job: e:<jid> = "<ms>|<ttl ms>|<how>|<type><told>", a line end, the state; a checkpoint
+-- (c:<jid>) stays only with a dead letter, progress (p:<jid>) only with a noted end.
+local told = ''
 local careful, opened, seq, retain, drained, paused, paused_types =
   unpack(redis.call('HMGET', meta, 'careful', 'ms', 'seq', 'retain', 'drained', 'paused', 'paused_types'))
 last_ms, last_seq = tonumber(opened or 0), tonumber(seq or 0)
 local function ended(jid, kind, body, state, priority, how)
   if not careful then return end
   local label, now = label_of(body), now_ms()
+  local ttl = label and label_word(label, 't')
+  if how ~= 'dead' then redis.call('HDEL', tracks, 'c:' .. jid, (ttl and 'c:' or 'p:') .. jid) end
   if label then
-    local digest, member, ttl = label_word(label, 'u'), label_word(label, 'b'), label_word(label, 't')
+    local digest, member = label_word(label, 'u'), label_word(label, 'b')
     if digest then
       local lock = redis.call('HGET', locks, digest)
       if lock and string.match(lock, '^[^|]*') == jid then redis.call('HDEL', locks, digest) end
@@ -19,7 +23,10 @@ local function ended(jid, kind, body, state, priority, how)
     if member and not string.find(redis.call('HGET', outbox, 'b:' .. member) or '', '^succeeded ') then
       redis.call('HSET', outbox, 'b:' .. member, how .. ' ' .. jid)
     end
-    if ttl then redis.call('HSET', tracks, 'e:' .. jid, whole(now) .. '|' .. ttl .. '|' .. how) end
+  end
+  if ttl then
+    local about = table.concat({whole(now), ttl, how, kind}, '|') .. told
+    redis.call('HSET', tracks, 'e:' .. jid, about .. '\n' .. state)
   end
   if retain and how ~= 'dead' and how ~= 'cancelled' then
     add(log, now, 'j', jid, 't', kind, 'b', body, 's', state, 'p', priority, 'h', how)

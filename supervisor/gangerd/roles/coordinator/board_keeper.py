@@ -50,6 +50,11 @@ class BoardKeeper:
         self._board.signal(index, priority or LOWEST)
         self._news += 1
 
+    def heard_of(self, channel: bytes) -> Partition | None:
+        """The partition whose wake-up channel this is."""
+        index = self._by_channel.get(channel)
+        return self.partitions[index] if index is not None else None
+
     def looked(self, index: int, priority: int) -> None:
         """The poll's answer for one partition: its highest waiting priority, 0 for none. Where none waits the
         board keeps what it shows: a visit that finds nothing is what arms the next wake-up."""

@@ -4,7 +4,8 @@ forgotten.
 The steps for one death, each of its own, each idempotent, so that a repeat from the start is harmless
 whenever this process, its node or its connection ended in between:
 
- 1. the running entry     failing.fail: retried, buried, discarded or given back, as retry.py decides
+ 1. the running entry     failing.fail: retried, buried, discarded or given back, as retry.py decides; one
+                          that was cancelled is settled as such
  2. finished entries      settled as succeeded: they have run
  3. unstarted entries     released, no attempt used
  4. the claim under way   closed, so that it can't take anything any more; what it had taken is released
@@ -109,6 +110,10 @@ class Undertaker:
         entry = find.read(self._cluster, partition, [ref], deadline_s=DEADLINE_S)[0]
         if not isinstance(entry, Entry) or entry.jid != held.jid:
             return self._late(death, held, partition)
+        if death.cause == "cancelled":
+            ids = {held.stream: [held.id.encode()]}
+            gone = settle.settle(self._cluster, partition, "cancelled", ids, deadline_s=DEADLINE_S)
+            return "cancelled" if gone else GONE
         verdict = failing.fail(
             self._cluster,
             entry,
@@ -118,6 +123,8 @@ class Undertaker:
             self._rng,
             deadline_s=DEADLINE_S,
         )
+        if verdict.outcome is failing.Outcome.CANCELLED:
+            return "cancelled"
         if verdict.outcome is not failing.Outcome.MOVED:
             return self._late(death, held, partition)
         return type(verdict.decision).__name__.lower()

@@ -59,7 +59,7 @@ class HandBack:
             look = glance(page, now_ns)
             busy = busy or look.holds
             if look.take_back:
-                self._take_back(slot, page)
+                self.take_back(slot)
             elif look.release:
                 self._gather(slot, page, EntryState.TAKEN)
             if look.settle:
@@ -76,7 +76,9 @@ class HandBack:
         self._release(0)
         return not self._owed
 
-    def _take_back(self, slot: int, page: Page) -> None:
+    def take_back(self, slot: int) -> None:
+        """What this worker has not started is not its own any more; the next scan releases it."""
+        page = self._pages[slot]
         if not lock_byte(self._fd, page_offset(slot), wait=False):
             return  # the worker is starting one at this very moment: it gets on
         try:

@@ -3,8 +3,11 @@
 Brings what Redis says to the board keeper and rings. After each gap in the subscriptions it polls at once.
 """
 
+from collections.abc import Callable
+
 from ganger.cluster import Cluster, Command
 from ganger.errors import GangerError
+from ganger.keys import Partition
 from ganger.operations import look
 from gangerd import log
 from gangerd.roles.coordinator.board_keeper import BoardKeeper
@@ -17,16 +20,24 @@ _logger = log.get()
 
 
 class Lookout:
-    """`polled` is how many partitions answered the last poll."""
+    """`polled` is how many partitions answered the last poll; `on_cancel(partition, what)` hears of a
+    cancelled delivery, "<consumer> <entry id>"."""
 
-    def __init__(self, cluster: Cluster, loop: Loop, keeper: BoardKeeper) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        loop: Loop,
+        keeper: BoardKeeper,
+        on_cancel: Callable[[Partition, bytes], None],
+    ) -> None:
         self._cluster = cluster
         self._loop = loop
         self._keeper = keeper
+        self._on_cancel = on_cancel
         self._commands: list[Command] = []
         self._down = False
         self.polled = 0
-        self.subscriptions = Subscriptions(cluster, loop, keeper.woke, self._rung, self._gap)
+        self.subscriptions = Subscriptions(cluster, loop, self._heard, self._rung, self._gap)
         loop.when_asked("poll", self.poll)
 
     def follow(self) -> None:
@@ -57,6 +68,14 @@ class Lookout:
 
     def close(self) -> None:
         self.subscriptions.close()
+
+    def _heard(self, channel: bytes, payload: bytes) -> None:
+        if not payload.startswith(b"x"):
+            self._keeper.woke(channel, payload)
+            return
+        partition = self._keeper.heard_of(channel)
+        if partition is not None:
+            self._on_cancel(partition, payload[1:])
 
     def _gap(self) -> None:
         self._loop.soon("poll", GAP_MS)

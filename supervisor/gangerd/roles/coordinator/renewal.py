@@ -35,10 +35,19 @@ class Round:
 
 
 class Renewal:
-    def __init__(self, cluster: Cluster, pages: list[Page], consumer: str) -> None:
+    """`cancelled(partition, id)` is told of each entry whose job somebody has cancelled."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        pages: list[Page],
+        consumer: str,
+        cancelled: Callable[[Partition, bytes], None],
+    ) -> None:
         self._cluster = cluster
         self._pages = pages
         self._consumer = consumer
+        self._cancelled = cancelled
 
     def round(self, find: Finder, now_ns: int) -> Round:
         """Renew everything that is due, in one trip."""
@@ -55,12 +64,15 @@ class Renewal:
             rows, self._cluster.run_many(commands, deadline_s=DEADLINE_S), strict=True
         ):
             try:
-                refused = {id.decode() for _, id in claim.parse_renew(reply, part)}
+                renewed = claim.parse_renew(reply, part)
             except GangerError as error:
                 _logger.warning(log.RENEWAL_LATE, queue=part.queue, partition=part.index, error=str(error))
                 continue
             answered += 1
-            if refused:
+            for _, id in renewed.cancelled:
+                self._cancelled(part, id)
+            if renewed.lost:
+                refused = {id.decode() for _, id in renewed.lost}
                 lost += self._report(part, [row for row in entries if row[1].id in refused])
         return Round(len(rows), answered, lost)
 

@@ -4,6 +4,7 @@ wake-up message -> board -> doorbell              at once                       
 poll, heartbeat, figures                          each second                   lookout, heartbeat, figures
 renewal of leases                                 each renew_ms                 renewal
 hand-back scan                                    each 25 ms while work is held hand_back
+cancelled jobs                                    at once, or at a renewal      cancels
 deaths                                            as they come                  deathbed, burial
 """
 
@@ -14,7 +15,7 @@ import time
 
 from ganger.cluster import Cluster
 from ganger.errors import GangerError
-from ganger.keys import Control
+from ganger.keys import Control, Partition
 from ganger.operations import control, cron
 from gangerd import log
 from gangerd.linux.proc import Usage
@@ -23,6 +24,7 @@ from gangerd.recorder import HeaderWord, Phase
 from gangerd.roles.coordinator import heartbeat
 from gangerd.roles.coordinator.board_keeper import BoardKeeper
 from gangerd.roles.coordinator.burial import Undertaker
+from gangerd.roles.coordinator.cancels import Cancels
 from gangerd.roles.coordinator.deathbed import Deathbed
 from gangerd.roles.coordinator.figures import Figures
 from gangerd.roles.coordinator.hand_back import HandBack
@@ -55,9 +57,10 @@ class Coordinator:
         self._keys = Control(role.config.namespace)
         self._queues = Queues(cluster, self._keys)
         self._keeper = BoardKeeper(role.board, role.slots, role.doorbell_fd)
-        self._lookout = Lookout(cluster, role.loop, self._keeper)
+        self._lookout = Lookout(cluster, role.loop, self._keeper, self._told_to_cancel)
         self._hand_back = HandBack(cluster, role.pages, role.recorder_fd, role.host, self._queues.find)
-        self._renewal = Renewal(cluster, role.pages, role.host)
+        self._cancels = Cancels(role.pages, role.tell, self._hand_back.take_back)
+        self._renewal = Renewal(cluster, role.pages, role.host, self._cancel)
         types = role.manifest.get("types", {})
         self._types = types
         self._crons = role.manifest.get("crons", [])
@@ -135,8 +138,19 @@ class Coordinator:
             self._role.loop.soon("renew", RETRY_RENEWAL_MS)
 
     def _scan(self) -> None:
-        if self._hand_back.scan(time.monotonic_ns()) or self._under_way():
+        wanted = self._cancels.scan(time.monotonic_ns())
+        if self._hand_back.scan(time.monotonic_ns()) or wanted or self._under_way():
             self._role.loop.soon("scan", SCAN_MS)
+
+    def _told_to_cancel(self, partition: Partition, what: bytes) -> None:
+        """A hint, heard by every host that serves the queue; the delivery is one's."""
+        consumer, _, id = what.partition(b" ")
+        if consumer == self._role.host.encode():
+            self._cancel(partition, id)
+
+    def _cancel(self, partition: Partition, id: bytes) -> None:
+        self._cancels.asked(partition, id, time.monotonic_ns())
+        self._role.loop.soon("scan")
 
     def _bury(self) -> None:
         next_ns = self._deathbed.work()

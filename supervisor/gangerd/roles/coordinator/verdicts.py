@@ -13,8 +13,8 @@ from gangerd.messages import Death
 from gangerd.recorder import EntryState, Held
 from gangerd.roles.queues import Place
 
-OUTSIDE_JOBS = frozenset({"released"})
-"""Causes that are nobody's crash: the drain ended what ran."""
+NO_CRASHES = frozenset({"released", "cancelled"})
+"""Causes that are nobody's crash: the drain, or somebody's word, ended what ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def failure(death: Death, host: str) -> Failure:
 def is_crash_record(death: Death) -> bool:
     """Whether it belongs into the list that `ganger crashes` shows: a job was running and did not end
     well."""
-    return death.running is not None and death.cause not in OUTSIDE_JOBS
+    return death.running is not None and death.cause not in NO_CRASHES
 
 
 def record(death: Death, host: str) -> dict[str, object]:

@@ -14,7 +14,11 @@ from gangerd import metrics
 from gangerd.config import Config
 from gangerd.metrics import Statsd
 
-COUNTED = {"enqueued": metrics.JOBS_ENQUEUED, "lost": metrics.JOBS_LOST}
+COUNTED = {
+    "enqueued": metrics.JOBS_ENQUEUED,
+    "lost": metrics.JOBS_LOST,
+    "cancelled": metrics.JOBS_CANCELLED,
+}
 """The counters of a partition that no worker's page has."""
 
 

@@ -12,7 +12,7 @@ from itertools import chain
 from ganger.cluster import Cluster
 from ganger.errors import GangerError
 from ganger.keys import Partition
-from ganger.operations import recover, unique, upkeep
+from ganger.operations import recover, track, unique, upkeep
 from gangerd.config import Config
 
 DEADLINE_S = 0.8
@@ -40,9 +40,9 @@ class Steps:
 
 
 def sweep(cluster: Cluster, partitions: Iterable[Partition]) -> Iterator[Callable[[], object]]:
-    """The steps that sweep memos and locks: as many per partition as their size takes."""
+    """The steps that sweep memos, locks and tracks: as many per partition as their size takes."""
     for partition in partitions:
-        for sweep_one in (upkeep.sweep_memo, unique.sweep):
+        for sweep_one in (upkeep.sweep_memo, unique.sweep, track.sweep):
             yield from _to_its_end(partial(sweep_one, cluster, partition))
 
 
