@@ -10,17 +10,20 @@ Admin may be used by several threads.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Self
 
-from ganger import clearing, inspect, letters, pausing
+from ganger import batch_status, clearing, inspect, letters, pausing
 from ganger import unserved as announcing
 from ganger import why as asking
+from ganger.batch_status import BatchStatus
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
-from ganger.errors import BadName, JobNotFound
-from ganger.keys import Control, Partition
+from ganger.errors import BadName, BatchNotFound, JobNotFound
+from ganger.keys import BatchKeys, Control, Partition
 from ganger.lifecycle import JobState
 from ganger.listing import ANY, JobFilter
+from ganger.operations import batch as batch_operations
 from ganger.operations import control as catalog
 from ganger.operations import schedule
 from ganger.operations.kept import Kept
@@ -185,6 +188,36 @@ class Admin:
         """Remove what waits in it now, `scheduled`: also what is due later. Raises BadName."""
         found = clearing.survey(self._cluster, self._control, name)
         return clearing.clear(self._cluster, found, scheduled=scheduled)
+
+    # ---- batches ----------------------------------------------------------------------------------------
+
+    def batches(self, limit: int = 100) -> list[BatchStatus]:
+        """Those under way, the newest first, then those that were over in the last day."""
+        return batch_status.recent(self._cluster, self._control, limit)
+
+    def batch(self, bid: str) -> BatchStatus:
+        """One of them. Raises BatchNotFound, BadName."""
+        return batch_status.status(self._cluster, self._batch(bid))
+
+    def commit_batch(self, bid: str) -> None:
+        """Let its callbacks fire, in place of a producer that didn't. Raises BatchNotFound."""
+        batch_operations.commit(self._cluster, self._batch(bid))
+
+    def delete_batch(self, bid: str) -> None:
+        """Forget it: members run on, nothing fires any more. For the batch around it, it has failed: that is
+        told first, and telling it twice does no harm. Raises BatchNotFound."""
+        keys = self._batch(bid)
+        head = batch_operations.parse_head(self._cluster.run(batch_operations.head_command(keys)), keys)
+        parent, _, number = head.get("parent", "").partition(":")
+        if parent:
+            around = self._batch(parent)
+            mark = batch_operations.mark_command(around, [(number, f"failed {bid}")])
+            with suppress(BatchNotFound):
+                batch_operations.parse_owes(self._cluster.run(mark), around)
+        batch_operations.delete(self._cluster, keys)
+
+    def _batch(self, bid: str) -> BatchKeys:
+        return BatchKeys(self._control.namespace, bid)
 
     def _places(self, wanted: JobFilter) -> list[Partition]:
         return inspect.chosen(self._cluster, self._control, wanted.queue)

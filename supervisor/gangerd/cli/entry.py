@@ -32,6 +32,8 @@ COMMANDS = {
     "queue": ("gangerd.cli.queue", "One queue: pause, resume, clear; keep its past, rewind, replay, skip."),
     "type": ("gangerd.cli.type", "Pause and resume a job type."),
     "dead": ("gangerd.cli.dead", "Dead letters: list, retry, delete."),
+    "batches": ("gangerd.cli.batches", "Batches under way, and those of the last day."),
+    "batch": ("gangerd.cli.batches", "Look at one batch, commit or delete it."),
 }
 
 
