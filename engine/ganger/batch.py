@@ -17,6 +17,7 @@ told so: the parent's outbox says it, and the scheduler tells.
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from types import TracebackType
 from typing import Any, ParamSpec, Self
 
@@ -40,6 +41,7 @@ P = ParamSpec("P")
 Callback = Actor[..., Any] | Push[..., Any] | tuple[Any, ...]
 """A job, with options or without; or a tuple of one and its arguments."""
 MAX_DESCRIPTION = 200
+AT_A_TIME = 8_000
 
 
 class Batch:
@@ -103,9 +105,14 @@ class Batch:
         return _push_of(job).push_with(self._client, *args, **kwargs)
 
     def push_many(self, job: Actor[..., Any] | Push[..., Any], calls: Calls) -> list[str]:
-        """Add many of one type: a tuple of args, or a dict of kwargs, per job."""
+        """Add many of one type: a tuple of args, or a dict of kwargs, per job. They are taken a few thousand
+        at a time, so that a generator of millions will do; those before one that is refused are in."""
         self._make()
-        return _push_of(job).push_many(calls, client=self._client)
+        pushed: list[str] = []
+        rows = iter(calls)
+        while some := list(islice(rows, AT_A_TIME)):
+            pushed += _push_of(job).push_many(some, client=self._client)
+        return pushed
 
     @property
     def client(self) -> Client:
