@@ -23,6 +23,8 @@ from ganger.operations.enqueue import NewJob
 
 MIN_CHUNK = 16
 MAX_CHUNK_BYTES = 4 << 20
+MOST_OPS = 48
+"""In one trip: a memo knows the last 64 of a producer, so each of them may be repeated."""
 DEADLINE_S = 10.0
 _TRY_S = 3.0
 
@@ -80,15 +82,18 @@ class Pusher:
         return jids.reserve(queue, next(self._candidates(queue)).index)
 
     def push_many(self, target: Target, bodies: Sequence[bytes]) -> list[str]:
-        """The jids, in the order of the bodies. One trip to all nodes at once. Raises OutcomeUnknown with the
-        jids of the jobs that may or may not be in; the others are in. Any other error: none is."""
+        """The jids, in the order of the bodies. One trip to all nodes at once, or several when there are very
+        many. Raises OutcomeUnknown with the jids of the jobs that may or may not be in; the others are in.
+        Any other error: none is."""
         chunks = self.spread(target, bodies)
-        commands = [self._command(target, place, jobs) for place, jobs in chunks]
-        replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S, replicas=self._replicas)
         pushed: list[str] = []
         failed: dict[str, GangerError] = {}
-        for (place, jobs), reply in zip(chunks, replies, strict=True):
-            self._finish(target, place, jobs, reply, pushed, failed)
+        for at in range(0, len(chunks), MOST_OPS):
+            some = chunks[at : at + MOST_OPS]
+            commands = [self._command(target, place, jobs) for place, jobs in some]
+            replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S, replicas=self._replicas)
+            for (place, jobs), reply in zip(some, replies, strict=True):
+                self._finish(target, place, jobs, reply, pushed, failed)
         if not failed:
             return pushed
         first = next(iter(failed.values()))

@@ -1,8 +1,11 @@
 """A bulk that goes wrong in part: its producer hears which jobs are in and which are not."""
 
+from typing import Any
+
 import pytest
 
-from ganger import Client
+from ganger import Client, pushing
+from ganger import jid as jids
 from ganger.calls import open_partition
 from ganger.cluster import Cluster
 from ganger.command import Command
@@ -58,3 +61,23 @@ def test_when_none_is_in_the_error_is_its_own(cluster: Cluster, client: Client) 
     for place in PLACES:
         clear(cluster, place)
     assert [waiting(cluster, place) for place in PLACES] == [0, 0, 0]
+
+
+def test_a_very_large_bulk_may_have_every_trip_repeated(
+    cluster: Cluster, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow server's replies come too late, and the transport sends the whole trip again."""
+    for place in PLACES:
+        open_partition(cluster, place)
+    run_many = Cluster.run_many
+
+    def twice(self: Cluster, commands: Any, **options: Any) -> Any:
+        run_many(self, commands, **options)
+        return run_many(self, commands, **options)
+
+    monkeypatch.setattr(Cluster, "run_many", twice)
+    monkeypatch.setattr(pushing, "MIN_CHUNK", 1)
+    monkeypatch.setattr(jids, "MAX_PER_OP", 2)
+    assert len(set(client.push_many("bulk.send", [(number,) for number in range(400)], queue="bulk"))) == 400
+    monkeypatch.undo()
+    assert sum(waiting(cluster, place) for place in PLACES) == 400
