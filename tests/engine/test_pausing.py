@@ -1,5 +1,8 @@
 """Pausing queues and types, and clearing queues, over all partitions: who is told, and who is not."""
 
+import itertools
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -144,6 +147,60 @@ def test_a_big_queue_is_cleared_in_chunks(cluster: Cluster) -> None:
     told: list[int] = []
     assert clear(cluster, survey(cluster, KEYS, "mail"), on_removed=told.append).removed == 900
     assert told == [500, 400]
+
+
+def test_a_clear_that_is_stopped_leaves_the_rest_waiting_for_the_next(cluster: Cluster) -> None:
+    mail = queue(cluster)
+    for _ in range(2):
+        made = jids.mint("mail", 0, 450)
+        enqueue.push(cluster, mail[0], 5, [NewJob(jid, "shop.send", b"{}") for jid in made])
+
+    def stop(removed: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        clear(cluster, survey(cluster, KEYS, "mail"), on_removed=stop)
+    row = inspect.queues(cluster, KEYS)["mail"]
+    assert (row["ready"], row["counters"]["cancelled"]) == (400, 500)
+    assert clear(cluster, survey(cluster, KEYS, "mail")).removed == 400
+
+
+def test_no_claim_that_begins_after_the_answer_brings_a_job(
+    cluster: Cluster, cluster_servers: ClusterServers
+) -> None:
+    """Workers claim without a pause of their own while the queue is paused: what they got, they asked for
+    before."""
+    mail = queue(cluster)
+    for place in mail:
+        for _ in range(4):
+            made = jids.mint("mail", place.index, 500)
+            enqueue.push(cluster, place, 5, [NewJob(jid, "shop.send", b"{}") for jid in made])
+    got: list[tuple[int, int]] = []
+    over = threading.Event()
+
+    def work(number: int) -> None:
+        own = Cluster(cluster_servers.settings())
+        for op in itertools.count(1):
+            began_ns = time.monotonic_ns()
+            place = mail[(op + number) % COUNT]
+            found = claim.claim(own, place, "a" * 16, f"{number:016x}", op, budget_us=1)
+            if found.entries:
+                got.append((began_ns, number))
+            elif over.is_set():
+                break
+        own.close()
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for each in workers:
+        each.start()
+    until(lambda: {number for _, number in got} == set(range(4)), "all four at work")
+    assert pause_queue(cluster, KEYS, "mail").missed == {}
+    answered_ns = time.monotonic_ns()
+    over.set()
+    for each in workers:
+        each.join()
+    assert inspect.queues(cluster, KEYS)["mail"]["ready"] > 0
+    assert max(began_ns for began_ns, _ in got) < answered_ns
 
 
 @contextmanager

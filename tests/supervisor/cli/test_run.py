@@ -55,3 +55,9 @@ def test_an_app_that_is_not_there_is_one_sentence_and_78(tmp_path: Path) -> None
     assert done.returncode == 78
     assert "Traceback" not in done.stderr
     assert "there is no module 'nowhere' to import" in done.stderr
+
+
+def test_a_strict_order_without_queues_is_refused(tmp_path: Path) -> None:
+    done = ganger("run", "nowhere", "--embedded", "--strict", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (78, 1)
+    assert "needs the queues in their order" in done.stderr
