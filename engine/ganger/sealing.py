@@ -133,6 +133,11 @@ def open_body(type: str, body: Body) -> Body:
     return msgspec.structs.replace(body, args=args, kwargs=kwargs, sealed="")
 
 
+def check_keys() -> None:
+    """Raises what keeps this process from encrypting: NotConfigured, BadSettings."""
+    _keyring()
+
+
 def key_id(sealed: str) -> str:
     """The id of the key that a sealed body names; it may show anywhere."""
     id = sealed.partition(":")[0]

@@ -73,6 +73,20 @@ def examine(
         return failed.mistakes
     crons.update({entry["name"]: f"{entry['cron']} {entry['tz']}" for entry in manifest["crons"]})
     types.update({name: entry["queue"] for name, entry in manifest["types"].items()})
+    return keys() if any(entry["encrypt"] for entry in manifest["types"].values()) else []
+
+
+def keys() -> list[str]:
+    """What keeps the app's arguments from being encrypted."""
+    from ganger.errors import GangerError
+    from ganger.sealing import check_keys
+
+    try:
+        check_keys()
+    except GangerError as error:
+        return [str(error)]
+    except Exception as error:  # the app's own, whose text may quote what it was about to tell
+        return [f"the function given to encrypt_arguments raised {type(error).__name__}."]
     return []
 
 

@@ -134,3 +134,21 @@ def test_jobs_are_cancelled_by_name_and_each_is_answered_for(shop: Shop) -> None
     assert shop.json("status")["totals"]["cancelled"] == 2
     again = shop.text("push", "shop.send", "1", "--force").strip()
     assert shop.text("job", "cancel", again) == f"{again} is cancelled.\n"
+
+
+def test_check_misses_the_keys_of_encrypted_types_and_shows_none(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(
+        "from ganger import job\n\n@job(encrypt=True)\ndef pay(card: str) -> None: ...\n"
+    )
+    done = ganger("check", "shop", cwd=tmp_path)
+    assert done.returncode == 78
+    assert "Arguments are to be encrypted, but there is no key" in done.stderr
+    (tmp_path / "shop.py").write_text(
+        "from ganger import encrypt_arguments, job\n\n"
+        "def keys():\n    raise OSError('vault says s3cret')\n\n"
+        "encrypt_arguments(keys=keys)\n\n@job(encrypt=True)\ndef pay(card: str) -> None: ...\n"
+    )
+    done = ganger("check", "shop", cwd=tmp_path)
+    assert done.returncode == 78
+    assert "the function given to encrypt_arguments raised OSError" in done.stderr
+    assert "s3cret" not in done.stderr + done.stdout
