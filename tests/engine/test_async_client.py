@@ -45,9 +45,9 @@ def ready(cluster: Cluster) -> int:
 
 
 def test_it_has_what_the_client_has() -> None:
-    """`send` is how actors reach a client; theirs is `run`."""
+    """`send` and `through` are how actors and batches reach a client; theirs is `run`."""
     for name, method in python_inspect.getmembers(Client):
-        if python_inspect.isfunction(method) and not name.startswith("_") and name != "send":
+        if python_inspect.isfunction(method) and not name.startswith("_") and name not in ("send", "through"):
             theirs = getattr(AsyncClient, name)
             assert python_inspect.iscoroutinefunction(theirs), name
             assert python_inspect.signature(theirs) == python_inspect.signature(method), name
