@@ -4,9 +4,9 @@
         for job in admin.dead(JobFilter(queue="mail", cause="segfault"), limit=20): ...
         print(*(reason.text for reason in admin.why(jid)))
 
-It delegates: inspect.py, why.py, pausing.py, clearing.py and letters.py do the work, and views.py says what
-comes back. The command line uses the same methods. Each raises GangerError, with a sentence for people. An
-Admin may be used by several threads.
+It delegates: inspect.py, why.py, pausing.py, clearing.py, letters.py and replaying/ do the work, and views.py
+says what comes back. The command line uses the same methods. Each raises GangerError, with a sentence for
+people. An Admin may be used by several threads.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,6 +27,7 @@ from ganger.operations import batch as batch_operations
 from ganger.operations import control as catalog
 from ganger.operations import schedule
 from ganger.operations.kept import Kept
+from ganger.replaying.past import Past
 from ganger.unserved import Unserved
 from ganger.views import Crash, DeadLetter, Host, Job, Queue, Totals, Worker
 from ganger.why import Reason
@@ -36,6 +37,8 @@ class Admin:
     def __init__(self, cluster: Cluster, control: Control) -> None:
         self._cluster = cluster
         self._control = control
+        self.past = Past(cluster, control)
+        """What queues keep of their ended jobs, and the runs over it: rewind, replay, skip, undo."""
 
     @classmethod
     def discover(cls, config: EngineConfig | None = None) -> Self:

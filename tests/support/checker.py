@@ -26,9 +26,10 @@ def none_lost(scene: Scene, jids: Collection[str]) -> dict[str, Runs]:
 def counters_balance(scene: Scene) -> None:
     """What came in is what went out and what is there."""
     totals = scene.totals()
-    gone = sum(totals[name] for name in ("succeeded", "exhausted", "expired", "cancelled", "dead"))
+    gone = sum(totals[name] for name in ("succeeded", "exhausted", "expired", "cancelled", "skipped", "dead"))
+    came = sum(totals[name] for name in ("enqueued", "revived", "replayed"))
     left = scene.left()
-    assert totals["enqueued"] + totals["revived"] == gone + left, f"{totals}, {left} left"
+    assert came == gone + left, f"{totals}, {left} left"
 
 
 def quantile(values: Collection[float], share: float) -> float:

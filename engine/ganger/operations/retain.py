@@ -69,6 +69,12 @@ def apply(
     return missing
 
 
+def kept(cluster: Cluster, places: Sequence[Partition], *, deadline_s: float = 5.0) -> int:
+    """How many ended jobs these partitions hold; those out of reach count nothing."""
+    commands = [Command(place.slot, ("XLEN", place.log)) for place in places]
+    return sum(reply for reply in cluster.run_many(commands, deadline_s=deadline_s) if isinstance(reply, int))
+
+
 def trim(
     cluster: Cluster, partition: Partition, partitions: int, retention: Retention, *, deadline_s: float = 10.0
 ) -> tuple[int, bool]:

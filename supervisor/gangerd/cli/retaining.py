@@ -7,7 +7,7 @@ import click
 
 from gangerd.cli import rendering
 from gangerd.cli.connection import connected, dir_option, file_option, json_option
-from gangerd.cli.words import number, span
+from gangerd.cli.words import number, plural, span
 from gangerd.errors import Usage
 from gangerd.values import Refused, span_ms
 
@@ -39,27 +39,23 @@ def retain(
         age_ms = span_ms(age) if age else 0
     except Refused as refused:
         raise Usage(f"--age {refused}.") from None
-    from ganger.operations import retain as retention
-    from ganger.replaying import drive
+    from ganger.operations.retain import Retention
+    from ganger.replaying.past import Past
 
     with connected(path, directory) as (cluster, control):
-        places = drive.places(cluster, control, name)
+        past = Past(cluster, control)
         missing: dict[int, str] = {}
+        wanted = Retention(age_ms, count or 0) if off or age_ms or count else past.retained(name)
+        kept = past.kept(name)
         if off or age_ms or count:
-            wanted = retention.Retention(age_ms, count or 0)
-            retention.want(cluster, control, name, wanted)
-            missing = retention.apply(cluster, places, wanted)
-        else:
-            wanted = retention.wanted(cluster, control).get(name, retention.Retention())
+            missing = past.retain(name, wanted)
     if as_json:
-        found = {"queue": name, "age_ms": wanted.age_ms, "count": wanted.count}
+        found = {"queue": name, "age_ms": wanted.age_ms, "count": wanted.count, "kept": kept}
         rendering.document({**found, "missing": {str(index): why for index, why in missing.items()}})
         return
-    click.echo(f"Queue {name} {_said(wanted)}.")
+    click.echo(f"Queue {name} {_said(wanted)}. It has {number(kept)} now.")
     if missing:
-        click.echo(
-            f"{len(missing)} of {len(places)} partitions can't be reached now; a scheduler will tell them."
-        )
+        click.echo(f"{plural(len(missing), 'partition')} can't be reached now; a scheduler will tell them.")
 
 
 def _said(wanted: "Retention") -> str:

@@ -143,10 +143,11 @@ def test_what_waits_is_skipped_and_waits_again(post: Post) -> None:
 
 def test_a_queue_is_told_what_to_keep(post: Post) -> None:
     assert post.json("queue", "retain", "mail") == {
-        "queue": "mail", "age_ms": 3650 * 86_400_000, "count": 0, "missing": {},
+        "queue": "mail", "age_ms": 3650 * 86_400_000, "count": 0, "kept": 0, "missing": {},
     }  # fmt: skip
+    post.past(2)
     said = post.text("queue", "retain", "mail", "--age", "7d", "--count", "1000")
-    assert said == "Queue mail keeps ended jobs: for 7 d and of those the newest 1,000.\n"
+    assert said == "Queue mail keeps ended jobs: for 7 d and of those the newest 1,000. It has 6 now.\n"
     assert "keeps no ended jobs" in post.text("queue", "retain", "mail", "--off")
     assert "To keep them: ganger queue retain mail" in post.text(
         "queue", "skip", "mail", "--to", "now", "--dry-run"
