@@ -63,8 +63,8 @@ def totals(cluster: Cluster, control: Control) -> dict[str, Any]:
 
 
 def queues(cluster: Cluster, control: Control) -> dict[str, dict[str, Any]]:
-    """{queue: {ready, later, dead, parked, in_flight, oldest_age_ms, paused, paused_since_ms, paused_note,
-    paused_partitions, partitions, unreachable, counters}}."""
+    """{queue: {ready, later, dead, parked, in_flight, oldest_age_ms, next_due_in_ms, paused,
+    paused_since_ms, paused_note, paused_partitions, partitions, unreachable, counters}}."""
     wishes = pause.wishes(cluster, control)
     return _queues(cluster, all_partitions(cluster, control), wishes)[0]
 
@@ -90,6 +90,7 @@ def _queues(
     for queue, group in found.items():
         row = {"ready": 0, "later": 0, "dead": 0, "parked": 0, "in_flight": 0, "oldest_age_ms": 0}
         counters: dict[str, int] = {}
+        due: list[int] = []
         unreachable = paused = 0
         for place in group:
             try:
@@ -101,11 +102,13 @@ def _queues(
             for name in ("ready", "later", "dead", "parked", "in_flight"):
                 row[name] += getattr(seen, name)
             row["oldest_age_ms"] = max(row["oldest_age_ms"], seen.oldest_age_ms)
+            due += [] if seen.next_due_in_ms is None else [seen.next_due_in_ms]
             for name, value in seen.counters.items():
                 counters[name] = counters.get(name, 0) + value
                 sums[name] = sums.get(name, 0) + value
         wish = wishes.queues.get(queue)
         about = {
+            "next_due_in_ms": min(due, default=None),
             "paused": wish is not None,
             "paused_since_ms": wish.since_ms if wish else None,
             "paused_note": wish.note if wish else None,

@@ -39,8 +39,13 @@ class Queue(View):
     in_flight: int = 0
     later: int = 0
     dead: int = 0
+    parked: int = 0
     oldest_age_ms: int = 0
+    next_due_in_ms: int | None = None
     paused: bool = False
+    paused_since_ms: int | None = None
+    paused_note: str | None = None
+    paused_partitions: int = 0
     partitions: int = 0
     unreachable: int = 0
     counters: dict[str, int] = field(default_factory=dict)

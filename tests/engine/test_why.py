@@ -103,9 +103,9 @@ def test_what_is_paused_is_told_with_its_note(yard: Yard) -> None:
 
 def test_it_is_not_due(yard: Yard) -> None:
     yard.host()
-    jid = yard.push(delay=3600)
+    jid = yard.push(delay=3630)
     assert yard.codes(jid) == ["not_due"]
-    assert yard.reason(jid, "not_due").text == "It is not due yet: in 59 min."
+    assert yard.reason(jid, "not_due").text == "It is not due yet: in 60 min."
     yard.cluster.run(Command(yard.place.slot, ("ZADD", yard.place.later, 1000, jid)))
     assert "there is none" in yard.reason(jid, "due").text
     control.lead(yard.cluster, KEYS, HOST)

@@ -1,6 +1,11 @@
 """A working directory whose settings name a cluster: where the tests of the commands call them."""
 
+import os
+import pty
 import random
+import select
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +17,7 @@ from ganger.operations import claim, failing
 from ganger.options import Options
 from ganger.push_options import PushOptions
 from ganger.retry import Failure, Policy
-from support.command import document, ganger
+from support.command import GANGER, document, environment, ganger
 
 NO_ADDRESS = Failure(cause="exception", error="ValueError", message="no such address")
 
@@ -39,6 +44,34 @@ class Shop:
         done = ganger(*words, cwd=self.cwd, env=self.env)
         assert (done.returncode != 0, done.stdout) == (True, ""), done.stdout
         return done.returncode, done.stderr
+
+    def at_terminal(
+        self,
+        *words: str,
+        answer: str = "",
+        term: str = "dumb",
+        stop_when: Callable[[str], bool] = lambda told: False,
+    ) -> tuple[int, str]:
+        """(exit code, all that was seen): the command at a terminal, told `answer`, and interrupted once
+        `stop_when` says so of what was seen."""
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.chdir(self.cwd)
+            os.execve(GANGER, [str(GANGER), *words], {**environment(self.env), "TERM": term})
+        os.write(terminal, answer.encode())
+        told, stopped = b"", False
+        try:
+            while True:
+                if select.select([terminal], [], [], 0.05)[0]:
+                    told += os.read(terminal, 65536)
+                if not stopped and stop_when(told.decode(errors="replace")):
+                    stopped = True
+                    os.kill(pid, signal.SIGINT)
+        except OSError:
+            pass  # it has closed the terminal: it has ended
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        os.close(terminal)
+        return code, told.decode(errors="replace")
 
     def push(self, count: int = 1, *, queue: str = "mail", type: str = "shop.send") -> list[str]:
         """Jobs that are ready; their jids."""

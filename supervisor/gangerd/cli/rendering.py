@@ -13,6 +13,10 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
+
+Block = str | tuple[str, tuple[Sequence[str], Sequence[Sequence[str]]]]
+"""A part of a picture: a line, or (title, (columns, rows)) of a table."""
 
 # Wide enough that nothing is cut where no terminal sets a width.
 _NO_TERMINAL_WIDTH = 220
@@ -60,6 +64,18 @@ def table(
     """Columns whose name begins with > hold numbers. Text is printed as it is: no markup in it counts.
 
     Lines are as long as they need to be, in a narrow terminal too: a jid in five pieces can't be copied."""
+    made = _made(columns, rows, title)
+    out = out or console()
+    needed = out.measure(made, options=out.options.update(max_width=_ENDLESS)).maximum
+    before, out.width = out.width, max(out.width, needed)
+    with out.capture() as told:
+        out.print(made)
+    out.width = before
+    # Spaces at the end of a long line would be lines of their own in a narrow terminal.
+    out.file.write("".join(f"{line.rstrip()}\n" for line in told.get().splitlines()))
+
+
+def _made(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -70,14 +86,32 @@ def table(
         made.add_column(name, justify="right" if right else "left", no_wrap=right, overflow="fold")
     for row in rows:
         made.add_row(*(Text(clean(cell), style=_STYLES.get(cell, "")) for cell in row))
-    out = out or console()
-    needed = out.measure(made, options=out.options.update(max_width=_ENDLESS)).maximum
-    before, out.width = out.width, max(out.width, needed)
-    with out.capture() as told:
-        out.print(made)
-    out.width = before
-    # Spaces at the end of a long line would be lines of their own in a narrow terminal.
-    out.file.write("".join(f"{line.rstrip()}\n" for line in told.get().splitlines()))
+    return made
+
+
+def live(pictures: Iterator[Sequence[Block]]) -> None:
+    """One picture after the other: in place on a terminal that can, else one below the other."""
+    out = console()
+    if not out.is_terminal or out.is_dumb_terminal:
+        for picture in pictures:
+            for block in picture:
+                if isinstance(block, str):
+                    click.echo(clean(block))
+                else:
+                    table(*block[1], title=block[0], out=out)
+            out.file.flush()
+        return
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(console=out, screen=True, auto_refresh=False) as screen:
+        for picture in pictures:
+            made = [
+                Text(clean(block)) if isinstance(block, str) else _made(*block[1], block[0])
+                for block in picture
+            ]
+            screen.update(Group(*made), refresh=True)
 
 
 def clean(text: str) -> str:

@@ -2,6 +2,7 @@
 
 Where Redis does not answer, the master's status file is all there is: it is shown, and said so."""
 
+import contextlib
 import json
 import os
 import time
@@ -12,22 +13,28 @@ from typing import Any
 import click
 
 from gangerd.cli import rendering, tables
-from gangerd.cli.connection import connected, dir_option, file_option, json_option
+from gangerd.cli.connection import administering, connected, dir_option, file_option, json_option
 from gangerd.cli.entry import is_wrong_setting
 from gangerd.cli.words import ago, plural, span
-from gangerd.config import EXIT_CONFIG, EXIT_FAILED, Config
+from gangerd.config import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, Config
+from gangerd.errors import Usage
 from gangerd.settings import build
 
 
 @click.command()
+@click.option("--watch", is_flag=True, help="Once a second, with rates, until Ctrl-C.")
 @json_option
 @file_option
 @dir_option
-def status(as_json: bool, path: Path | None, directory: str | None) -> int:
+def status(watch: bool, as_json: bool, path: Path | None, directory: str | None) -> int:
     """Queues, workers and totals at a glance. Exit code 1 when Redis does not answer, 78 when it, or the
     settings, are not fit."""
     from ganger.errors import GangerError, NotConfigured
 
+    if watch:
+        if as_json:
+            raise Usage("--watch is for people: without --json.")
+        return _watch(path, directory)
     config = build(path=path, flags={"dir": directory})
     local = _local(config)
     code = 0
@@ -44,6 +51,14 @@ def status(as_json: bool, path: Path | None, directory: str | None) -> int:
     else:
         _print(document, config)
     return code
+
+
+def _watch(path: Path | None, directory: str | None) -> int:
+    from gangerd.cli import watching
+
+    with administering(path, directory) as admin, contextlib.suppress(KeyboardInterrupt):
+        rendering.live(watching.pictures(admin))
+    return EXIT_OK
 
 
 def _look(path: Path | None, directory: str | None) -> dict[str, Any]:

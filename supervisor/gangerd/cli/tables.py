@@ -30,6 +30,32 @@ def queues(found: Mapping[str, Document], now_ms: int) -> Table:
     return columns, rows
 
 
+def moving_queues(found: Sequence[Document], rates: Mapping[str, Mapping[str, float]], now_ms: int) -> Table:
+    """With what happens a second."""
+    columns = ("queue", ">ready", ">in flight", ">pushed/s", ">done/s", ">failed/s", ">oldest waits")
+    rows = [
+        (
+            str(queue["name"]),
+            number(queue["ready"]),
+            number(queue["in_flight"]),
+            *(rate(rates.get(queue["name"], {}).get(name)) for name in ("enqueued", "succeeded", "failed")),
+            span(queue["oldest_age_ms"]) if queue["ready"] else "-",
+            number(queue["later"]),
+            span(queue["next_due_in_ms"]),
+            number(queue["dead"]),
+            pause(queue, now_ms),
+        )
+        for queue in found
+    ]
+    return (*columns, ">later", ">next due in", ">dead", "state"), rows
+
+
+def rate(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 10 or not value else f"{value:.1f}"
+
+
 def pause(queue: Document, now_ms: int) -> str:
     """paused 3 m ago: the shop moves; and in how many partitions, while the change is still on its way."""
     held, known = queue["paused_partitions"], queue["partitions"] - queue["unreachable"]

@@ -1,15 +1,11 @@
 """`ganger dead` on a real cluster: what the filters match, and what becomes of it."""
 
-import os
-import pty
 import signal
 
 from ganger.keys import Control
 from ganger.operations import control
 from ganger.retry import Failure
-from support.command import GANGER, environment
 from support.shop import Shop
-from support.waiting import until
 
 SEGFAULT = Failure(cause="segfault", error="SIGSEGV", message="It ended of SIGSEGV.", stack="File shop.py")
 
@@ -62,9 +58,9 @@ def test_all_of_them_only_after_a_yes(shop: Shop) -> None:
     assert shop.refused("dead", "retry", "--cause", "exit")[0] == 2
     assert shop.refused("dead", "retry", "a" * 29, "--rate", "5/s")[0] == 2
     assert len(shop.json("dead", "list")) == 3
-    assert at_terminal(shop, "dead", "delete", "--all", answer="n\n")[0] == 128 + signal.SIGINT
+    assert shop.at_terminal("dead", "delete", "--all", answer="n\n")[0] == 128 + signal.SIGINT
     assert len(shop.json("dead", "list")) == 3
-    code, told = at_terminal(shop, "dead", "delete", "--all", answer="y\n")
+    code, told = shop.at_terminal("dead", "delete", "--all", answer="y\n")
     assert code == 0
     assert "Delete them for ever? [y/N]" in told
     assert "3 dead letters deleted." in told
@@ -73,7 +69,8 @@ def test_all_of_them_only_after_a_yes(shop: Shop) -> None:
 def test_sending_back_at_a_rate_goes_on_where_it_was_stopped(shop: Shop) -> None:
     shop.push(6)
     shop.bury_all()
-    code, told = at_terminal(shop, "dead", "retry", "--all", "--rate", "1/m", "--yes", until_ready=1)
+    one_went = lambda told: shop.json("queues")["mail"]["ready"] == 1  # noqa: E731
+    code, told = shop.at_terminal("dead", "retry", "--all", "--rate", "1/m", "--yes", stop_when=one_went)
     assert code == 128 + signal.SIGINT
     assert "stopped: 1 of 6 sent back; the same again goes on." in told
     assert len(shop.json("dead", "list")) == 5
@@ -93,28 +90,3 @@ def test_one_is_shown_with_its_post_mortems(shop: Shop) -> None:
     text = shop.text("dead", "show", jid)
     for part in ("segfault", "File shop.py", "File deep.py", "It ended of SIGSEGV."):
         assert part in text
-
-
-def at_terminal(shop: Shop, *words: str, answer: str = "", until_ready: int = 0) -> tuple[int, str]:
-    """(exit code, all that was seen): the command at a terminal, told `answer`, or interrupted as soon as so
-    many jobs are ready."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.chdir(shop.cwd)
-        os.execve(GANGER, [str(GANGER), *words], {**environment(shop.env), "TERM": "dumb"})
-    os.write(terminal, answer.encode())
-    if until_ready:
-        until(lambda: shop.json("queues")["mail"]["ready"] == until_ready, "sent back")
-        os.kill(pid, signal.SIGINT)
-    told = b""
-    while True:
-        try:
-            piece = os.read(terminal, 4096)
-        except OSError:
-            break
-        if not piece:
-            break
-        told += piece
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    os.close(terminal)
-    return code, told.decode()
