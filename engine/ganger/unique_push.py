@@ -139,18 +139,18 @@ class UniquePusher:
         raise NotUnique(f"{target.type}: job {holder} {how}, so this one was not pushed.", holder=holder)
 
     def _replace(self, target: Target, place: Partition, job: NewJob, lock: Lock, seen: Answer) -> Answer:
-        """The holder waits in ready: find its entry, and name it. What has meanwhile moved is asked for
-        again."""
+        """The holder waits in ready, or is parked: find its entry, and name it. What has meanwhile moved is
+        asked for again."""
         found = find.find(self._cluster, place, seen.holder or "")
         if found is not None and found.state is JobState.WORKING:
             return Answer("held", seen.holder, seen.until_ms)
         old = None
-        if found is not None and found.stream is not None and found.id is not None:
+        if found is not None and found.id is not None and found.state in (JobState.READY, JobState.PARKED):
             old = (found.stream, found.id)
         return self._ask(target, place, job, lock, old)
 
     def _ask(
-        self, target: Target, place: Partition, job: NewJob, lock: Lock, old: tuple[int, bytes] | None
+        self, target: Target, place: Partition, job: NewJob, lock: Lock, old: tuple[int | None, bytes] | None
     ) -> Answer:
         command = _command(target, place, job, lock, old)
         try:
@@ -166,7 +166,7 @@ class UniquePusher:
 
 
 def _command(
-    target: Target, place: Partition, job: NewJob, lock: Lock, old: tuple[int, bytes] | None
+    target: Target, place: Partition, job: NewJob, lock: Lock, old: tuple[int | None, bytes] | None
 ) -> Command:
     return unique.push_command(
         place,

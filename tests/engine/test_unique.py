@@ -9,8 +9,10 @@ from ganger.client import Client
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
 from ganger.errors import BadOptions
-from ganger.keys import partitions
+from ganger.keys import Control, partitions
+from ganger.lifecycle import JobState
 from ganger.operations import claim, find, settle
+from ganger.pausing import pause_type
 from ganger.unique import digest
 from support.keyspace import HOST, WORKER
 from support.servers import ClusterServers
@@ -99,6 +101,17 @@ def test_a_waiting_holder_is_replaced_by_the_newest(
     assert first != second and found(cluster, first) is None
     left = found(cluster, second)
     assert left is not None and b"new" in left.record.body
+
+
+def test_a_parked_holder_is_replaced_by_the_newest(client: Client, cluster: Cluster) -> None:
+    first = index.options().push_with(client, {"id": 7, "name": "old"})
+    pause_type(cluster, Control("ganger"), index.name)
+    for place in partitions("ganger", "once", 12):
+        assert claim.claim(cluster, place, HOST, WORKER, 1, budget_us=1).entries == []
+    parked = found(cluster, first)
+    assert parked is not None and parked.state is JobState.PARKED
+    second = index.options().push_with(client, {"id": 7, "name": "new"})
+    assert first != second and found(cluster, first) is None and found(cluster, second) is not None
 
 
 def test_a_holder_at_work_is_not_replaced(client: Client, cluster: Cluster) -> None:

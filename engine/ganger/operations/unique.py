@@ -40,17 +40,20 @@ def push_command(
     delay_ms: int | None = None,
     at_ms: int | None = None,
     replace: bool = False,
-    old: tuple[int, bytes] | None = None,
+    old: tuple[int | None, bytes] | None = None,
 ) -> Command:
-    """The lock lasts `ttl_ms` from when the job is due. `old`: (stream, id) of the holder's waiting entry."""
+    """The lock lasts `ttl_ms` from when the job is due. `old`: (stream, id) of the holder's waiting entry,
+    with no stream of a parked one."""
     unit, amount = (
         ("in", delay_ms) if delay_ms is not None else ("at", at_ms) if at_ms is not None else ("", 0)
     )
     keys = (partition.meta, partition.memo, *partition.ends, partition.later, *partition.jobs)
     op = (jids.producer_of(job.jid), jids.op_of(job.jid), jids.span_of([job.jid]))
     what = (unit, amount or 0, priority, job.jid, job.type, job.body, digest, ttl_ms)
-    args = (*fresh(), partition.wake, *op, *what, "replace" if replace else "", *(old or (0, b"")))
-    return script("push_unique").command(partition.slot, (*keys, *partition.streams), args)
+    stream, id = old or (0, b"")
+    entry = (len(partition.streams) if stream is None else stream, id)
+    args = (*fresh(), partition.wake, *op, *what, "replace" if replace else "", *entry)
+    return script("push_unique").command(partition.slot, (*keys, *partition.streams, partition.parked), args)
 
 
 def parse_push(reply: Any, partition: Partition, jid: str) -> Answer:
