@@ -4,16 +4,16 @@
         for job in admin.dead(JobFilter(queue="mail", cause="segfault"), limit=20): ...
         print(*(reason.text for reason in admin.why(jid)))
 
-It delegates: inspect.py, why.py, pausing.py, clearing.py, letters.py and replaying/ do the work, and views.py
-says what comes back. The command line uses the same methods. Each raises GangerError, with a sentence for
-people. An Admin may be used by several threads.
+It delegates: inspect.py, following.py, why.py, pausing.py, clearing.py, letters.py and replaying/ do the
+work, and views.py says what comes back. The command line uses the same methods. Each raises GangerError, with
+a sentence for people. An Admin may be used by several threads.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
-from ganger import batch_status, clearing, inspect, letters, pausing
+from ganger import batch_status, clearing, following, inspect, letters, pausing
 from ganger import unserved as announcing
 from ganger import why as asking
 from ganger.batch_status import BatchStatus
@@ -26,6 +26,7 @@ from ganger.listing import ANY, JobFilter
 from ganger.operations import batch as batch_operations
 from ganger.operations import control as catalog
 from ganger.operations import schedule
+from ganger.operations.cancel import Cancel
 from ganger.operations.kept import Kept
 from ganger.replaying.past import Past
 from ganger.unserved import Unserved
@@ -123,6 +124,15 @@ class Admin:
         if not done:
             raise JobNotFound(f"Job {jid} has just gone from where it was {seen.state}: look again.")
         return seen.state
+
+    def cancel(self, jid: str) -> Cancel:
+        """End a job, waiting or running: CANCELLED when it is gone, ASKED when its host is about to end it.
+        Raises JobEnded, JobNotFound."""
+        return following.cancel(self._cluster, self._control, jid)
+
+    def result(self, jid: str, wait: float | None = 0.0) -> Any:
+        """What a tracked job returned. Raises JobFailed, StillRunning, NoResult."""
+        return following.result(self._cluster, self._control, jid, wait)
 
     # ---- jobs that wait for their time -------------------------------------------------------------------
 

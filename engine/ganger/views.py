@@ -129,6 +129,14 @@ class Job(View):
     due_at_ms: int | None = None
     dead_at_ms: int | None = None
     consumer: str | None = None
+    tracked: bool = False
+    progress: dict[str, Any] | None = None
+    """{percent, message, at_ms}."""
+    checkpoint_bytes: int | None = None
+    ended_at_ms: int | None = None
+    how: str | None = None
+    """How it is done: succeeded, exhausted, cancelled..."""
+    ran_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

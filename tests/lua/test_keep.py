@@ -5,9 +5,9 @@ import pytest
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.job import Entry, State
-from ganger.operations import settle, track
+from ganger.operations import dead, settle, track
 from ganger.operations.track import Kept
-from support.keyspace import HOST, MAIL, OTHER_HOST, add, lease, opened, snapshot
+from support.keyspace import HOST, MAIL, OTHER_HOST, add, lease, opened, run, snapshot
 from support.leaving import JID, entry, move, working
 from support.servers import ClusterServers
 
@@ -74,3 +74,15 @@ def test_the_next_attempt_is_handed_it(cluster: Cluster) -> None:
     assert track.checkpoint(cluster, again) == b"90000"
     assert track.keep(cluster, entry(), HOST, "c", b"1") is Kept.GONE, "the first attempt lives on somewhere"
     assert track.checkpoint(cluster, again) == b"90000"
+
+
+@pytest.mark.parametrize("how", ["deleted", "trimmed"])
+def test_a_dead_letter_takes_them_along_when_it_goes(cluster: Cluster, how: str) -> None:
+    working(cluster)
+    keep(cluster, "c", b"90000")
+    cluster.run(move("bury"))
+    if how == "deleted":
+        assert dead.delete(cluster, MAIL, [JID]) == 1
+    else:
+        run(cluster, "dead_trim", (MAIL.meta, MAIL.tracks, MAIL.dead, *MAIL.jobs), 0, 10**12)
+    assert cluster.run(Command(MAIL.slot, ("HKEYS", MAIL.tracks))) == [b""]

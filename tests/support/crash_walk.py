@@ -12,16 +12,19 @@ from ganger.jid import mint
 from ganger.job import NewJob, State
 from ganger.lifecycle import alive
 from ganger.operations import (
+    cancel,
     claim,
     clear,
     dead,
     enqueue,
     failing,
+    find,
     look,
     pause,
     recover,
     schedule,
     settle,
+    track,
     unique,
 )
 from ganger.retry import Bury, Discard, Retry
@@ -48,7 +51,7 @@ STEPS = (
         "settle",
     ),
     *("retry", "bury", "discard", "release", "recover", "promote", "promote", "dead_retry", "dead_delete"),
-    *("pause_type", "resume_type", "resume_type", "clear", "clear_later"),
+    *("pause_type", "resume_type", "resume_type", "clear", "clear_later", "cancel", "cancel", "keep"),
 )
 
 
@@ -170,6 +173,27 @@ class CrashWalk:
             command = clear.later_command(MAIL)
             self.act(lambda: self.cluster.run(command), dict.fromkeys(self.of("later"), ("gone",)))
 
+    def cancel(self) -> None:
+        """What nobody holds is gone; what is held goes when its holder moves it."""
+        jids = sorted(self.places.keys() - set(self.of("dead")))
+        if not jids:
+            return
+        jid = self.rng.choice(jids)
+
+        def end() -> None:
+            found = find.find(self.cluster, MAIL, jid)
+            if found is not None:
+                cancel.cancel(self.cluster, MAIL, jid, stream=found.stream, id=found.id)
+
+        held = self.places[jid].what == "held"
+        self.act(end, {jid: ("held" if held else "gone",)})
+
+    def keep(self) -> None:
+        if place := self.held():
+            entry = place.entry
+            assert entry is not None
+            self.act(lambda: track.keep(self.cluster, entry, place.host, "c", b"1"), {})
+
     def held(self) -> Place | None:
         jids = self.of("held")
         return self.places[self.rng.choice(jids)] if jids else None
@@ -179,7 +203,8 @@ class CrashWalk:
             entry = place.entry
             assert entry is not None
             self.act(
-                lambda: failing.apply(self.cluster, entry, place.host, decision), {entry.jid: (goes_to,)}
+                lambda: failing.apply(self.cluster, entry, place.host, decision),
+                {entry.jid: ("gone" if place.marked else goes_to,)},
             )
 
     def retry(self) -> None:
@@ -204,7 +229,7 @@ class CrashWalk:
             assert entry is not None
             self.act(
                 lambda: failing.release(self.cluster, MAIL, place.host, [(entry, None)]),
-                {entry.jid: ("waiting",)},
+                {entry.jid: ("gone" if place.marked else "waiting",)},
             )
 
     def recover(self) -> None:
@@ -215,7 +240,7 @@ class CrashWalk:
             bury = self.rng.random() < 0.2
             self.act(
                 lambda: recover.recover(self.cluster, lease, entry, State(lost=1), bury=bury),
-                {entry.jid: ("dead" if bury else "waiting",)},
+                {entry.jid: ("gone" if self.places[entry.jid].marked else "dead" if bury else "waiting",)},
             )
 
     def promote(self) -> None:

@@ -1,7 +1,7 @@
 """What a partition really holds, read off the whole keyspace: where each job is, and who owns each lock.
 
 For the random walks, which hold it against their model. Reading checks what must hold at any moment: no job
-in two places, no body without a place, no lock without an owner.
+in two places, no body without a place, no lock and no checkpoint without an owner.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,13 @@ from support.servers import ClusterServers
 
 @dataclass(frozen=True)
 class Place:
-    """`what`: waiting, held, parked, later or dead; `host` and `entry` of what is held."""
+    """`what`: waiting, held, parked, later or dead; `host` and `entry` of what is held; `marked`: it was
+    cancelled."""
 
     what: str
     host: str = ""
     entry: Entry | None = None
+    marked: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def picture(servers: ClusterServers) -> Picture:
             entry = read_entry(MAIL, stream, id, _flat(fields))
             assert isinstance(entry, Entry), entry
             held = id in owners
-            put(entry.jid, Place("held", owners[id], entry) if held else Place("waiting"))
+            marked = b"x:" + id in found[MAIL.memo]
+            put(entry.jid, Place("held", owners[id], entry, marked) if held else Place("waiting"))
         assert owners.keys() <= {id for id, _ in rows}, "a lease on nothing"
     for id, fields in found[MAIL.parked][0]:
         entry = read_entry(MAIL, 0, id, _flat(fields))
@@ -56,6 +59,8 @@ def picture(servers: ClusterServers) -> Picture:
                 put(jid.decode(), Place(what))
     bodies = {jid.decode() for bucket in MAIL.jobs for jid in found[bucket]} - {""}
     assert bodies == {jid for jid, place in places.items() if place.what in ("later", "dead")}
+    keep = {name[2:].decode() for name in found[MAIL.tracks] if name[:2] in (b"c:", b"p:")}
+    assert keep <= places.keys(), "a checkpoint of a job that is gone"
     locks = {
         digest.decode(): value.partition(b"|")[0].decode()
         for digest, value in found[MAIL.locks].items()

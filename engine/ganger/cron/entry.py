@@ -67,6 +67,7 @@ class CronEntry(msgspec.Struct, frozen=True):
     kwargs: dict[str, Any] = {}
     overrides: dict[str, Any] = {}
     expires_in: float | None = None
+    track: float | None = None
     missed: str = "once"
     missed_window: float | None = None
     overlap: str = "allow"
@@ -112,7 +113,10 @@ class CronEntry(msgspec.Struct, frozen=True):
     def body(self, at_ms: int, tick_ms: int | None) -> bytes:
         """The job of a tick (None: it is run by hand), pushed at `at_ms`."""
         expires_at_ms = None if self.expires_in is None else at_ms + int(self.expires_in * 1000)
-        label = Label(expires_at_ms, unique=self.lock or None, until_start=self.until_start)
+        track_ms = None if self.track is None else max(1, int(self.track * 1000))
+        label = Label(
+            expires_at_ms, unique=self.lock or None, until_start=self.until_start, track_ms=track_ms
+        )
         headers = {"cron": self.name}
         if tick_ms is not None:
             headers["cron-tick-ms"] = str(tick_ms)
@@ -187,6 +191,7 @@ def check(
         kwargs=kwargs,
         overrides={name: value for name, value in overrides.items() if value is not None},
         expires_in=take("expires_in", check_expires_in, options.expires_in),
+        track=options.track,
         missed=take("missed", _one_of("missed", MISSED), "once"),
         missed_window=take("missed_window", _window),
         overlap=take("overlap", _one_of("overlap", OVERLAP), "allow"),

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Dead letters that a human is done with.
--- KEYS meta dead jobs...
+-- Dead letters that a human is done with, and what they kept.
+-- KEYS meta tracks dead jobs...
 -- ARGV jids...
 -- USES bucket
 -- REPLY deleted uninitialised
@@ -10,6 +10,7 @@ local count = 0
 for _, jid in ipairs(jids) do
   if jid ~= '' and redis.call('ZREM', dead, jid) == 1 then
     redis.call('HDEL', jobs[bucket(jid)], jid)
+    redis.call('HDEL', tracks, 'c:' .. jid, 'p:' .. jid)
     count = count + 1
   end
 end

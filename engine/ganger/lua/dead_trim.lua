@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Notes the bounds of the dead letters, for every burial to come, and drops what is over them: 100 a call at most.
--- KEYS meta dead jobs...
+-- KEYS meta tracks dead jobs...
 -- ARGV max_count max_age_ms
 -- USES now bucket trim
 -- REPLY trimmed uninitialised

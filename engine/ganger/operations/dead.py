@@ -38,7 +38,7 @@ def delete(cluster: Cluster, partition: Partition, jids: Sequence[str], *, deadl
     """Remove for ever; answers how many were there. At most 1,000 at a time."""
     if not jids:
         return 0
-    keys = (partition.meta, partition.dead, *partition.jobs)
+    keys = (partition.meta, partition.tracks, partition.dead, *partition.jobs)
     command = script("dead_delete").command(partition.slot, keys, jids[:1000])
     try:
         return int(checked(cluster.run(command, deadline_s=deadline_s), partition)[1])

@@ -43,7 +43,7 @@ def trim_dead(
     does."""
     command = script("dead_trim").command(
         partition.slot,
-        (partition.meta, partition.dead, *partition.jobs),
+        (partition.meta, partition.tracks, partition.dead, *partition.jobs),
         (dead_share(max_count, partition.count), max_age_ms),
     )
     try:

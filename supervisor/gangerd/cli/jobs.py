@@ -68,14 +68,13 @@ def print_job(found: dict[str, Any]) -> None:
 @dir_option
 def cancel(jids: tuple[str, ...], as_json: bool, path: Path | None, directory: str | None) -> int:
     """End jobs that are not wanted any more: waiting ones at once, running ones by their host."""
-    from ganger import following
     from ganger.errors import BadOptions, JobNotFound
 
     found: list[dict[str, str]] = []
-    with connected(path, directory) as (cluster, control):
+    with administering(path, directory) as admin:
         for jid in jids:
             try:
-                found.append({"jid": jid, "outcome": str(following.cancel(cluster, control, jid))})
+                found.append({"jid": jid, "outcome": str(admin.cancel(jid))})
             except (JobNotFound, BadOptions) as error:
                 found.append({"jid": jid, "outcome": "refused", "error": str(error)})
     if as_json:

@@ -63,6 +63,11 @@ def test_the_job_of_a_tick_carries_what_the_entry_says() -> None:
     assert (body.args, body.overrides, body.pushed_at_ms) == (["x"], {"timeout": 5.0}, 1_000)
 
 
+def test_the_job_of_a_tick_is_tracked_as_its_type_says() -> None:
+    (entry,) = made(cron="@hourly", track=60).crons
+    assert split(entry.body(1_000, 900))[0].track_ms == 60_000
+
+
 def test_an_entry_s_partition_depends_on_its_name_alone() -> None:
     places = partitions("ganger", "mail", 12)
     (entry,) = made(cron="* * * * *").crons
