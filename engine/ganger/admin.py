@@ -19,6 +19,7 @@ from ganger import why as asking
 from ganger.batch_status import BatchStatus
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
+from ganger.cron import admin as cron
 from ganger.errors import BadName, BatchNotFound, JobNotFound
 from ganger.keys import BatchKeys, Control, Partition
 from ganger.lifecycle import JobState
@@ -30,7 +31,18 @@ from ganger.operations.cancel import Cancel
 from ganger.operations.kept import Kept
 from ganger.replaying.past import Past
 from ganger.unserved import Unserved
-from ganger.views import Crash, DeadLetter, Host, Job, Queue, Totals, Worker
+from ganger.views import (
+    Crash,
+    CronEvent,
+    CronRun,
+    CronState,
+    DeadLetter,
+    Host,
+    Job,
+    Queue,
+    Totals,
+    Worker,
+)
 from ganger.why import Reason
 
 
@@ -231,6 +243,29 @@ class Admin:
 
     def _batch(self, bid: str) -> BatchKeys:
         return BatchKeys(self._control.namespace, bid)
+
+    # ---- cron --------------------------------------------------------------------------------------------
+
+    def crons(self) -> list[CronState]:
+        """The entries that live hosts announce, by name."""
+        rows = cron.entries(self._cluster, self._control)
+        return [CronState.of(row | {"last": row["last"] and CronRun.of(row["last"])}) for row in rows]
+
+    def cron_history(self, name: str) -> list[CronEvent]:
+        """Its last fifty events, newest first. Raises CronNotFound."""
+        return [CronEvent.of(row) for row in cron.history(self._cluster, self._control, name)]
+
+    def pause_cron(self, name: str) -> bool:
+        """No tick fires after this returns; False: it was paused before. Raises CronNotFound."""
+        return cron.pause(self._cluster, self._control, name)
+
+    def resume_cron(self, name: str) -> bool:
+        """Ticks count again, from now on; False: it was not paused. Raises CronNotFound."""
+        return cron.resume(self._cluster, self._control, name)
+
+    def run_cron(self, name: str) -> str:
+        """Its job, now; the jid. Raises CronNotFound, CronStillRuns."""
+        return cron.run(self._cluster, self._control, name)
 
     def _places(self, wanted: JobFilter) -> list[Partition]:
         return inspect.chosen(self._cluster, self._control, wanted.queue)

@@ -152,3 +152,46 @@ class Totals(View):
 
     counters: dict[str, int] = field(default_factory=dict)
     crashes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CronRun(View):
+    """The last job that came of an entry: by the clock, or run by hand. `state` is `ended` once it is
+    over."""
+
+    jid: str
+    tick_at_ms: int
+    at_ms: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class CronState(View):
+    """A cron entry. Instants by the clock of the node that keeps it; `paused_at_ms` is None while it is not
+    paused."""
+
+    name: str
+    type: str
+    cron: str
+    tz: str
+    queue: str
+    next_at_ms: int | None = None
+    paused_at_ms: int | None = None
+    fired: int = 0
+    skipped: int = 0
+    missed_ticks: int = 0
+    last: CronRun | None = None
+    unreachable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CronEvent(View):
+    """One line of an entry's history: fired, run, skipped, missed, paused or resumed."""
+
+    event: str
+    tick_at_ms: int
+    at_ms: int
+    jid: str | None = None
+    """The job; of skipped the one that went on."""
+    count: int | None = None
+    """Of missed: how many ticks."""

@@ -2,15 +2,17 @@
 
 import json
 
+import msgspec
 import pytest
 
 from ganger.admin import Admin
 from ganger.cluster import Cluster
 from ganger.errors import BadName
 from ganger.keys import Control
-from ganger.operations import control
+from ganger.operations import control, cron
 from ganger.views import Crash, Queue, Worker
 from support import jobs
+from support.crons import entry
 
 KEYS = Control("ganger")
 ROW = {"host": "h1", "slot": 0, "state": "running", "pid": 42, "jid": "j" * 29, "newer": True}
@@ -36,6 +38,19 @@ def test_views_of_everything(cluster: Cluster) -> None:
         assert [one.type for one in admin.unserved()] == ["shop.send"]
         assert admin.leader() is None
         assert admin.clear_queue("mail").removed == 2
+
+
+def test_cron_entries_as_views(cluster: Cluster) -> None:
+    control.register_queue(cluster, KEYS, "mail", 12)
+    cron.announce(cluster, KEYS, "0" * 16, "shop", [msgspec.to_builtins(entry())])
+    name = entry().name
+    with Admin(cluster, KEYS) as admin:
+        assert admin.pause_cron(name) and not admin.pause_cron(name) and admin.resume_cron(name)
+        jid = admin.run_cron(name)
+        (one,) = admin.crons()
+        assert one.last is not None and (one.name, one.fired, one.last.jid) == (name, 1, jid)
+        assert json.loads(json.dumps(one.document()))["last"]["state"] == "ready"
+        assert [event.event for event in admin.cron_history(name)] == ["run", "resumed", "paused"]
 
 
 def test_a_view_keeps_what_it_does_not_name() -> None:

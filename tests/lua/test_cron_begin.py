@@ -1,5 +1,7 @@
 """cron_begin: the ticks of a new entry, or of a new schedule, count from now on."""
 
+import pytest
+
 from ganger.cluster import Cluster
 from ganger.cron.due import Step
 from ganger.operations import cron
@@ -31,6 +33,18 @@ def test_another_schedule_begins_anew_and_keeps_the_rest(cluster: Cluster) -> No
         seen = memory(cluster, changed)
         assert seen.covered_ms >= at_ms and seen.paused_at_ms > 0
         assert [event.word for event in seen.events] == ["paused", "fired"]
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_one_that_moves_here_begins_anew_and_obeys_the_wish(cluster: Cluster, paused: bool) -> None:
+    """It was here before, months ago, and what was true then says nothing of its ticks since."""
+    begun(cluster, entry(), 9 * MINUTE_MS)
+    if not paused:
+        cron.pause(cluster, MAIL, entry().name)
+    at_ms = now_ms(cluster)
+    assert cron.begin(cluster, MAIL, entry(), moved=True, paused=paused)
+    seen = memory(cluster, entry())
+    assert seen.covered_ms >= at_ms and bool(seen.paused_at_ms) == paused
 
 
 def test_a_partition_is_opened_for_it(cluster: Cluster) -> None:

@@ -7,10 +7,11 @@ import msgspec
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.cron.entry import CronEntry
-from ganger.keys import partitions
+from ganger.keys import Control, partitions
 from ganger.operations import cron
 from support.keyspace import MAIL, now_ms, opened
 
+CONTROL = Control("ganger")
 MINUTE_MS = 60_000
 _EVERY_MINUTE = CronEntry(name="-", type="shop.send", cron="* * * * *", tz="UTC", queue="mail", priority=5)
 
@@ -26,6 +27,7 @@ def begun(cluster: Cluster, one: CronEntry, ago_ms: int = 0) -> int:
     """The entry as if all its ticks had been dealt with until `ago_ms` ago; that instant."""
     opened(cluster)
     cron.begin(cluster, MAIL, one)
+    cron.settle_in(cluster, CONTROL, one.name, f"{MAIL.queue} {MAIL.index}")
     at_ms = now_ms(cluster) - ago_ms
     value = cluster.run(Command(MAIL.slot, ("HGET", MAIL.crons, one.name)))
     rest = value.partition(b"|")[2]

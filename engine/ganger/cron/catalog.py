@@ -8,14 +8,31 @@ different apps add up. Of two entries of one name, that of the list which appear
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ganger.cron.entry import CronEntry, read
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    entries: dict[str, CronEntry]
+    """Those in force, by name."""
+    paused: frozenset[str] = frozenset()
+    """Names that somebody has paused: what an entry obeys that moves into another partition."""
+    homes: dict[str, str] = field(default_factory=dict)
+    """`queue index` of the partition that keeps an entry, as the leader last knew it."""
 
 
 @dataclass(slots=True)
 class _List:
     since_ms: int
+
+
+def read_catalog(content: Mapping[str, bytes]) -> Catalog:
+    """The whole hash: what hosts announce, p:<name> and q:<name>."""
+    paused = frozenset(name[2:] for name in content if name.startswith("p:"))
+    homes = {name[2:]: value.decode() for name, value in content.items() if name.startswith("q:")}
+    return Catalog(in_force(content), paused, homes)
 
 
 def in_force(announced: Mapping[str, bytes]) -> dict[str, CronEntry]:

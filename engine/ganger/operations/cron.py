@@ -16,7 +16,7 @@ from ganger import jid as jids
 from ganger.calls import call, checked, fresh
 from ganger.cluster import Cluster
 from ganger.command import Command
-from ganger.cron.catalog import in_force
+from ganger.cron.catalog import Catalog, read_catalog
 from ganger.cron.due import Step
 from ganger.cron.entry import CronEntry
 from ganger.errors import Uninitialised
@@ -54,10 +54,36 @@ def withdraw(cluster: Cluster, control: Control, host: str, *, deadline_s: float
     cluster.run(command, deadline_s=deadline_s)
 
 
-def entries(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> dict[str, CronEntry]:
-    """The entries in force by name: see cron/catalog.py."""
+def catalog(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> Catalog:
+    """Which entries are in force, where they are at home, which are paused: see cron/catalog.py."""
     flat = cluster.run(Command(control.slot, ("HGETALL", control.crons)), deadline_s=deadline_s)
-    return in_force({name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)})
+    return read_catalog({name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)})
+
+
+def entries(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> dict[str, CronEntry]:
+    """The entries in force, by name."""
+    return catalog(cluster, control, deadline_s=deadline_s).entries
+
+
+def settle_in(cluster: Cluster, control: Control, name: str, home: str, *, deadline_s: float = 10.0) -> None:
+    """The entry is at home there from now on. After `begin`: a leader that dies in between lets the next one
+    begin once more, which moves its first tick by as much."""
+    command = Command(control.slot, ("HSET", control.crons, f"q:{name}", home))
+    cluster.run(command, deadline_s=deadline_s)
+
+
+def wish(
+    cluster: Cluster, control: Control, name: str, *, paused: bool, at_ms: int, deadline_s: float = 10.0
+) -> None:
+    """Keep that it is paused, or that it isn't any more, for when it moves into another partition."""
+    word, value = ("HSET", (at_ms,)) if paused else ("HDEL", ())
+    cluster.run(Command(control.slot, (word, control.crons, f"p:{name}", *value)), deadline_s=deadline_s)
+
+
+def forget(cluster: Cluster, control: Control, name: str, *, deadline_s: float = 10.0) -> None:
+    """What the catalog knows of an entry that no host has had for long."""
+    command = Command(control.slot, ("HDEL", control.crons, f"q:{name}", f"p:{name}"))
+    cluster.run(command, deadline_s=deadline_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +139,19 @@ def look(
     return parse_look(reply, partition)
 
 
-def begin(cluster: Cluster, partition: Partition, entry: CronEntry, *, deadline_s: float = 10.0) -> bool:
-    """From now on its ticks count, if it is new there or its schedule has changed; False: it has not."""
-    keys, args = (partition.meta, partition.crons), (entry.name, entry.timing)
+def begin(
+    cluster: Cluster,
+    partition: Partition,
+    entry: CronEntry,
+    *,
+    moved: bool = False,
+    paused: bool = False,
+    deadline_s: float = 10.0,
+) -> bool:
+    """From now on its ticks count, if it is new there, has moved there, or its schedule has changed; False:
+    none of that. `paused`: so it begins where it is new or has moved to."""
+    keys = (partition.meta, partition.crons)
+    args = (entry.name, entry.timing, int(moved), int(paused))
     command = script("cron_begin").command(partition.slot, keys, args)
     return bool(call(cluster, partition, command, deadline_s=deadline_s)[0] == b"begun")
 

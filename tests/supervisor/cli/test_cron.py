@@ -85,7 +85,7 @@ def test_an_entry_is_shown_paused_run_and_told_of(shop: Shop) -> None:
         "Europe/Berlin",
         "mail",
     )
-    assert row["paused_at_ms"] and row["next_at_ms"] and not row["unreachable"]
+    assert row["paused_at_ms"] and row["next_at_ms"] is None and not row["unreachable"]
     assert (row["last"]["jid"], row["last"]["state"]) == (jid, "ready")
     table = shop.text()
     assert "paused" in table and jid in table
@@ -122,7 +122,7 @@ def test_coming_ticks_without_any_redis(tmp_path: Path) -> None:
     assert done.returncode == 1 and "there are: shop.send, weekly." in done.stderr
 
 
-def test_check_tells_all_that_is_wrong_with_entries(tmp_path: Path) -> None:
+def test_check_and_run_tell_all_that_is_wrong_with_entries(tmp_path: Path, emptied: ClusterServers) -> None:
     (tmp_path / "shop.py").write_text(APP)
     (tmp_path / "ganger.toml").write_text(TABLES)
     done = ganger("check", "shop", cwd=tmp_path)
@@ -140,6 +140,9 @@ def test_check_tells_all_that_is_wrong_with_entries(tmp_path: Path) -> None:
     for words in ("three: there is no 'often'", "three: send: argument 'to'"):
         assert any(error.startswith(f"[[cron]] {words}") for error in errors), errors
     assert len(errors) == 5
+    env = {"GANGER_REDIS": emptied.url}
+    done = ganger("run", "shop", "--log-format", "json", cwd=tmp_path, env=env)
+    assert done.returncode == 78 and "[[cron]] one: cron '61" in done.stdout + done.stderr
     (tmp_path / "ganger.toml").write_text(TABLES + "kwargs = { day = 2031-01-01 }\n")
     done = ganger("check", "shop", cwd=tmp_path)
     assert done.returncode == 78 and "cron holds a date or a time" in done.stderr

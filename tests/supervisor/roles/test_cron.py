@@ -38,7 +38,9 @@ def announce(cluster: Cluster, *entries: CronEntry, host: str = OLD_HOST) -> Non
 
 
 def duty(cluster: Any) -> CronDuty:
-    return CronDuty(cluster, CONTROL, Queues(cluster, CONTROL), Config())
+    queues = Queues(cluster, CONTROL)
+    queues.refresh()
+    return CronDuty(cluster, CONTROL, queues, Config())
 
 
 def ready(cluster: Cluster) -> int:
@@ -166,6 +168,35 @@ def test_a_new_version_counts_and_a_changed_schedule_begins_anew(cluster: Cluste
     assert memory(cluster, entry()).timing == "*/2 * * * * UTC"
 
 
+def test_a_pause_moves_with_the_entry_into_another_queue_and_back(cluster: Cluster) -> None:
+    """What a partition remembers of it from earlier says nothing of the ticks since."""
+    one = due(cluster, missed="all")
+    leader = duty(cluster)
+    leader.round()
+    assert ready(cluster) == TICKS
+    assert admin.pause(cluster, CONTROL, one.name)
+    elsewhere = msgspec.structs.replace(one, queue="other")
+    place = elsewhere.partition(jobs.queue(cluster, "other", 12))
+    for paused in (True, False):
+        announce(cluster, elsewhere)
+        duty(cluster).round()
+        (seen,) = cron.look(cluster, place, [one.name])[1]
+        assert seen is not None and bool(seen.paused_at_ms) == paused
+        assert seen.covered_ms > now_ms(cluster) - MINUTE_MS
+        announce(cluster, one)
+        duty(cluster).round()
+        assert bool(memory(cluster, one).paused_at_ms) == paused
+        admin.resume(cluster, CONTROL, one.name)
+    assert ready(cluster) == TICKS and jobs.seen(cluster, place).ready == 0
+
+
+def test_an_entry_whose_zone_is_unknown_here_keeps_no_other_back(cluster: Cluster) -> None:
+    one = due(cluster)
+    announce(cluster, one, msgspec.structs.replace(one, name="moon", tz="Moon/Base"))
+    duty(cluster).round()
+    assert ready(cluster) == 1
+
+
 def test_an_entry_that_nobody_has_any_more_is_silent(cluster: Cluster) -> None:
     due(cluster)
     cron.withdraw(cluster, CONTROL, OLD_HOST)
@@ -228,6 +259,14 @@ def test_what_is_forgotten_is_what_no_host_has(cluster: Cluster) -> None:
     announce(cluster, entry())
     leader = duty(cluster)
     leader.round()
-    for step in leader.sweeping(cluster, [MAIL]):
-        step()
-    assert memory(cluster, entry()).covered_ms > 0
+    admin.pause(cluster, CONTROL, entry().name)
+    cron.withdraw(cluster, CONTROL, OLD_HOST)
+    for gone in (False, True):
+        leader = duty(cluster)
+        leader.round()
+        if gone:
+            cluster.run(Command(MAIL.slot, ("HDEL", MAIL.crons, entry().name)))
+        for step in leader.sweeping(cluster, [MAIL]):
+            step()
+        known = cron.catalog(cluster, CONTROL)
+        assert (entry().name in known.homes, entry().name in known.paused) == (not gone, not gone)

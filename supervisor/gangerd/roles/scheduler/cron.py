@@ -15,6 +15,7 @@ from functools import partial
 
 from ganger.cluster import Cluster
 from ganger.cron import due
+from ganger.cron.catalog import Catalog
 from ganger.cron.entry import CronEntry
 from ganger.errors import GangerError
 from ganger.keys import Control, Partition
@@ -41,7 +42,8 @@ class CronDuty:
         self._queues = queues
         self._partitions = config.partitions
         self._statsd = Statsd.from_address(config.statsd)
-        self._entries: dict[str, CronEntry] = {}
+        self._catalog = Catalog({})
+        self._unread: set[str] = set()
         self._read_ns: int | None = None
         self._next: dict[str, tuple[str, int, int]] = {}
 
@@ -49,7 +51,7 @@ class CronDuty:
         """Take what steps are due; in how many ms the next tick is, if that is soon."""
         self._refresh()
         places: dict[Partition, list[CronEntry]] = {}
-        for entry in self._entries.values():
+        for entry in self._catalog.entries.values():
             places.setdefault(entry.partition(self._queues.of(entry.queue)), []).append(entry)
         commands = [
             cron.look_command(place, [entry.name for entry in entries]) for place, entries in places.items()
@@ -75,10 +77,12 @@ class CronDuty:
         """The steps that forget what no host has had for a month."""
         for place in partitions:
             yield partial(self._sweep, place)
+        for name in self._catalog.homes.keys() - self._catalog.entries.keys():
+            yield partial(self._forget_home, name)
 
     def forget(self) -> None:
         """We are not the leader any more."""
-        self._entries, self._read_ns = {}, None
+        self._catalog, self._read_ns = Catalog({}), None
         self._next.clear()
 
     def close(self) -> None:
@@ -90,28 +94,45 @@ class CronDuty:
         if self._read_ns is not None and now_ns - self._read_ns < REFRESH_NS:
             return
         try:
-            found = self._read()
-            self._queues.register({entry.queue for entry in found.values()}, self._partitions)
+            found = cron.catalog(self._cluster, self._keys, deadline_s=DEADLINE_S)
+            self._drop_unreadable(found)
+            queues = {entry.queue for entry in found.entries.values()}
+            self._queues.register(queues, self._partitions)
         except GangerError:
             return
-        self._entries, self._read_ns = found, now_ns
+        self._catalog, self._read_ns = found, now_ns
 
-    def _read(self) -> dict[str, CronEntry]:
-        return cron.entries(self._cluster, self._keys, deadline_s=DEADLINE_S)
+    def _drop_unreadable(self, found: Catalog) -> None:
+        """Schedules that another host could read and this one can't: its time zones are older."""
+        for name, entry in list(found.entries.items()):
+            try:
+                entry.schedule.after(0)
+            except GangerError as error:
+                del found.entries[name]
+                if name not in self._unread:
+                    _logger.error(log.CRON_REFUSED, entry=name, error=str(error))
+                self._unread.add(name)
 
     def _sweep(self, place: Partition) -> None:
         if self._read_ns is None:
             return
         group = self._queues.of(place.queue)
-        entries = [entry for entry in self._entries.values() if entry.queue == place.queue]
+        entries = [entry for entry in self._catalog.entries.values() if entry.queue == place.queue]
         names = [entry.name for entry in entries if entry.partition(group) == place]
         cron.sweep(self._cluster, place, names, deadline_s=DEADLINE_S)
 
+    def _forget_home(self, name: str) -> None:
+        """Of an entry that its partition has forgotten."""
+        queue, _, index = self._catalog.homes[name].partition(" ")
+        place = self._queues.find((queue, int(index)))
+        if place and cron.look(self._cluster, place, [name], deadline_s=DEADLINE_S)[1] == [None]:
+            cron.forget(self._cluster, self._keys, name, deadline_s=DEADLINE_S)
+
     def _take(self, entry: CronEntry, place: Partition, memory: cron.Memory | None, node_ms: int) -> int:
         """Take its steps; in how many ms its next tick is."""
-        if memory is None or memory.timing != entry.timing:
-            if cron.begin(self._cluster, place, entry, deadline_s=DEADLINE_S):
-                _logger.info(log.CRON_BEGUN, entry=entry.name, cron=entry.cron, tz=entry.tz)
+        moved = self._catalog.homes.get(entry.name) != _home(place)
+        if moved or memory is None or memory.timing != entry.timing:
+            self._begin(entry, place, moved)
             return entry.schedule.after(node_ms) - node_ms
         if memory.paused_at_ms:
             return HORIZON_MS
@@ -125,6 +146,14 @@ class CronDuty:
                 break  # another has seen to it, or it must wait: the next look tells
             self._tell(entry, step, fired)
         return entry.schedule.after(node_ms) - node_ms
+
+    def _begin(self, entry: CronEntry, place: Partition, moved: bool) -> None:
+        paused = entry.name in self._catalog.paused
+        if cron.begin(self._cluster, place, entry, moved=moved, paused=paused, deadline_s=DEADLINE_S):
+            _logger.info(log.CRON_BEGUN, entry=entry.name, cron=entry.cron, tz=entry.tz, queue=entry.queue)
+        if moved:
+            cron.settle_in(self._cluster, self._keys, entry.name, _home(place), deadline_s=DEADLINE_S)
+            self._catalog.homes[entry.name] = _home(place)
 
     def _next_ms(self, entry: CronEntry, covered_ms: int) -> int:
         """Its first tick that is not dealt with: worked out once, not each second."""
@@ -145,3 +174,8 @@ class CronDuty:
         elif fired.word == "skipped":
             _logger.info(log.CRON_SKIPPED, **about, running=fired.jid, tick_at_ms=step.tick_ms)
             self._statsd.count(metrics.CRON_SKIPPED)
+
+
+def _home(place: Partition) -> str:
+    """A partition as the catalog writes it."""
+    return f"{place.queue} {place.index}"
