@@ -7,11 +7,11 @@ A task that is cancelled while it pushes does not know whether the job is in: ei
 and never will, or it goes on to its end unheard. `reserve` a jid first where that matters: pushing it again
 adds nothing twice."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from ganger import diversion
 from ganger.client import Client, default_client
 from ganger.config import EngineConfig
 from ganger.following import Awaited, JobStatus
@@ -83,6 +83,10 @@ class AsyncClient:
 
     async def result(self, jid: str, wait: float | None = 0.0) -> Any:
         """See Client.result; who waits here keeps no thread from the others."""
+        if diversion.current() is not None:
+            return await self.run(lambda client: client.result(jid))
+        import asyncio
+
         awaited = await self.run(lambda client: Awaited(client.cluster, Control(client.namespace), jid, wait))
         while True:
             over, value = await self._threads.run(awaited.look)

@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from ganger.config import EngineConfig, RedisSettings
 from ganger.errors import GangerError, NotConfigured
 from ganger.pushing import Target
+from ganger.rehearsed_ends import RehearsedEnds
 from ganger.rehearsed_marks import RehearsedMarks
 from ganger.unique_push import Lock
 
@@ -23,6 +24,8 @@ class Destination(Protocol):
 
     marks: RehearsedMarks
     """Those of once()."""
+    ends: RehearsedEnds
+    """Of the jobs pushed there."""
 
     def push(
         self, target: Target, bodies: Sequence[bytes], locks: Sequence[Lock] | None, jid: str | None
@@ -34,6 +37,9 @@ class Destination(Protocol):
 
     def holder(self, lock: Lock) -> str | None:
         """Who holds this lock."""
+
+    def cancel(self, jid: str) -> bool:
+        """Whether the job waited, and is gone."""
 
     async def on_loop(self, call: Callable[[], T]) -> T:
         """`call` pushes, on the event loop: it must not be kept waiting meanwhile."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ganger import inspect
+from ganger import diversion, inspect
 from ganger.clock import monotonic_s
 from ganger.cluster import Cluster
 from ganger.errors import JobEnded, JobFailed, JobNotFound, NoResult, StillRunning
@@ -19,6 +19,7 @@ from ganger.lifecycle import JobState
 from ganger.operations import track
 from ganger.operations.cancel import Cancel
 from ganger.operations.cancel import cancel as cancel_at
+from ganger.rehearsed_ends import RehearsedEnd
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.5
 SEARCH_S, LONGEST_SEARCH_S = 2.0, 60.0
@@ -175,6 +176,43 @@ def _result(cluster: Cluster, place: Partition, jid: str, end: track.End) -> Any
     return msgspec.json.decode(data)
 
 
+# ---- in a test mode (diversion.py)
+
+
+def _rehearsed_status(found: RehearsedEnd | None, jid: str) -> JobStatus:
+    if found is None or (found.how is not None and not found.tracked):
+        raise JobNotFound(f"No job {jid} was pushed in this test, or it has ended and isn't tracked.")
+    return JobStatus(
+        jid, found.type, found.queue, found.state.value, attempt=1, how=found.how, tracked=found.tracked
+    )
+
+
+def _rehearsed_result(found: RehearsedEnd | None, jid: str) -> Any:
+    """Without waiting: nothing runs meanwhile."""
+    if found is None or not found.tracked:
+        raise NoResult(f"No tracked job {jid} was pushed in this test: declare its type with track=True.")
+    if found.how is None:
+        raise StillRunning(f"Job {jid} has not ended; a recording runs it when the test drains.")
+    if found.how != "succeeded":
+        why = f": {found.error!r}" if found.error is not None else ""
+        raise JobFailed(f"Job {jid} has no result: {found.how}{why}.", how=found.how, failures=[])
+    try:
+        return msgspec.json.decode(msgspec.json.encode(found.value))
+    except (TypeError, ValueError) as error:
+        raise NoResult(f"Job {jid} succeeded, but its result is no JSON: {error}.") from None
+
+
+def _rehearsed_cancel(mode: diversion.Destination, jid: str) -> Cancel:
+    if mode.cancel(jid):
+        return Cancel.CANCELLED
+    found = mode.ends.find(jid)
+    if found is None:
+        raise JobNotFound(f"No job {jid} was pushed in this test.")
+    if found.how is None:
+        return Cancel.ASKED
+    raise JobEnded(f"Job {jid} has ended already: {found.how}.")
+
+
 class Follower(ABC):
     """What a client has of this: Client is one."""
 
@@ -188,14 +226,23 @@ class Follower(ABC):
 
     def job(self, jid: str) -> JobStatus:
         """Where a job stands, or how it ended if it is tracked. Raises JobNotFound."""
+        instead = diversion.current()
+        if instead is not None:
+            return _rehearsed_status(instead.ends.find(jid), jid)
         return status(self.cluster, Control(self.namespace), jid)
 
     def result(self, jid: str, wait: float | None = 0.0) -> Any:
         """What a tracked job returned; waits for its end for so many seconds (None: as long as it takes).
         Raises JobFailed, StillRunning, NoResult."""
+        instead = diversion.current()
+        if instead is not None:
+            return _rehearsed_result(instead.ends.find(jid), jid)
         return result(self.cluster, Control(self.namespace), jid, wait)
 
     def cancel(self, jid: str) -> Cancel:
         """End a job, waiting or running: `cancelled` when it is gone, `asked` when its host is about to end
         it. Raises JobEnded, JobNotFound."""
+        instead = diversion.current()
+        if instead is not None:
+            return _rehearsed_cancel(instead, jid)
         return cancel(self.cluster, Control(self.namespace), jid)

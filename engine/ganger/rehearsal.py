@@ -69,20 +69,19 @@ class Loops:
         self._mine = local()
         self._all: list[asyncio.Runner] = []
 
-    def run(self, call: Callable[[], Awaitable[Any]]) -> None:
-        """Await `call()`. From within a coroutine, whose loop can't run another, in a thread of its own: a
-        worker would be another process, so the handler can't need that loop."""
+    def run(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """What `call()` comes to. From within a coroutine, whose loop can't run another, in a thread of its
+        own: a worker would be another process, so the handler can't need that loop."""
 
-        async def awaited() -> None:
-            await call()
+        async def awaited() -> Any:
+            return await call()
 
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            self._runner().run(awaited(), context=copy_context())
-        else:
-            with ThreadPoolExecutor(1) as thread:
-                thread.submit(copy_context().run, lambda: asyncio.run(awaited())).result()
+            return self._runner().run(awaited(), context=copy_context())
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(copy_context().run, lambda: asyncio.run(awaited())).result()
 
     def close(self) -> None:
         while self._all:
@@ -98,32 +97,32 @@ class Loops:
         return runner
 
 
-def run(job: PushedJob, loops: Loops) -> None:
-    """Run it now. Raises UnknownType, BadArguments, and whatever handler and middlewares raise."""
+def run(job: PushedJob, loops: Loops) -> Any:
+    """Run it now; what the handler returned. Raises UnknownType, BadArguments, and whatever handler and
+    middlewares raise."""
     actor, attempt = _read(job)
     with rehearsing(job.jid, 1, job.type, job.queue, attempt.headers):
-        copy_context().run(around_attempt, attempt, lambda: _call(actor, attempt, loops.run))
+        return copy_context().run(around_attempt, attempt, lambda: _call(actor, attempt, loops.run))
 
 
-async def run_on_loop(job: PushedJob) -> None:
+async def run_on_loop(job: PushedJob) -> Any:
     """The same from a coroutine. An async handler runs on its event loop, all else in a thread meanwhile: a
     plain handler, and plain middlewares, which wait for the handler."""
     actor, attempt = _read(job)
     loop = asyncio.get_running_loop()
 
-    def on_loop(call: Callable[[], Awaitable[Any]]) -> None:
-        async def awaited() -> None:
-            await call()
+    def on_loop(call: Callable[[], Awaitable[Any]]) -> Any:
+        async def awaited() -> Any:
+            return await call()
 
-        asyncio.run_coroutine_threadsafe(awaited(), loop).result()
+        return asyncio.run_coroutine_threadsafe(awaited(), loop).result()
 
     with rehearsing(job.jid, 1, job.type, job.queue, attempt.headers):
         if actor.is_async and not wraps_attempts():
             args, kwargs = actor.bind(attempt.args, attempt.kwargs)
-            await actor.function(*args, **kwargs)
-            return
+            return await actor.function(*args, **kwargs)
         with ThreadPoolExecutor(1) as thread:
-            await loop.run_in_executor(
+            return await loop.run_in_executor(
                 thread,
                 copy_context().run,
                 lambda: around_attempt(attempt, lambda: _call(actor, attempt, on_loop)),
@@ -143,14 +142,13 @@ def _read(job: PushedJob) -> tuple[Actor[Any, Any], Attempt]:
 
 
 def _call(
-    actor: Actor[Any, Any], attempt: Attempt, wait_for: Callable[[Callable[[], Awaitable[Any]]], None]
-) -> None:
+    actor: Actor[Any, Any], attempt: Attempt, wait_for: Callable[[Callable[[], Awaitable[Any]]], Any]
+) -> Any:
     """The part inside all plain middlewares."""
     args, kwargs = actor.bind(attempt.args, attempt.kwargs)
     if actor.is_async:
-        wait_for(lambda: around_coroutine(attempt, lambda: actor.function(*args, **kwargs)))
-    else:
-        actor.function(*args, **kwargs)
+        return wait_for(lambda: around_coroutine(attempt, lambda: actor.function(*args, **kwargs)))
+    return actor.function(*args, **kwargs)
 
 
 def _seconds(ms: int | None) -> float | None:

@@ -18,8 +18,10 @@ from ganger import client, diversion
 from ganger import jid as jids
 from ganger.actor import Actor
 from ganger.errors import BadOptions, NotUnique
+from ganger.lifecycle import JobState
 from ganger.pushing import Target
 from ganger.rehearsal import Loops, PushedJob
+from ganger.rehearsed_ends import RehearsedEnd, RehearsedEnds
 from ganger.rehearsed_marks import RehearsedMarks
 from ganger.unique_push import Lock
 
@@ -33,9 +35,11 @@ class StandIn(ABC):
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._pushed: list[PushedJob] = []
+        self._waiting: list[PushedJob] = []
         self._known: set[str] = set()
         self._holders: dict[str, str] = {}
         self.marks = RehearsedMarks()
+        self.ends = RehearsedEnds()
         self._loops = Loops()
         self._default: client.Client | None = None
 
@@ -49,8 +53,9 @@ class StandIn(ABC):
         return self
 
     def _begin(self) -> None:
-        self._pushed, self._known, self._holders = [], set(), {}
+        self._pushed, self._waiting, self._known, self._holders = [], [], set(), {}
         self.marks = RehearsedMarks()
+        self.ends = RehearsedEnds()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -119,6 +124,10 @@ class StandIn(ABC):
     def holder(self, lock: Lock) -> str | None:
         return self._holders.get(lock.digest)
 
+    def cancel(self, jid: str) -> bool:
+        with self._lock:
+            return self._cancel(jid, [])
+
     def _take(self, job: PushedJob, lock: Lock | None, fresh: list[PushedJob]) -> str:
         """The jid to answer; the job becomes one of `fresh` unless it is known or its lock is held."""
         with self._lock:
@@ -134,29 +143,46 @@ class StandIn(ABC):
                 self._holders[lock.digest] = job.jid
             self._known.add(job.jid)
             self._pushed.append(job)
+            later = job.delay is not None or job.at is not None
+            state = JobState.SCHEDULED if later else JobState.READY
+            tracked = job.label.track_ms is not None
+            self.ends.waits(job.jid, RehearsedEnd(job.type, job.queue, tracked, state))
             fresh.append(job)
             return job.jid
 
     def _cancel(self, jid: str, fresh: list[PushedJob]) -> bool:
-        """Whether the job of this jid still waited, and is taken away."""
-        before = len(fresh)
-        fresh[:] = [job for job in fresh if job.jid != jid]
-        return len(fresh) < before
+        """Whether the job of this jid waited, in one of these lists, and is taken away."""
+        for waiting in (fresh, self._waiting):
+            for job in waiting:
+                if job.jid == jid:
+                    waiting.remove(job)
+                    self._free(job)
+                    self.ends.ends(jid, "cancelled")
+                    return True
+        return False
 
     @contextmanager
-    def _running(self, job: PushedJob) -> Iterator[None]:
+    def _running(self, job: PushedJob) -> Iterator[RehearsedEnd]:
         """Its unique lock is freed at its end, however it ends, or now if it asked for that."""
         if job.label.until_start:
-            self._free(job)
+            self._unlock(job)
         try:
-            yield
+            yield self.ends.begins(job.jid)
+        except BaseException as error:
+            self.ends.ends(job.jid, "exhausted", error)
+            raise
+        else:
+            self.ends.ends(job.jid, "succeeded")
         finally:
+            self._unlock(job)
+
+    def _unlock(self, job: PushedJob) -> None:
+        with self._lock:
             self._free(job)
 
     def _free(self, job: PushedJob) -> None:
-        with self._lock:
-            if job.label.unique is not None and self._holders.get(job.label.unique) == job.jid:
-                del self._holders[job.label.unique]
+        if job.label.unique is not None and self._holders.get(job.label.unique) == job.jid:
+            del self._holders[job.label.unique]
 
     @abstractmethod
     def _arrived(self, jobs: list[PushedJob]) -> None:

@@ -56,8 +56,8 @@ class Inline(StandIn):
             waiting += jobs
             return
         for job in jobs:
-            with self._running(job):
-                run(job, self._loops)
+            with self._running(job) as end:
+                end.value = run(job, self._loops)
 
     async def on_loop(self, call: Callable[[], T]) -> T:
         jobs: list[PushedJob] = []
@@ -67,26 +67,13 @@ class Inline(StandIn):
         finally:
             _put_off.reset(token)
         for job in jobs:
-            with self._running(job):
-                await run_on_loop(job)
+            with self._running(job) as end:
+                end.value = await run_on_loop(job)
         return answer
 
 
 class Recording(StandIn):
     """See `recording`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._waiting: list[PushedJob] = []
-
-    def _begin(self) -> None:
-        super()._begin()
-        self._waiting = []
-
-    def _cancel(self, jid: str, fresh: list[PushedJob]) -> bool:
-        before = len(self._waiting)
-        self._waiting = [job for job in self._waiting if job.jid != jid]
-        return len(self._waiting) < before or super()._cancel(jid, fresh)
 
     @property
     def waiting(self) -> list[PushedJob]:
@@ -105,8 +92,8 @@ class Recording(StandIn):
         Raises EndlessDrain after `most` runs."""
         count = 0
         while (job := self._next(type, count, most)) is not None:
-            with self._running(job):
-                run(job, self._loops)
+            with self._running(job) as end:
+                end.value = run(job, self._loops)
             count += 1
         return count
 
@@ -114,8 +101,8 @@ class Recording(StandIn):
         """The same from a coroutine: async handlers run on its event loop."""
         count = 0
         while (job := self._next(type, count, most)) is not None:
-            with self._running(job):
-                await run_on_loop(job)
+            with self._running(job) as end:
+                end.value = await run_on_loop(job)
             count += 1
         return count
 

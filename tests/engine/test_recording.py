@@ -8,16 +8,28 @@ from typing import Any
 import pytest
 
 from ganger import (
+    AsyncClient,
     Client,
     client,
     diversion,
 )
-from ganger.errors import BadOptions, NotConfigured, NotUnique
+from ganger.errors import (
+    BadOptions,
+    JobEnded,
+    JobFailed,
+    JobNotFound,
+    NoResult,
+    NotConfigured,
+    NotUnique,
+    StillRunning,
+)
 from ganger.jid import mint
+from ganger.operations.cancel import Cancel
 from ganger.testing import AlreadyTesting, EndlessDrain, inline, recording
 from support.practice import (
     Parcel,
     again,
+    counted,
     fail,
     following,
     last,
@@ -151,6 +163,43 @@ def test_conflicts_end_as_in_production() -> None:
         with pytest.raises(EndlessDrain):
             jobs.drain(most=3)
     assert ran == ["first", True, True, True]
+
+
+def test_a_job_can_be_followed_and_cancelled() -> None:
+    with recording() as jobs:
+        jid, other, broken = counted.push(2), counted.options(delay=60).push(3), counted.push(-1)
+        mine = Client()
+        assert (mine.job(jid).state, mine.job(other).state) == ("ready", "scheduled")
+        with pytest.raises(StillRunning):
+            mine.result(jid, wait=3600)
+        assert mine.cancel(other) is Cancel.CANCELLED
+        with pytest.raises(ValueError):
+            jobs.drain()
+        assert mine.result(jid) == {"counted": [0, 1]}
+        assert asyncio.run(AsyncClient().result(jid)) == {"counted": [0, 1]}
+        assert (mine.job(jid).state, mine.job(jid).how) == ("done", "succeeded")
+        for failed, how in ((broken, "exhausted"), (other, "cancelled")):
+            with pytest.raises(JobFailed) as caught:
+                mine.result(failed)
+            assert caught.value.how == how
+        with pytest.raises(JobEnded):
+            mine.cancel(jid)
+        plain = note.push(1)
+        jobs.drain()
+        with pytest.raises(JobNotFound):
+            mine.job(plain)
+        with pytest.raises(NoResult):
+            mine.result(plain)
+    with inline():
+        assert mine.result(counted.push(1)) == {"counted": [0]}
+
+
+def test_a_cancelled_job_gives_its_lock_up() -> None:
+    with recording():
+        jid = only.push(1)
+        Client().cancel(jid)
+        assert Client().holder("t.only", [1]) is None
+        assert only.push(1) != jid
 
 
 # ---- entering and leaving either mode

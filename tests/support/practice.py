@@ -63,6 +63,13 @@ def leak() -> None:
     tenant.set("somebody")
 
 
+@job(name="t.counted", track=True)
+def counted(number: int) -> dict[str, tuple[int, ...]]:
+    if number < 0:
+        raise ValueError(number)
+    return {"counted": tuple(range(number))}
+
+
 @job(name="t.only", unique_for=60)
 def only(number: int) -> None:
     ran.append(only.push(number) == current().jid)
