@@ -26,9 +26,10 @@ from ganger.lifecycle import JobState
 from ganger.listing import ANY, JobFilter
 from ganger.operations import batch as batch_operations
 from ganger.operations import control as catalog
-from ganger.operations import schedule
+from ganger.operations import pause, schedule
 from ganger.operations.cancel import Cancel
 from ganger.operations.kept import Kept
+from ganger.operations.pause import Wish
 from ganger.replaying.past import Past
 from ganger.unserved import Unserved
 from ganger.views import (
@@ -208,6 +209,10 @@ class Admin:
 
     def resume_type(self, name: str) -> pausing.Spread:
         return pausing.resume_type(self._cluster, self._control, name)
+
+    def paused_types(self) -> dict[str, Wish]:
+        """The job types that are paused, each since when and why."""
+        return dict(pause.wishes(self._cluster, self._control).types)
 
     def clear_queue(self, name: str, *, scheduled: bool = False) -> clearing.Cleared:
         """Remove what waits in it now, `scheduled`: also what is due later. Raises BadName."""

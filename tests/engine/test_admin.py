@@ -37,6 +37,15 @@ def test_views_of_everything(cluster: Cluster) -> None:
         assert admin.totals().crashes == {"segfault": 1}
         assert [one.type for one in admin.unserved()] == ["shop.send"]
         assert admin.leader() is None
+        admin.pause_queue("mail", "the shop moves")
+        admin.pause_type("shop.send", "no stamps")
+        assert (admin.queue("mail").paused_note, admin.queue("mail").paused_partitions) == (
+            "the shop moves",
+            3,
+        )
+        assert {name: wish.note for name, wish in admin.paused_types().items()} == {"shop.send": "no stamps"}
+        assert admin.resume_type("shop.send").changed and admin.resume_queue("mail").changed
+        assert (admin.queue("mail").paused, admin.paused_types()) == (False, {})
         assert admin.clear_queue("mail").removed == 2
 
 
