@@ -257,3 +257,18 @@ def counts_rows(rows: int, dies_at: int) -> dict[str, int]:
             if row == dies_at and attempt == 1:
                 read_address_zero()
         return {"first": first, "rows": rows}
+
+
+@job(queue=QUEUE, retry=3, backoff=RETRY_AFTER_S, track=True)
+async def fans_out(count: int) -> list[str]:
+    """Push so many jobs from the worker's event loop; their jids."""
+    with _noted():
+        pushed = asyncio.gather(*(doubles.apush(number) for number in range(count)))
+        return list(await pushed)
+
+
+@job(queue=QUEUE, retry=3, backoff=RETRY_AFTER_S, track=True)
+async def doubles(number: int) -> int:
+    with _noted():
+        await asyncio.sleep(0)
+        return 2 * number
