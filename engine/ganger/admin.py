@@ -147,6 +147,19 @@ class Admin:
         """What a tracked job returned. Raises JobFailed, StillRunning, NoResult."""
         return following.result(self._cluster, self._control, jid, wait)
 
+    def delete(self, jid: str) -> JobState:
+        """Remove it for ever, a dead letter or one that waits (which is then counted as cancelled); answers
+        what it was. Raises JobNotFound for one at work: that is to be cancelled."""
+        seen = inspect.locate(self._cluster, self._control, jid)
+        if seen.state in (JobState.WORKING, JobState.DONE):
+            hint = "cancel it" if seen.state == JobState.WORKING else "it is not in the way"
+            raise JobNotFound(f"Job {jid} is {seen.state}: {hint}.")
+        if seen.state == JobState.DEAD:
+            self.delete_letters([jid])
+        else:
+            following.cancel(self._cluster, self._control, jid)
+        return seen.state
+
     # ---- jobs that wait for their time -------------------------------------------------------------------
 
     def scheduled(self, wanted: JobFilter = ANY, limit: int = 100, *, heads: bool = False) -> Iterator[Job]:

@@ -12,8 +12,8 @@ from ganger.job import FailureRecord
 from ganger.keys import Control, Partition, partitions
 from ganger.label import NO_LABEL, Label, split
 from ganger.lifecycle import JobState
+from ganger.operations import cancel, find, look, pause, track, unique
 from ganger.operations import control as catalog
-from ganger.operations import find, look, pause, unique
 from ganger.operations.find import Found
 from ganger.unserved import known_types, live_hosts
 
@@ -35,6 +35,10 @@ class Case:
     label: Label = NO_LABEL
     holder: tuple[str, int] | None = None
     ahead: look.Ahead | None = None
+    end: track.End | None = None
+    """How it ended, where it is tracked and in no queue any more."""
+    cancelled: bool = False
+    """Its holder has been asked to end it."""
 
     @property
     def state(self) -> JobState | None:
@@ -83,6 +87,7 @@ def gather(cluster: Cluster, control: Control, jid: str) -> Case:
             if case.found is not None:
                 _around(cluster, case, case.found)
                 break
+            case.end = track.read(cluster, partition, jid).end or case.end
         except GangerError as error:
             case.unreachable[partition] = error
     return case
@@ -99,5 +104,7 @@ def _around(cluster: Cluster, case: Case, found: Found) -> None:
         case.label = NO_LABEL
     if case.label.unique is not None:
         case.holder = unique.holder(cluster, partition, case.label.unique, deadline_s=3.0)
+    if found.state == JobState.WORKING and found.id is not None:
+        case.cancelled = cancel.is_asked(cluster, partition, found.id, deadline_s=3.0)
     if found.state == JobState.READY and found.stream is not None and found.id is not None:
         case.ahead = look.ahead(cluster, partition, found.stream, found.id, found.record.priority)

@@ -53,7 +53,7 @@ def partition_unreachable(case: Case) -> Reason | None:
 
 
 def gone(case: Case) -> Reason | None:
-    if case.found or case.unreachable or case.silent:
+    if case.found or case.end or case.unreachable or case.silent:
         return None
     text = (
         "It is in no queue: it is done, it was dropped or removed, or it was never pushed."
@@ -63,11 +63,15 @@ def gone(case: Case) -> Reason | None:
 
 
 def done(case: Case) -> Reason | None:
-    if case.state != JobState.DONE or case.found is None:
+    """In the log of its queue, or tracked."""
+    if case.state == JobState.DONE and case.found is not None:
+        how, at_ms = case.found.how or "done", case.found.ended_at_ms
+    elif case.found is None and case.end is not None:
+        how, at_ms = case.end.how, case.end.at_ms
+    else:
         return None
-    at_ms = case.found.ended_at_ms
-    text = f"It ended {_ago(at_ms, case.now_ms)}: {case.found.how or 'done'}."
-    return Reason("done", text, {"how": case.found.how, "ended_at_ms": at_ms})
+    text = f"It ended {_ago(at_ms, case.now_ms)}: {how}."
+    return Reason("done", text, {"how": how, "ended_at_ms": at_ms})
 
 
 def dead(case: Case) -> Reason | None:
@@ -99,6 +103,12 @@ def working(case: Case) -> Reason | None:
             return Reason("working", text, {"host": name, "pid": row.get("pid"), "since_ms": since_ms})
     text = f"Host {name} has claimed it; a worker starts it in a moment, or gives it back."
     return Reason("claimed", text, {"host": name})
+
+
+def cancelled(case: Case) -> Reason | None:
+    if not case.cancelled:
+        return None
+    return Reason("cancelled", "It was cancelled in its worker's hands: its host is about to end it.")
 
 
 def paused_queue(case: Case) -> Reason | None:
@@ -190,6 +200,7 @@ CHECKS: tuple[Callable[[Case], Reason | None], ...] = (
     done,
     dead,
     working,
+    cancelled,
     paused_queue,
     paused_type,
     not_due,

@@ -142,6 +142,21 @@ def test_somebody_has_it(yard: Yard) -> None:
     assert yard.reason(jid, "lease").about == {"consumer": HOST}
 
 
+def test_it_was_cancelled_under_its_worker(yard: Yard) -> None:
+    yard.host()
+    jid = yard.push()
+    yard.take()
+    assert yard.admin.cancel(jid) == "asked"
+    assert yard.codes(jid) == ["claimed", "cancelled"]
+
+
+def test_how_it_ended_where_that_is_kept(yard: Yard) -> None:
+    (jid,) = yard.client.send("shop.send", Options(queue="mail", track=True), PushOptions(), [((), {})])
+    assert yard.admin.cancel(jid) == "cancelled"
+    (reason,) = yard.admin.why(jid)
+    assert (reason.code, reason.about["how"]) == ("done", "cancelled")
+
+
 def test_others_go_before_it(yard: Yard) -> None:
     yard.host({"state": "running"}, {"state": "idle"})
     yard.push(priority=9)
@@ -190,3 +205,17 @@ def test_a_job_may_go_at_once(yard: Yard, cluster: Cluster) -> None:
     failing.fail(cluster, entry, HOST, Policy(retry=0, dead=True), Failure("exception"), Random(1))
     assert yard.admin.retry(jid) == "dead"
     assert yard.admin.find(jid).state == "ready"
+
+
+def test_a_job_may_be_removed_but_not_under_a_worker(yard: Yard) -> None:
+    assert yard.admin.delete(yard.push(delay=3600)) == "scheduled"
+    assert yard.admin.delete(yard.push()) == "ready"
+    assert yard.admin.totals().counters["cancelled"] == 2
+    jid = yard.push()
+    (entry,) = yard.take()
+    with pytest.raises(JobNotFound, match="is working: cancel it"):
+        yard.admin.delete(jid)
+    failing.fail(yard.cluster, entry, HOST, Policy(retry=0, dead=True), Failure("exception"), Random(1))
+    assert yard.admin.delete(jid) == "dead"
+    with pytest.raises(JobNotFound, match="is in no queue"):
+        yard.admin.delete(jid)

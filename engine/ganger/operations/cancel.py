@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from ganger.calls import checked, fresh
 from ganger.cluster import Cluster
+from ganger.command import Command
 from ganger.errors import Uninitialised
 from ganger.keys import Partition
 from ganger.scripts import script
@@ -43,3 +44,9 @@ def cancel(
         return Cancel(checked(cluster.run(command, deadline_s=deadline_s), partition)[0].decode())
     except Uninitialised:
         return Cancel.MOVED
+
+
+def is_asked(cluster: Cluster, partition: Partition, id: bytes, *, deadline_s: float = 10.0) -> bool:
+    """Whether the holder of this entry has been asked to end it."""
+    asking = Command(partition.slot, ("HEXISTS", partition.memo, b"x:" + id))
+    return bool(cluster.run(asking, deadline_s=deadline_s))

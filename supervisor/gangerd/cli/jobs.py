@@ -48,6 +48,21 @@ def retry(jid: str, as_json: bool, path: Path | None, directory: str | None) -> 
         click.echo(f"{jid} was {was} and is ready.")
 
 
+@job.command()
+@click.argument("jid")
+@json_option
+@file_option
+@dir_option
+def delete(jid: str, as_json: bool, path: Path | None, directory: str | None) -> None:
+    """Remove the job JID for ever: a dead letter, or one that waits. A running one is to be cancelled."""
+    with administering(path, directory) as admin:
+        was = admin.delete(jid)
+    if as_json:
+        rendering.document({"jid": jid, "was": str(was)})
+    else:
+        click.echo(f"{jid} was {was} and is gone.")
+
+
 def print_job(found: dict[str, Any]) -> None:
     """A job name by name, then its failures, then their stacks."""
     now_ms = int(time.time() * 1000)
