@@ -1,8 +1,10 @@
 """Schedules: their ticks, where clocks change, and what is no schedule."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings, strategies
 
 from ganger.cron.expression import Schedule
 from ganger.errors import BadOptions
@@ -100,6 +102,63 @@ CLOCKS = {
 def test_changes_of_the_clocks(case: str) -> None:
     (cron, tz, after), expected = CLOCKS[case]
     assert ticks(cron, tz, after, len(expected)) == expected
+
+
+# Days on which clocks change: forward, back, by half an hour, at midnight, and a zone that once lost a day.
+CHANGES = [
+    (BERLIN, "2031-03-30"),
+    (BERLIN, "2031-10-26"),
+    (NEW_YORK, "2031-11-02"),
+    ("Australia/Lord_Howe", "2031-04-06"),
+    ("Australia/Lord_Howe", "2031-10-05"),
+    ("America/Havana", "2031-03-09"),
+    ("America/Havana", "2031-11-02"),
+    ("Pacific/Apia", "2011-12-30"),
+    ("Africa/Casablanca", "2026-02-15"),
+]
+
+
+def by_the_rules(minutes: set[int], hours: set[int], tz: str, from_ms: int, until_ms: int) -> list[int]:
+    """The table in docs/cron.md, minute by minute."""
+    zone, found, before = ZoneInfo(tz), [], None
+    for at_ms in range(from_ms, until_ms + 1, 60_000):
+        local = datetime.fromtimestamp(at_ms / 1000, zone)
+        wall = local.replace(tzinfo=None, fold=0)
+        skipped: list[datetime] = []
+        if before is not None and wall - before > timedelta(minutes=1):
+            lost = int((wall - before) / timedelta(minutes=1))
+            skipped = [before + timedelta(minutes=n) for n in range(1, lost)]
+        fits = [one for one in [wall, *skipped] if one.minute in minutes and one.hour in hours]
+        if len(hours) == 24:
+            fits = [one for one in fits if one == wall]
+        elif local.fold:
+            fits = []
+        if fits and at_ms > from_ms:
+            found.append(at_ms)
+        before = wall
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    change=strategies.sampled_from(CHANGES),
+    minutes=strategies.sets(strategies.integers(0, 59), min_size=1, max_size=4),
+    hours=strategies.one_of(
+        strategies.sets(strategies.sampled_from([0, 1, 2, 3, 4, 23]), min_size=1),
+        strategies.just(set(range(24))),
+    ),
+    began=strategies.integers(0, 24 * 60),
+)
+def test_any_schedule_keeps_the_rules(
+    change: tuple[str, str], minutes: set[int], hours: set[int], began: int
+) -> None:
+    tz, day = change
+    from_ms = ms(f"{day}T00:00+00:00") + (began - 18 * 60) * 60_000
+    until_ms = from_ms + 36 * 3_600_000
+    cron = f"{','.join(map(str, sorted(minutes)))} {','.join(map(str, sorted(hours)))} * * *"
+    assert Schedule(cron, tz).between(from_ms, until_ms, 10_000) == by_the_rules(
+        minutes, hours, tz, from_ms, until_ms
+    )
 
 
 SPANS = {
