@@ -17,6 +17,7 @@ told so: the parent's outbox says it, and the scheduler tells.
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from types import TracebackType
 from typing import Any, ParamSpec, Self
@@ -29,7 +30,7 @@ from ganger.client import Client, default_client
 from ganger.clock import now_ms
 from ganger.command import Word
 from ganger.current import current
-from ganger.errors import BadOptions, BatchClosed, BatchNotFound
+from ganger.errors import BadOptions, BatchClosed, BatchNotFound, GangerError
 from ganger.keys import BatchKeys, Control
 from ganger.members import Draft, Members
 from ganger.operations import batch as operations
@@ -151,7 +152,9 @@ class Batch:
                     push, args = self._callbacks[which]
                     push.push_with(self._own_client, *args)
             return
-        operations.commit(self._own_client.cluster, self._keys, replicas=self._replicas)
+        if operations.commit(self._own_client.cluster, self._keys, replicas=self._replicas):
+            with suppress(GangerError):  # the scheduler delivers it
+                self._members.deliver_owed()
 
     def status(self) -> BatchStatus:
         """How far it is. Raises BatchNotFound."""
@@ -175,7 +178,7 @@ class Batch:
             draft = Draft(self._own_client.pusher, self.bid, which)
             push.push_with(self._own_client.through(draft), *args)
             if draft.parcel is not None:
-                about[f"{which}_job"] = b"- " + draft.parcel.encode()
+                about[f"{which}_job"] = draft.parcel.owed()
         operations.register(cluster, Control(self._keys.namespace), self.bid)
         operations.create(cluster, self._keys, about, replicas=self._replicas)
         if self._parent is not None:

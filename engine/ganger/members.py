@@ -14,12 +14,12 @@ from ganger.calls import open_partition
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.errors import BadOptions, GangerError, OutcomeUnknown, Uninitialised
-from ganger.keys import BatchKeys
+from ganger.keys import BatchKeys, Partition
 from ganger.label import with_member
 from ganger.operations import batch, enqueue, outbox
 from ganger.operations.batch import NewEffect
 from ganger.operations.outbox import Effect
-from ganger.parcel import Parcel
+from ganger.parcel import PREFIX, Parcel, decode
 from ganger.pushing import DEADLINE_S, Pusher, Target
 
 PARCEL_BYTES = 1 << 20
@@ -46,10 +46,10 @@ class Members:
         """The jids, in the order of the bodies. When it fails half-way, the error tells how many are in."""
         parcels = parcels_of(self._pusher, target, bodies, self._keys.bid)
         pushed: list[str] = []
-        delivered: list[Effect] = []
+        arrived: list[Parcel] = []
         while group := list(islice(parcels, MOST_PARCELS)):
             try:
-                added = self._add(group, delivered)
+                added = self._add(group, arrived)
             except GangerError as error:
                 if not pushed:
                     raise
@@ -57,10 +57,19 @@ class Members:
                     f"{len(pushed)} of {len(bodies)} jobs are in batch {self._keys.bid}, the rest may not be:"
                     f" {error}"
                 ) from error
-            delivered = self._deliver(added)
+            arrived = self._deliver(added)
             pushed += [job.jid for parcel in group for job in parcel.jobs]
-        self._clear(delivered)
+        self._tick_off(arrived)
         return pushed
+
+    def deliver_owed(self) -> None:
+        """Deliver the jobs that the batch's outbox holds: a commit may have fired callbacks."""
+        box = outbox.box_of(self._keys)
+        reply = self._cluster.run(outbox.page_command(box), deadline_s=DEADLINE_S)
+        _, effects = outbox.parse_page(reply, box)
+        prefix = PREFIX + b":"
+        owed = [one for one in effects if one.name.startswith(prefix)]
+        self._tick_off(self._deliver([decode(self._keys.namespace, one.value) for one in owed]))
 
     def reserve(self, name: str, jid: str) -> int:
         """The number of a member that is no job; `name` is the effect that the scheduler sees to if the
@@ -68,23 +77,25 @@ class Members:
         command = batch.add_command(self._keys, jid, [NewEffect(name, 1, b"")])
         return batch.parse_add(self._cluster.run(command, replicas=self._replicas), self._keys)
 
-    def _add(self, parcels: Sequence[Parcel], delivered: Sequence[Effect]) -> list[Parcel]:
+    def _add(self, parcels: Sequence[Parcel], arrived: Sequence[Parcel]) -> list[Parcel]:
         """The parcels, numbered. The clearing of those before travels along."""
         effects = [NewEffect(f"j:{each.name}", len(each.jobs), each.encode()) for each in parcels]
-        commands = [*self._clearing(delivered), batch.add_command(self._keys, parcels[0].name, effects)]
+        commands = [*self._clearing(arrived), batch.add_command(self._keys, parcels[0].name, effects)]
         replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S, replicas=self._replicas)
         number = batch.parse_add(replies[-1], self._keys)
+        if not isinstance(replies[0], Exception):
+            self._note(arrived)
         numbered = []
         for each in parcels:
             numbered.append(each.numbered(number))
             number += len(each.jobs)
         return numbered
 
-    def _deliver(self, parcels: Sequence[Parcel]) -> list[Effect]:
-        """Those that have arrived, as the outbox holds them."""
+    def _deliver(self, parcels: Sequence[Parcel]) -> list[Parcel]:
+        """Those that have arrived."""
         commands = [each.command() for each in parcels]
         replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S, replicas=self._replicas)
-        done: list[Effect] = []
+        arrived: list[Parcel] = []
         for each, command, reply in zip(parcels, commands, replies, strict=True):
             try:
                 try:
@@ -95,15 +106,29 @@ class Members:
                     enqueue.parse_push(again, each.partition, each.jobs)
             except GangerError:
                 continue  # the scheduler's now
-            value = b"%d " % (each.first or 0) + each.encode()
-            done.append(Effect(outbox.box_of(self._keys), f"j:{each.name}".encode(), value))
-        return done
+            arrived.append(each)
+        return arrived
 
-    def _clear(self, delivered: Sequence[Effect]) -> None:
-        self._cluster.run_many(self._clearing(delivered), deadline_s=DEADLINE_S)
+    def _tick_off(self, arrived: Sequence[Parcel]) -> None:
+        """The batch owes them no more. What fails here, the scheduler does."""
+        replies = self._cluster.run_many(self._clearing(arrived), deadline_s=DEADLINE_S)
+        if replies and not isinstance(replies[0], Exception):
+            self._note(arrived)
 
-    def _clearing(self, delivered: Sequence[Effect]) -> list[Command]:
-        return [outbox.clear_command(outbox.box_of(self._keys), delivered)] if delivered else []
+    def _clearing(self, arrived: Sequence[Parcel]) -> list[Command]:
+        box = outbox.box_of(self._keys)
+        effects = [Effect(box, f"j:{each.name}".encode(), each.owed()) for each in arrived]
+        return [outbox.clear_command(box, effects)] if effects else []
+
+    def _note(self, cleared: Sequence[Parcel]) -> None:
+        """Their partitions need not know them for a day."""
+        if not cleared:
+            return
+        by_partition: dict[Partition, list[str]] = {}
+        for each in cleared:
+            by_partition.setdefault(each.partition, []).append(each.name)
+        commands = [enqueue.delivered_command(place, names) for place, names in by_partition.items()]
+        self._cluster.run_many(commands, deadline_s=DEADLINE_S)
 
 
 class Draft:

@@ -47,6 +47,10 @@ class Parcel:
         """The same with the number that its batch gave to its first job."""
         return replace(self, first=first)
 
+    def owed(self) -> bytes:
+        """As an outbox holds it."""
+        return (b"- " if self.first is None else b"%d " % self.first) + self.encode()
+
     def encode(self) -> bytes:
         """What follows `first` and its space: that is known to the batch alone."""
         when = ("now", 0)

@@ -26,7 +26,7 @@ class Leader:
         self.parcels = Parcels(cluster, "ganger")
         self.walks.teach(b"b", self.marks.deliver)
         self.walks.teach(b"c", self.marks.adopt)
-        self.walks.teach(parcel.PREFIX, self.parcels.deliver)
+        self.walks.teach(parcel.PREFIX, self.parcels.deliver, self.parcels.cleared)
         self.batches = Batches(cluster, KEYS, self.walks, "")
 
     def work(self) -> None:

@@ -4,7 +4,7 @@
 -- ARGV cursor most most_bytes
 -- REPLY page
 -- {page, next cursor or 0, effect, value ..}. Crash points: none, it only reads.
-local reply, bytes = {'page', cursor}, 0
+local reply, bytes, looks = {'page', cursor}, 0, 0
 repeat
   local page = redis.call('HSCAN', outbox, reply[2], 'COUNT', 16)
   reply[2] = page[1]
@@ -14,5 +14,6 @@ repeat
       bytes = bytes + #page[2][i + 1]
     end
   end
-until page[1] == '0' or #reply >= 2 * most or bytes >= tonumber(most_bytes)
+  looks = looks + 1 -- a hash that was once large is mostly empty
+until page[1] == '0' or #reply >= 2 * most or bytes >= tonumber(most_bytes) or looks == 500
 return reply

@@ -55,6 +55,13 @@ def push(
     return _run(cluster, partition, command, jobs, deadline_s, replicas)
 
 
+def delivered_command(partition: Partition, deliveries: Sequence[str]) -> Command:
+    """These can't be delivered again: their outbox holds them no more. For run_many; nobody minds when it is
+    lost."""
+    keys = (partition.meta, partition.memo)
+    return script("note_delivered").command(partition.slot, keys, deliveries)
+
+
 def schedule_command(
     partition: Partition,
     priority: int,

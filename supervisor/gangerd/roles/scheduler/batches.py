@@ -1,9 +1,9 @@
 """A look at every batch that may still owe something: what nobody else has delivered, and which are over.
 
 Mostly there is nothing to find, for producers deliver what they add and marks are followed at once. It is for
-the rest: a producer or a leader died in between. As many a second as a trip holds, so a turn over a few
-thousand batches takes seconds. What changed since the last look is counted for statsd; the first look of a
-leader sets the mark and counts nothing.
+the rest: a producer or a leader died in between. Two thousand at a look, so a turn over ten thousand batches
+takes some seconds. What changed since the last look is counted for statsd; the first look of a leader sets
+the mark and counts nothing.
 """
 
 from ganger.cluster import Cluster
@@ -16,6 +16,8 @@ from gangerd.roles.scheduler.outbox import Outbox
 
 DEADLINE_S = 0.8
 PAGE = 500
+MOST_PAGES = 4
+"""In one look."""
 
 
 class Batches:
@@ -30,7 +32,14 @@ class Batches:
         self._had_turn = False
 
     def look(self) -> None:
-        """One page. Raises GangerError when the list can't be read."""
+        """Some pages. Raises GangerError when the list can't be read."""
+        for _ in range(MOST_PAGES):
+            if self._look_at_page() < PAGE:
+                break
+        self._statsd.flush()
+
+    def _look_at_page(self) -> int:
+        """How many there were."""
         bids = batch.live_page(self._cluster, self._keys, self._place, PAGE, deadline_s=DEADLINE_S)
         places = [BatchKeys(self._keys.namespace, bid) for bid in bids]
         replies = self._cluster.run_many([batch.look_command(one) for one in places], deadline_s=DEADLINE_S)
@@ -56,7 +65,7 @@ class Batches:
         self._place += PAGE - len(over)
         if len(bids) < PAGE:
             self._place, self._had_turn = 0, True
-        self._statsd.flush()
+        return len(bids)
 
     def forget(self) -> None:
         """Another leader looks from now on."""

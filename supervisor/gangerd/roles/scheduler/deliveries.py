@@ -15,5 +15,6 @@ def outbox_walk(cluster: Cluster, namespace: str, *, replicas: int = 0) -> Outbo
     marks = Marks(cluster, namespace, walk.attend, replicas=replicas)
     walk.teach(b"b", marks.deliver)
     walk.teach(b"c", marks.adopt)
-    walk.teach(parcel.PREFIX, Parcels(cluster, namespace, replicas=replicas).deliver)
+    parcels = Parcels(cluster, namespace, replicas=replicas)
+    walk.teach(parcel.PREFIX, parcels.deliver, parcels.cleared)
     return walk

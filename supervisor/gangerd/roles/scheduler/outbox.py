@@ -22,6 +22,8 @@ from gangerd.roles.loop import MS
 
 Deliver = Callable[[Sequence[Effect]], Iterable[Effect]]
 """Takes effects of its kind to their targets; answers those that need not be kept any longer."""
+Cleared = Callable[[Sequence[Effect]], object]
+"""Hears of those that are kept no longer."""
 
 DEADLINE_S = 0.8
 MOST_BOXES = 16
@@ -35,14 +37,17 @@ class Outbox:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._table: dict[bytes, Deliver] = {}
+        self._cleared: dict[bytes, Cleared] = {}
         self._walks: dict[Box, int] = {}
         """Outboxes to be walked, and how far each walk is."""
         self._warm: dict[Box, int] = {}
         """Until when each that held something is polled."""
 
-    def teach(self, prefix: bytes, deliver: Deliver) -> None:
-        """Effects of this prefix are delivered so."""
+    def teach(self, prefix: bytes, deliver: Deliver, cleared: Cleared | None = None) -> None:
+        """Effects of this prefix are delivered so; `cleared` hears of what was cleared."""
         self._table[prefix] = deliver
+        if cleared is not None:
+            self._cleared[prefix] = cleared
 
     def commands(self, partitions: Sequence[Partition]) -> list[Command]:
         return [outbox.length_command(outbox.box_of(partition)) for partition in partitions]
@@ -105,8 +110,17 @@ class Outbox:
         by_box: dict[Box, list[Effect]] = {}
         for effect in done:
             by_box.setdefault(effect.box, []).append(effect)
-        # A clearing that fails is no harm: the delivery comes once more.
-        self._cluster.run_many(
+        replies = self._cluster.run_many(
             [outbox.clear_command(box, some) for box, some in by_box.items()], deadline_s=DEADLINE_S
         )
+        # A clearing that fails is no harm: the delivery comes once more.
+        cleared = [
+            effect
+            for some, reply in zip(by_box.values(), replies, strict=True)
+            if not isinstance(reply, Exception)
+            for effect in some
+        ]
+        for prefix, hear in self._cleared.items():
+            if mine := [effect for effect in cleared if effect.prefix == prefix]:
+                hear(mine)
         return len(done)

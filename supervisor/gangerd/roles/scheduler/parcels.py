@@ -1,7 +1,8 @@
 """Parcels: jobs that an outbox owes to a partition in another slot, pushed there once.
 
-The target's memo knows a parcel by its effect's name for a day. Crash points: pushed and not cleared, it is
-pushed again and answered `repeat`. A parcel that can't be read is left where it is, and told once.
+The target's memo knows a parcel by its effect's name: for a day as long as it is owed, then like any push.
+Crash points: pushed and not cleared, it is pushed again and answered `repeat`; cleared and not noted, the
+memo keeps it for the day. A parcel that can't be read is left where it is, and told once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,7 @@ from ganger import parcel
 from ganger.calls import open_partition
 from ganger.cluster import Cluster
 from ganger.errors import GangerError, Uninitialised
+from ganger.keys import Partition
 from ganger.operations import enqueue
 from ganger.operations.outbox import Effect
 from ganger.parcel import Parcel
@@ -42,6 +44,16 @@ class Parcels:
             except GangerError:
                 continue  # its node is down, or the server full: it stays
             yield effect
+
+    def cleared(self, effects: Sequence[Effect]) -> None:
+        """Have their partitions note that these are owed no more."""
+        by_partition: dict[Partition, list[str]] = {}
+        for effect in effects:
+            found = self._read(effect)
+            if found is not None:
+                by_partition.setdefault(found.partition, []).append(effect.target.decode())
+        commands = [enqueue.delivered_command(place, names) for place, names in by_partition.items()]
+        self._cluster.run_many(commands, deadline_s=DEADLINE_S)
 
     def _read(self, effect: Effect) -> Parcel | None:
         try:

@@ -77,6 +77,7 @@ class Scheduler:
         loop.when_asked("promote", self._promote)
         loop.when_asked("step", self._step)
         loop.when_asked("outbox", self._deliver)
+        loop.every("batches", ROUND_MS, self._look_at_batches, jitter=0.05)
         loop.every("round", round_ms(self._role.config.lease_ms), self._round, jitter=0.05)
         loop.when_asked("tick", self._tick)
         loop.every("cron", ROUND_MS, self._tick, jitter=0.05)
@@ -126,8 +127,6 @@ class Scheduler:
         if self._rounds % 2 == 1:
             with contextlib.suppress(GangerError):  # those known before go on
                 self._queues.refresh()
-        with contextlib.suppress(GangerError):  # the list of batches can't be read: the next round
-            self._batches.look()
         partitions = self._queues.all()
         thorough = self._rounds % 2 == 1
         # A lease is watched from the first look that lists it: with nothing under watch, look half as often.
@@ -190,6 +189,12 @@ class Scheduler:
     def _deliver(self) -> None:
         if self.leads():
             self._outbox.step()
+            self._walk_on()
+
+    def _look_at_batches(self) -> None:
+        if self.leads():
+            with contextlib.suppress(GangerError):  # the list can't be read: the next second
+                self._batches.look()
             self._walk_on()
 
     def _walk_on(self) -> None:
