@@ -1,9 +1,9 @@
 """How jobs get through: no job waits behind another that takes long, and the numbers that leave are right."""
 
 import socket
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 
 from support import incident_app as app
 from support.checker import counters_balance, ran_exactly_once
@@ -39,13 +39,12 @@ def test_metrics_arrive_over_udp_and_their_sums_are_exact(scene: Scene) -> None:
         gang = scene.gang(workers=2, settings={"statsd": heard.address})
         # What was enqueued before the first look at a queue is not told: let it be looked at once.
         scene.await_end(scene.push(app.healthy, 1))
-        heard.until(lambda: "queue.incidents.depth" in heard.gauges, "a gauge of the queue")
+        until(lambda: "queue.incidents.depth" in heard.gauges, "a gauge of the queue", 15)
         jids = [scene.push(app.healthy, number) for number in range(50)]
         jids += [scene.push(app.segfaults), scene.push(app.raises), scene.push(app.kills_itself)]
         scene.await_all_done()
-        heard.until(lambda: heard.counts["jobs.enqueued"] >= len(jids), "what was enqueued")
+        until(lambda: heard.counts["jobs.enqueued"] >= len(jids), "what was enqueued", 15)
         assert gang.drain() == 0
-        heard.read()
     del heard.counts["jobs.released"]
     assert heard.counts["type.support_incident_app_segfaults.crash.segfault"] == 2
     assert {name: value for name, value in heard.counts.items() if not name.startswith("type.")} == {
@@ -68,37 +67,39 @@ def test_metrics_arrive_over_udp_and_their_sums_are_exact(scene: Scene) -> None:
 
 
 class Listener:
-    """A statsd: sums of counters, names of gauges and timers, without the prefix."""
+    """A statsd: sums of counters, names of gauges and timers, without the prefix. A thread reads what comes:
+    a socket that is looked at now and then has dropped the rest."""
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
-        self._socket.setblocking(False)
+        self._socket.settimeout(0.05)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="statsd")
         self.address = f"127.0.0.1:{self._socket.getsockname()[1]}"
         self.counts: Counter[str] = Counter()
         self.gauges: set[str] = set()
         self.timers: set[str] = set()
 
     def __enter__(self) -> "Listener":
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        """What was sent before is heard."""
+        self._closing.set()
+        self._thread.join()
         self._socket.close()
 
-    def until(self, condition: Callable[[], bool], what: str) -> None:
-        def holds() -> bool:
-            self.read()
-            return condition()
-
-        until(holds, what, 15)
-
-    def read(self) -> None:
-        """Whatever has arrived."""
+    def _listen(self) -> None:
         while True:
+            closing = self._closing.is_set()
             try:
                 packet = self._socket.recv(65536).decode()
-            except BlockingIOError:
-                return
+            except TimeoutError:
+                if closing:
+                    return
+                continue
             for line in packet.splitlines():
                 name, _, rest = line.partition(":")
                 name, (value, kind) = name.removeprefix("ganger."), rest.split("|")[:2]
