@@ -53,7 +53,7 @@ def test_a_pipe_nobody_reads_never_blocks_and_the_loss_is_told(threaded: bool) -
     told = [line for line in lines if line.startswith("lost ")]
     assert told == [f"lost {outlet.dropped}"]
     kept = [line for line in lines if line not in told]
-    # The writer takes one line off the ring to wait with it, whenever it first gets to run: room for one more.
+    # The writer takes one line off the ring, to wait with it, whenever it first runs: room for one more.
     assert kept[:100] == [f"line {number}" for number in range(100)]
     assert len(kept) == 1000 - outlet.dropped and len(set(kept)) == len(kept)
     outlet.write(b"goes on\n")
