@@ -6,6 +6,7 @@ fences, the policy after a failure) is not: what the attempt raises reaches the 
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from threading import local
@@ -85,7 +86,8 @@ class Loops:
 
     def close(self) -> None:
         while self._all:
-            self._all.pop().close()
+            with suppress(RuntimeError):  # a job of another thread still runs on it
+                self._all.pop().close()
         self._mine = local()
 
     def _runner(self) -> asyncio.Runner:
