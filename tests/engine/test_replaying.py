@@ -8,7 +8,7 @@ import pytest
 from ganger.calls import open_partition
 from ganger.cluster import Cluster
 from ganger.command import Command
-from ganger.errors import BadName, BadOptions, JobNotFound
+from ganger.errors import BadName, BadOptions, JobNotFound, NodeDown, ScriptFailed
 from ganger.jid import mint
 from ganger.job import State
 from ganger.keys import Control, Partition, partitions
@@ -16,7 +16,7 @@ from ganger.operations import claim, control, enqueue, failing, pause, runs, set
 from ganger.operations.enqueue import NewJob
 from ganger.replaying import drive
 from ganger.replaying.pace import Pace
-from ganger.replaying.work import CopyInto, Work
+from ganger.replaying.work import CopyInto, Replay, Survey, Work
 from ganger.retry import Retry
 from support.history import ALL, RUN, ended, names, retaining
 from support.keyspace import HOST, WORKER, snapshot
@@ -104,6 +104,18 @@ def test_a_partition_out_of_reach_is_named_and_taken_later(
     done = through(drive.carry_on(cluster, KEYS, stopped))
     assert (done.state, done.missing, sum(done.moved.values())) == ("finished", {}, 1200)
     assert len(set(ready(cluster_servers, mail))) == 1200
+
+
+def test_a_run_goes_on_without_the_control_slot(
+    cluster: Cluster, cluster_servers: ClusterServers, mail: tuple[Partition, ...]
+) -> None:
+    run = drive.order(cluster, KEYS, "rewind", "mail")
+    going = drive.begin(cluster, KEYS, run, drive.survey(cluster, KEYS, run))
+    next(going)
+    cluster.run(Command(KEYS.slot, ("DEL", KEYS.runs)))
+    cluster.run(Command(KEYS.slot, ("SET", KEYS.runs, "in the way")))
+    assert through(going).state == "finished"
+    assert len(ready(cluster_servers, mail)) == 1200
 
 
 def test_an_undone_run_leaves_what_has_begun(
@@ -211,6 +223,17 @@ def _finish(cluster: Cluster, work: Work) -> None:
             return
         work.heard(cluster.run(work.command(90)))
     raise AssertionError("it does not end")
+
+
+def test_a_node_is_waited_for_as_long_as_a_failover_takes() -> None:
+    place = partitions("ganger", "mail", 4)[0]
+    patient, broken, asked = Replay(place, RUN, ALL), Replay(place, RUN, ALL), Survey(place, RUN, ALL)
+    for _ in range(9):
+        patient.failed(NodeDown("its node is down"))
+        broken.failed(ScriptFailed("it can't be done"))
+        asked.failed(NodeDown("its node is down"))
+    assert (patient.missing, broken.missing) == ("", "it can't be done")
+    assert asked.missing == "its node is down", "who asks waits for the answer"
 
 
 def test_wrong_orders_are_refused(cluster: Cluster, mail: tuple[Partition, ...]) -> None:

@@ -96,7 +96,7 @@ def test_a_long_stream_takes_several_calls(cluster: Cluster) -> None:
         step = undo(cluster, cursor=cursor)
         cursor = step.cursor
         steps.append(step.total)
-    assert steps[:2] == [250, 500] and steps[-1] == 600
+    assert steps[:2] == [100, 200] and steps[-1] == 600
 
 
 def test_a_copy_goes_away_and_is_counted(cluster: Cluster, cluster_servers: ClusterServers) -> None:

@@ -20,9 +20,10 @@ HOWS = ("succeeded", "exhausted", "expired", "skipped")
 """How a job may have ended that lies in the log."""
 PARKED = 10
 """The number of the parked stream among those where jobs wait: 0 = returned, 1..9 = ready."""
-CHUNK = 250
+CHUNK = 100
 """Jobs that one call moves at most: about a millisecond of the node's time."""
-SURVEY = 5000
+SURVEY = 500
+"""Entries that one call looks through at most, about two milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)

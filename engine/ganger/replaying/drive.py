@@ -10,6 +10,7 @@ Who drives may die at any moment: the jobs are where they are, one place each, a
 partition out of reach is left out and named in `run.missing`; carry_on tries it again.
 """
 
+import contextlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -28,7 +29,7 @@ from ganger.replaying.work import Work
 
 USUAL = ("succeeded", "exhausted", "skipped")
 """What is replayed when nothing else is said: an expired job was not wanted any more when it ended."""
-ROUND_S = 5.0
+ROUND_S = 2.0
 NOTE_S = 2.0
 MAX_REST_MS = RUN_MAX_AGE_MS - 24 * 3600 * 1000
 """How long a run may rest before it can't be carried on."""
@@ -143,14 +144,16 @@ def undo(cluster: Cluster, control: Control, run: Run) -> Generator[Run, None, N
         works = [work.Undo(place, run.run, "gone") for place in places(cluster, control, run.into)]
     else:
         works = [work.Undo(place, run.run, "log") for place in places(cluster, control, run.queue)]
-    _note(cluster, control, run, ("running", "stopped", "finished", "undoing"))
+    before = runs.record(cluster, control, run, ("running", "stopped", "finished", "undoing"))
+    if before is not None:
+        raise BadOptions(f"Run {run.run} is {before} already.")
     for _ in _rounds(cluster, works, Pace()):
         run.undone |= {each.partition.index: each.moved for each in works if each.moved}
         yield run
     run.missing = {each.partition.index: each.missing for each in works if each.missing}
     if not run.missing:
         run.state = "undone"
-    _note(cluster, control, run, ("undoing",))
+    runs.record(cluster, control, run, ("undoing",))
     yield run
 
 
@@ -191,7 +194,7 @@ def _drive(cluster: Cluster, control: Control, run: Run) -> Generator[Run, None,
                 index = each.partition.index
                 run.moved[index] = max(run.moved.get(index, 0), each.moved)
             if monotonic_s() - noted_s > NOTE_S:
-                _note(cluster, control, run, ("running", "stopped"))
+                _note(cluster, control, run)
                 noted_s = monotonic_s()
             if any(each.closed for each in works):
                 break
@@ -209,15 +212,18 @@ def _drive(cluster: Cluster, control: Control, run: Run) -> Generator[Run, None,
 
 def _leave(cluster: Cluster, control: Control, run: Run, state: RunState) -> None:
     run.state = state
+    with contextlib.suppress(BadOptions):  # it is being undone: that word stands
+        _note(cluster, control, run)
+
+
+def _note(cluster: Cluster, control: Control, run: Run) -> None:
+    """How it stands, as well as it can be told: without the control slot the run goes on all the same. Raises
+    BadOptions when somebody undoes it."""
     try:
-        runs.record(cluster, control, run, ("running", "stopped"), deadline_s=2.0)
+        run.heard_ms = runs.now_ms(cluster, control, deadline_s=NOTE_S)
+        state = runs.record(cluster, control, run, ("running", "stopped"), deadline_s=NOTE_S)
     except GangerError:
-        return  # only the note is missing: the jobs are where they are
-
-
-def _note(cluster: Cluster, control: Control, run: Run, expected: tuple[str, ...]) -> None:
-    run.heard_ms = runs.now_ms(cluster, control)
-    state = runs.record(cluster, control, run, expected)
+        return
     if state is not None:
         raise BadOptions(f"Run {run.run} is {state} by now.")
 

@@ -9,20 +9,33 @@ from typing import Any, Literal
 
 from ganger import jid as jids
 from ganger.calls import open_command
+from ganger.clock import monotonic_s
 from ganger.command import Command
-from ganger.errors import GangerError, Uninitialised
+from ganger.errors import (
+    ClusterUnavailable,
+    GangerError,
+    NodeDown,
+    OutcomeUnknown,
+    ServerBusy,
+    Uninitialised,
+)
 from ganger.keys import Partition
 from ganger.label import Label, encode, split
 from ganger.operations import replay
 from ganger.operations.replay import Choice, Count, Step
 
 FAULTS = 3
-"""Failed calls in a row after which a partition is left out."""
+"""Failed calls in a row after which a partition is left out; if it is out of reach, as long as a failover
+takes, not before PATIENCE_S."""
+PATIENCE_S = 15.0
+_PASSES = (NodeDown, ClusterUnavailable, OutcomeUnknown, ServerBusy)
 
 
 class Work:
     """`moved` jobs so far by this run in this partition; `over` when nothing is left; `missing` says why it
     was given up; `closed` when the run is being undone by somebody."""
+
+    patience_s = PATIENCE_S
 
     def __init__(self, partition: Partition, run: str) -> None:
         self.partition = partition
@@ -33,6 +46,7 @@ class Work:
         self.closed = False
         self.missing = ""
         self._faults = 0
+        self._failing_since_s = 0.0
 
     @property
     def done(self) -> bool:
@@ -47,8 +61,11 @@ class Work:
         raise NotImplementedError
 
     def failed(self, error: GangerError) -> None:
+        if not self._faults:
+            self._failing_since_s = monotonic_s()
         self._faults += 1
-        if self._faults >= FAULTS:
+        waits = isinstance(error, _PASSES) and monotonic_s() - self._failing_since_s < self.patience_s
+        if self._faults >= FAULTS and not waits:
             self.missing = str(error)
 
     def answered(self) -> None:
@@ -144,7 +161,9 @@ class Undo(_Streams):
 
 
 class Survey(Work):
-    """How many jobs of the log a run would take."""
+    """How many jobs of the log a run would take. Whoever asked waits for the answer: it is not patient."""
+
+    patience_s = 0.0
 
     def __init__(self, partition: Partition, run: str, choice: Choice) -> None:
         super().__init__(partition, run)
@@ -163,6 +182,8 @@ class Survey(Work):
 
 class SurveyWaiting(_Streams):
     """How many waiting jobs a skip would end."""
+
+    patience_s = 0.0
 
     def __init__(self, partition: Partition, run: str, to_ms: int, type: str) -> None:
         super().__init__(partition, run)

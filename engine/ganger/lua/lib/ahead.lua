@@ -8,7 +8,7 @@ local function ahead(stream, start, last, see)
     for _, row in ipairs(page) do
       scanned, bytes = scanned + 1, bytes + #(row[2][6] or '')
       start = '(' .. row[1]
-      if see(row[1], row[2]) == false or scanned >= 2000 or bytes > 4194304 then return row[1] end
+      if see(row[1], row[2]) == false or scanned >= 500 or bytes > 4194304 then return row[1] end
     end
     if #page < asked then return '' end
   end
