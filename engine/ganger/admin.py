@@ -9,7 +9,7 @@ work, and views.py says what comes back. The command line uses the same methods.
 a sentence for people. An Admin may be used by several threads.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Self
 
@@ -21,7 +21,8 @@ from ganger.cluster import Cluster
 from ganger.config import EngineConfig
 from ganger.cron import admin as cron
 from ganger.errors import BadName, BatchNotFound, JobNotFound
-from ganger.keys import BatchKeys, Control, Partition
+from ganger.keys import BatchKeys, Control
+from ganger.letters import DeadLetters
 from ganger.lifecycle import JobState
 from ganger.listing import ANY, JobFilter
 from ganger.operations import batch as batch_operations
@@ -37,7 +38,6 @@ from ganger.views import (
     CronEvent,
     CronRun,
     CronState,
-    DeadLetter,
     Host,
     Job,
     Queue,
@@ -47,10 +47,9 @@ from ganger.views import (
 from ganger.why import Reason
 
 
-class Admin:
+class Admin(DeadLetters):
     def __init__(self, cluster: Cluster, control: Control) -> None:
-        self._cluster = cluster
-        self._control = control
+        super().__init__(cluster, control)
         self.past = Past(cluster, control)
         """What queues keep of their ended jobs, and the runs over it: rewind, replay, skip, undo."""
 
@@ -168,45 +167,6 @@ class Admin:
         found = inspect.later(self._cluster, self._control, wanted, limit, heads=heads)
         return (Job.of(document) for document in found)
 
-    # ---- dead letters ------------------------------------------------------------------------------------
-
-    def dead(self, wanted: JobFilter = ANY, limit: int = 100, *, heads: bool = False) -> Iterator[Job]:
-        """The newest that fit, a few in memory at a time; with `heads` without their arguments."""
-        found = inspect.dead(self._cluster, self._control, wanted, limit, heads=heads)
-        return (Job.of(document) for document in found)
-
-    def dead_letter(self, jid: str) -> DeadLetter:
-        """One of them with every failure, and the post-mortems of the workers that it killed. Raises
-        JobNotFound."""
-        document = inspect.job(self._cluster, self._control, jid)
-        if document["state"] != JobState.DEAD:
-            raise JobNotFound(f"{jid} is no dead letter: it is {document['state']}.")
-        crashes = inspect.crashes_of(self._cluster, self._control, jid)
-        return DeadLetter.of(document | {"crash_records": [Crash.of(row) for row in crashes]})
-
-    def count_dead(self, wanted: JobFilter = ANY) -> dict[str, int]:
-        """How many fit, per queue."""
-        return letters.count(self._cluster, self._places(wanted), wanted)
-
-    def retry_dead(self, wanted: JobFilter = ANY, *, rate: float | None = None) -> Iterator[int]:
-        """Send all that fit back to their queues, at most `rate` a second, while the caller iterates: yields
-        how many went, chunk by chunk. Left half-way, the next call goes on: what went is dead no more."""
-        act = letters.send_back
-        return letters.each(self._cluster, self._places(wanted), act, wanted, rate=rate)
-
-    def delete_dead(self, wanted: JobFilter = ANY) -> Iterator[int]:
-        """Delete all that fit for ever, while the caller iterates."""
-        return letters.each(self._cluster, self._places(wanted), letters.delete, wanted)
-
-    def retry_letters(self, jids: Sequence[str]) -> int:
-        """Send these back. Raises JobNotFound, with nothing done, when one of them is no dead letter."""
-        return sum(letters.send_back(self._cluster, [letter]) for letter in self._letters(jids))
-
-    def delete_letters(self, jids: Sequence[str]) -> int:
-        """Delete these for ever. Raises JobNotFound, with nothing done, when one of them is no dead
-        letter."""
-        return sum(letters.delete(self._cluster, [letter]) for letter in self._letters(jids))
-
     # ---- queues ------------------------------------------------------------------------------------------
 
     def pause_queue(self, name: str, note: str = "") -> pausing.Spread:
@@ -284,15 +244,3 @@ class Admin:
     def run_cron(self, name: str) -> str:
         """Its job, now; the jid. Raises CronNotFound, CronStillRuns."""
         return cron.run(self._cluster, self._control, name)
-
-    def _places(self, wanted: JobFilter) -> list[Partition]:
-        return inspect.chosen(self._cluster, self._control, wanted.queue)
-
-    def _letters(self, jids: Sequence[str]) -> list[Kept]:
-        found = []
-        for jid in jids:
-            seen = inspect.locate(self._cluster, self._control, jid)
-            if seen.state != JobState.DEAD:
-                raise JobNotFound(f"{jid} is no dead letter: it is {seen.state}.")
-            found.append(Kept(seen.partition, jid, seen.dead_at_ms or 0, seen.record))
-        return found
