@@ -6,7 +6,6 @@ fences, the policy after a failure) is not: what the attempt raises reaches the 
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from threading import local
@@ -86,8 +85,9 @@ class Loops:
 
     def close(self) -> None:
         while self._all:
-            with suppress(RuntimeError):  # a job of another thread still runs on it
-                self._all.pop().close()
+            runner = self._all.pop()
+            if not runner.get_loop().is_running():  # for a job of another thread, which goes on to its end
+                runner.close()
         self._mine = local()
 
     def _runner(self) -> asyncio.Runner:

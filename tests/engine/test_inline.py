@@ -119,6 +119,24 @@ def test_jobs_in_two_threads_know_each_its_own() -> None:
     assert dict(ran) == jids
 
 
+def test_a_job_of_another_thread_goes_on_when_the_mode_is_left() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    @job(name="t.held")
+    async def held() -> None:
+        begun.set()
+        await asyncio.to_thread(go_on.wait)
+        ran.append("held to its end")
+
+    with inline():
+        thread = threading.Thread(target=held.push)
+        thread.start()
+        assert begun.wait(10)
+    go_on.set()
+    thread.join()
+    assert ran == ["held to its end"]
+
+
 def test_what_a_handler_raises_comes_out_of_the_push() -> None:
     with inline():
         with pytest.raises(LookupError, match="no such mailbox"):
