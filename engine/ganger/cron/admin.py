@@ -12,7 +12,7 @@ from ganger.cron.entry import CronEntry
 from ganger.errors import CronNotFound, CronStillRuns, GangerError
 from ganger.keys import Control, Partition, partitions
 from ganger.operations import control as catalog
-from ganger.operations import cron, find
+from ganger.operations import cron, find, track
 from ganger.sealing import key_id
 
 DEADLINE_S = 5.0
@@ -21,7 +21,8 @@ DEADLINE_S = 5.0
 def entries(cluster: Cluster, control: Control) -> list[dict[str, Any]]:
     """All of them by name: {name, type, cron, tz, queue, priority, args, kwargs, encrypted, missed,
     missed_window, overlap, next_at_ms, paused_at_ms, fired, skipped, missed_ticks, last, unreachable}; `last`
-    is None or {tick_at_ms, at_ms, jid, state}, its state that of `ganger job show`, or `ended`."""
+    is None or {tick_at_ms, at_ms, jid, state}, its state that of `ganger job show`; of one that is
+    over how it ended if it was tracked, or else `ended`."""
     found = cron.entries(cluster, control, deadline_s=DEADLINE_S)
     counts = catalog.queues(cluster, control, deadline_s=DEADLINE_S)
     places = {
@@ -175,5 +176,9 @@ def _seen(cluster: Cluster, place: Partition, entry: CronEntry, reply: object) -
 
 def _last(cluster: Cluster, place: Partition, event: cron.Event) -> dict[str, Any]:
     job = find.find(cluster, place, event.detail, deadline_s=DEADLINE_S)
-    state = "ended" if job is None else job.state.value
+    if job is not None:
+        state = job.state.value
+    else:
+        end = track.read(cluster, place, event.detail, deadline_s=DEADLINE_S).end
+        state = end.how if end else "ended"
     return {"tick_at_ms": event.tick_ms, "at_ms": event.at_ms, "jid": event.detail, "state": state}

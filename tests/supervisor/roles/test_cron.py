@@ -14,7 +14,7 @@ from ganger.cron import admin
 from ganger.cron.entry import CronEntry
 from ganger.errors import CronNotFound, CronStillRuns, NodeDown, OutcomeUnknown
 from ganger.keys import Control
-from ganger.operations import control, cron
+from ganger.operations import control, cron, settle
 from gangerd.config import Config
 from gangerd.roles.queues import Queues
 from gangerd.roles.scheduler.cron import CronDuty
@@ -212,6 +212,15 @@ def test_a_run_that_goes_on_is_told_of(cluster: Cluster, cluster_servers: Cluste
     assert (row["fired"], row["skipped"], row["last"]["state"]) == (1, TICKS - 1, "ready")
     with pytest.raises(CronStillRuns, match=row["last"]["jid"]):
         admin.run(cluster, CONTROL, one.name)
+
+
+def test_of_a_tracked_job_is_told_how_it_ended(cluster: Cluster) -> None:
+    announce(cluster, entry(track=60.0))
+    jid = admin.run(cluster, CONTROL, entry().name)
+    (job,) = jobs.take(cluster, MAIL, OLD_HOST, OLD_HOST)
+    settle.settle(cluster, MAIL, "succeeded", {job.stream: [job.id]})
+    (row,) = admin.entries(cluster, CONTROL)
+    assert (row["last"]["jid"], row["last"]["state"]) == (jid, "succeeded")
 
 
 def test_the_next_tick_is_waited_for_when_it_is_near(cluster: Cluster) -> None:
