@@ -56,9 +56,8 @@ class Scene:
         jids: list[str] = job.options(**options).push_many(list(calls), client=self.client)
         return jids
 
-    def push_healthy(self, count: int, work_ms: float = 0, **options: Any) -> list[str]:
-        calls = [(number, work_ms) for number in range(count)]
-        return self.push_many(incident_app.healthy, calls, **options)
+    def push_healthy(self, count: int, work_ms: float = 0) -> list[str]:
+        return self.push_many(incident_app.healthy, [(number, work_ms) for number in range(count)])
 
     # ---- what is seen
 

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,12 @@ def touch(path: str) -> None:
     Path(path).touch()
 
 
+@job(name="l.write", queue="l")
+def write(path: str, word: str) -> None:
+    with Path(path).open("a") as file:
+        file.write(word)
+
+
 @on_worker_start
 def tell_start() -> None:
     tell("started")
@@ -65,11 +72,11 @@ def tell(what: str) -> None:
 class Hosted:
     """A worker in slot 0, its header and board in the test's hands."""
 
-    def __init__(self, servers: ClusterServers) -> None:
+    def __init__(self, servers: ClusterServers, *queues: str, **settings: Any) -> None:
         self.recorder_fd = recorder(slots=1)
         self.header = memoryview(map_region(self.recorder_fd, 0, HEADER_BYTES)).cast("Q")
         self.board = Board(memoryview(map_region(self.recorder_fd, HEADER_BYTES, BOARD_BYTES)))
-        self.board.write_directory([Line("l", 1, 1)])
+        self.board.write_directory([Line(queue, 1, 1) for queue in queues])
         self.page = Page(memoryview(map_region(self.recorder_fd, page_offset(0), PAGE_BYTES)))
         self.bell = doorbell.create()
         ours, theirs = pair()
@@ -78,7 +85,7 @@ class Hosted:
         self.pid = os.fork()
         if self.pid == 0:
             ours.close()
-            self._be_worker(theirs.fileno(), Config(redis=servers.url, app="x"))
+            self._be_worker(theirs.fileno(), Config(redis=servers.url, app="x", **settings))
         theirs.close()
         until(lambda: bool(self.channel.receive()), "READY")
         self.page.set_control(Word.MAY_CLAIM)
@@ -127,7 +134,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def hosted(cluster_servers: ClusterServers, cluster: Cluster) -> Iterator[Hosted]:
     register_queue(cluster, Control("ganger"), "l", 1)
-    one = Hosted(cluster_servers)
+    one = Hosted(cluster_servers, "l")
     yield one
     one.end()
 
@@ -163,6 +170,30 @@ def test_what_is_held_is_not_started_when_leases_have_not_been_renewed(
     Path(opened).touch()
     until(lambda: counters(cluster).get("released", 0) == 1, "the release")
     assert not Path(late).exists()
+
+
+def test_in_strict_order_the_lower_queue_is_served_when_the_upper_is_empty(
+    cluster_servers: ClusterServers, cluster: Cluster, client: Client, tmp_path: Path
+) -> None:
+    """The lower queue has the board's first line; the upper one comes first in the settings."""
+    for queue, word in (("low", "l"), ("up", "u")):
+        register_queue(cluster, Control("ganger"), queue, 1)
+        for _ in range(5):
+            client.push("l.write", [str(tmp_path / "order"), word], queue=queue)
+    hosted = Hosted(cluster_servers, "low", "up", queues={"up": 1, "low": 1}, order="strict")
+    try:
+        hosted.stamp(age_s=-60)  # or, on a slow machine, it would soon look into all queues by itself
+        hosted.board.signal(1, 5)
+        hosted.board.signal(0, 5)
+        doorbell.ring(hosted.bell)
+        until(lambda: len(read(tmp_path / "order")) == 10, "all of them")
+        assert read(tmp_path / "order") == "u" * 5 + "l" * 5
+    finally:
+        hosted.end()
+
+
+def read(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 def test_an_idle_worker_looks_for_itself_while_nobody_keeps_the_board(
