@@ -265,6 +265,7 @@ def _document(
         label = split(record.body)[0]
         document |= {"expires_at_ms": label.expires_at_ms, "overrides": body.overrides}
         document |= {"headers": body.headers, "run": label.run_name, "tracked": label.track_ms is not None}
+        document["batch"] = label.member
     except msgspec.DecodeError:
         document |= {"args": None, "kwargs": None, "garbled": record.body[:200].decode("utf-8", "replace")}
     return document

@@ -129,6 +129,8 @@ class Job(View):
     due_at_ms: int | None = None
     dead_at_ms: int | None = None
     consumer: str | None = None
+    batch: str | None = None
+    """<batch>:<number> of a member, <batch>:complete and so on of a callback."""
     tracked: bool = False
     progress: dict[str, Any] | None = None
     """{percent, message, at_ms}."""

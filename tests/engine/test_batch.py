@@ -78,7 +78,8 @@ def test_members_are_numbered_as_they_come(cluster: Cluster, send: Any) -> None:
     pushed = [first, *many, by_name]
     assert members(cluster, pushed) == [f"{batch.bid}:{number}" for number in range(42)]
     assert owed(cluster, batch) == 0
-    assert inspect.job(cluster, KEYS, first)["kwargs"] == {"subject": "hey"}
+    shown = inspect.job(cluster, KEYS, first)
+    assert (shown["kwargs"], shown["batch"]) == ({"subject": "hey"}, f"{batch.bid}:0")
     assert inspect.job(cluster, KEYS, many[0])["state"] == "scheduled"
     assert batch.status().state == "running"
     assert [one.bid for one in recent(cluster, KEYS)] == [batch.bid]
