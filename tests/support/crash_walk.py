@@ -50,7 +50,8 @@ STEPS = (
         "settle",
         "settle",
     ),
-    *("retry", "bury", "discard", "release", "recover", "promote", "promote", "dead_retry", "dead_delete"),
+    *("retry", "bury", "discard", "release", "recover", "promote", "promote"),
+    *("hasten", "dead_retry", "dead_delete"),
     *("pause_type", "resume_type", "resume_type", "clear", "clear_later", "cancel", "cancel", "keep"),
 )
 
@@ -247,6 +248,11 @@ class CrashWalk:
         self.act(
             lambda: schedule.promote(self.cluster, MAIL, 1000), dict.fromkeys(self.of("later"), ("waiting",))
         )
+
+    def hasten(self) -> None:
+        if jids := self.of("later"):
+            jid = self.rng.choice(jids)
+            self.act(lambda: schedule.hasten(self.cluster, MAIL, [jid]), {jid: ("waiting",)})
 
     def dead_retry(self) -> None:
         if jids := self.of("dead"):

@@ -4,7 +4,7 @@ from ganger.calls import open_command
 from ganger.command import Command
 from ganger.jid import mint
 from ganger.job import Entry, State
-from ganger.operations import claim, enqueue, failing, kept, look, recover, schedule, settle
+from ganger.operations import claim, enqueue, failing, kept, look, recover, schedule, settle, upkeep
 from ganger.operations.enqueue import NewJob
 from ganger.operations.kept import Shelf
 from support.keyspace import HOST, MAIL, WORKER
@@ -26,7 +26,11 @@ def commands() -> dict[str, Command]:
         schedule.promote_command(MAIL),
         look.look_command(MAIL),
         look.peek_command(MAIL),
+        look.sample_command(MAIL),
+        look.ahead_command(MAIL, 5, b"1-1", 5),
         kept.list_command(MAIL, Shelf.DEAD),
+        upkeep.trim_command(MAIL, 10_000, 1000),
+        schedule.hasten_command(MAIL, ["j" * 29]),
         enqueue.push_command(MAIL, 5, jobs[:1]),
         enqueue.schedule_command(MAIL, 5, jobs[1:], delay_ms=60_000),
     ]

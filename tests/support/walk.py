@@ -20,7 +20,7 @@ COSTS = claim.pack_costs({"cheap": 10, "dear": 900})
 
 STEPS = (
     *("push", "push", "push_again", "delay", "claim", "claim", "claim", "settle", "settle", "retry", "bury"),
-    *("discard", "release", "recover", "promote", "promote", "dead_retry", "dead_delete", "late"),
+    *("discard", "release", "recover", "promote", "promote", "hasten", "dead_retry", "dead_delete", "late"),
     *("pause", "resume", "resume", "pause_type", "resume_type", "resume_type", "clear", "clear_later"),
 )
 TYPES = ("cheap", "dear", "unknown")
@@ -205,6 +205,13 @@ class Walk:
         assert found.count == len(self.later)
         self.waiting |= self.later
         self.later.clear()
+
+    def hasten(self) -> None:
+        if self.later:
+            jid = self.rng.choice(sorted(self.later))
+            assert schedule.hasten(self.cluster, MAIL, [jid]) == 1
+            self.later.remove(jid)
+            self.waiting.add(jid)
 
     def dead_retry(self) -> None:
         if self.dead:

@@ -124,13 +124,17 @@ class Ahead:
     whole: bool
 
 
+def ahead_command(partition: Partition, stream: int, id: bytes, priority: int) -> Command:
+    keys = (partition.meta, *partition.streams)
+    return script("count_ahead").command(partition.slot, keys, (stream, id, priority))
+
+
 def ahead(
     cluster: Cluster, partition: Partition, stream: int, id: bytes, priority: int, *, deadline_s: float = 5.0
 ) -> Ahead:
     """Of the job that waits in `stream` under `id`: those of higher priorities, those that came back, those
     before it."""
-    args = (stream, id, priority)
-    command = script("count_ahead").command(partition.slot, (partition.meta, *partition.streams), args)
+    command = ahead_command(partition, stream, id, priority)
     try:
         reply = checked(cluster.run(command, deadline_s=deadline_s), partition)
     except Uninitialised:

@@ -52,10 +52,14 @@ def promote(
     return parse_promote(cluster.run(promote_command(partition, limit), deadline_s=deadline_s), partition)
 
 
+def hasten_command(partition: Partition, jids: Sequence[str]) -> Command:
+    keys = (partition.meta, partition.later, *partition.jobs, *partition.ready)
+    return script("hasten").command(partition.slot, keys, (partition.wake, *fresh(), *jids))
+
+
 def hasten(cluster: Cluster, partition: Partition, jids: Sequence[str], *, deadline_s: float = 10.0) -> int:
     """later -> ready now, whatever the due times; how many were there. At most 100 at a time."""
-    keys = (partition.meta, partition.later, *partition.jobs, *partition.ready)
-    command = script("hasten").command(partition.slot, keys, (partition.wake, *fresh(), *jids[:MAX_PROMOTED]))
+    command = hasten_command(partition, jids[:MAX_PROMOTED])
     try:
         return int(checked(cluster.run(command, deadline_s=deadline_s), partition)[1])
     except Uninitialised:

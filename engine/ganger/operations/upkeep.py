@@ -2,6 +2,7 @@
 
 from ganger.calls import checked
 from ganger.cluster import Cluster
+from ganger.command import Command
 from ganger.errors import Uninitialised
 from ganger.keys import Partition
 from ganger.lifecycle import (
@@ -31,6 +32,12 @@ def sweep_memo(
     return int(reply[1]), int(reply[2])
 
 
+def trim_command(partition: Partition, max_count: int, max_age_ms: int) -> Command:
+    keys = (partition.meta, partition.tracks, partition.dead, *partition.jobs)
+    bounds = (dead_share(max_count, partition.count), max_age_ms)
+    return script("dead_trim").command(partition.slot, keys, bounds)
+
+
 def trim_dead(
     cluster: Cluster,
     partition: Partition,
@@ -41,11 +48,7 @@ def trim_dead(
 ) -> int:
     """Let the queue's dead letters be bounded so from now on; how many went, 100 at most: call it until none
     does."""
-    command = script("dead_trim").command(
-        partition.slot,
-        (partition.meta, partition.tracks, partition.dead, *partition.jobs),
-        (dead_share(max_count, partition.count), max_age_ms),
-    )
+    command = trim_command(partition, max_count, max_age_ms)
     try:
         return int(checked(cluster.run(command, deadline_s=deadline_s), partition)[1])
     except Uninitialised:
