@@ -152,15 +152,17 @@ def runs(name: str | None, as_json: bool, path: Path | None, directory: str | No
 
 @click.command("continue")
 @click.argument("run")
+@click.option("--rate", "pace", metavar="N/s", help="From now on so many jobs a second.")
 @json_option
 @file_option
 @dir_option
-def go_on(run: str, as_json: bool, path: Path | None, directory: str | None) -> int:
+def go_on(run: str, pace: str | None, as_json: bool, path: Path | None, directory: str | None) -> int:
     """Go on with RUN where it was stopped."""
     from ganger.replaying import drive
 
     with connected(path, directory) as (cluster, control):
         found = drive.find(cluster, control, run)
+        found.rate = rate_s("--rate", pace) if pace else found.rate
         return course.follow(found, drive.carry_on(cluster, control, found), as_json=as_json)
 
 

@@ -146,7 +146,18 @@ def causes(found: Mapping[str, int]) -> str:
 
 
 def runs(found: Sequence[Document], now_ms: int) -> Table:
-    columns = ("run", "queue", "what", "state", "ordered", ">planned", ">done", ">undone", "missing")
+    columns = (
+        "run",
+        "queue",
+        "what",
+        "state",
+        "ordered",
+        "last word",
+        ">planned",
+        ">done",
+        ">undone",
+        "missing",
+    )
     rows = [
         (
             str(run["run"]),
@@ -154,6 +165,7 @@ def runs(found: Sequence[Document], now_ms: int) -> Table:
             f"{run['kind']} into {run['into']}" if run["into"] else str(run["kind"]),
             str(run["state"]),
             ago(run["created_ms"], now_ms),
+            ago(run["heard_ms"], now_ms),
             number(run["planned"]),
             number(run["moved"]),
             number(run["undone"]),

@@ -112,6 +112,10 @@ def test_a_run_stopped_by_ctrl_c_goes_on(post: Post) -> None:
     assert f"ganger queue continue {run['run']}" in error
     taken = sum(post.run_all(place, 1) for place in post.mail)
     assert taken >= run["moved"]
+    ended_ = post.json("queue", "continue", run["run"], "--rate", "100000/s")
+    assert (ended_["state"], ended_["moved"]) == ("finished", 1200)
+    assert post.queue()["ready"] == 1200 - taken
+    assert "is finished: there is nothing to go on with" in post.text("queue", "continue", run["run"], code=1)
 
 
 def _waiting(post: Post) -> list[int]:
