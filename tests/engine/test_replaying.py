@@ -63,8 +63,10 @@ def test_a_rewind_says_what_it_will_do_and_does_it(
     assert (seen.total.count, seen.total.first_ms, seen.total.last_ms) == (800, 1_100_000, 1_299_000)
     assert seen.total.types == {"shop.send": 720, "shop.bill": 80}
     assert {index: count.count for index, count in seen.places.items()} == dict.fromkeys(range(4), 200)
-    done = through(drive.begin(cluster, KEYS, run, seen))
-    assert (done.state, done.planned, sum(done.moved.values()), done.missing) == ("finished", 800, 800, {})
+    going = drive.begin(cluster, KEYS, run, seen)
+    assert run.planned == 800, "before it begins"
+    done = through(going)
+    assert (done.state, sum(done.moved.values()), done.missing) == ("finished", 800, {})
     assert len(ready(cluster_servers, mail)) == 800 and len(logged(cluster_servers, mail)) == 400
     assert drive.known(cluster, KEYS, "mail") == [done]
     with pytest.raises(BadOptions, match="is finished"):

@@ -116,9 +116,13 @@ def survey(cluster: Cluster, control: Control, run: Run) -> Seen:
 def begin(cluster: Cluster, control: Control, run: Run, seen: Seen) -> Generator[Run, None, None]:
     """Do it. Yields the run after each round of calls; stopped in between (^C, the iterator closed) it is
     `stopped` and can be carried on."""
-    run.planned = seen.total.count
-    runs.record(cluster, control, run, ("new",))
-    yield from _drive(cluster, control, run)
+    run.planned = seen.total.count  # now, and not with the first round: who shows it wants to know
+
+    def going() -> Generator[Run, None, None]:
+        runs.record(cluster, control, run, ("new",))
+        yield from _drive(cluster, control, run)
+
+    return going()
 
 
 def carry_on(cluster: Cluster, control: Control, run: Run) -> Generator[Run, None, None]:

@@ -1,16 +1,16 @@
 """The course of a run on the command line: what it will do, the question, the bar, what became of it."""
 
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from gangerd.cli import rendering
+from gangerd.cli import rendering, tables
 from gangerd.cli.progress import progress
-from gangerd.cli.words import moment, number, plural
+from gangerd.cli.words import ago, moment, number, plural
 from gangerd.config import EXIT_FAILED, EXIT_OK
 from gangerd.errors import Usage
 
@@ -101,6 +101,38 @@ def document(run: "Run") -> dict[str, Any]:
         for index in places
     }
     return found
+
+
+def listed(found: Sequence[tables.Document], now_ms: int) -> tables.Table:
+    """The rows of `ganger queue runs`."""
+    columns = (
+        "run",
+        "queue",
+        "what",
+        "state",
+        "ordered",
+        "last word",
+        ">planned",
+        ">done",
+        ">undone",
+        "missing",
+    )
+    rows = [
+        (
+            str(run["run"]),
+            str(run["queue"]),
+            f"{run['kind']} into {run['into']}" if run["into"] else str(run["kind"]),
+            str(run["state"]),
+            ago(run["created_ms"], now_ms),
+            ago(run["heard_ms"], now_ms),
+            number(run["planned"]),
+            number(run["moved"]),
+            number(run["undone"]),
+            ", ".join(map(str, run["missing"])) or "-",
+        )
+        for run in found
+    ]
+    return columns, rows
 
 
 def _plan(run: "Run", seen: "Seen") -> dict[str, Any]:

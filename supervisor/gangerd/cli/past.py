@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gangerd.cli import course, rendering, tables
+from gangerd.cli import course, rendering
 from gangerd.cli.connection import connected, dir_option, file_option, json_option
 from gangerd.cli.times import past_ms, rate_s
 
@@ -147,7 +147,7 @@ def runs(name: str | None, as_json: bool, path: Path | None, directory: str | No
     elif not found:
         click.echo("There has been no run.")
     else:
-        rendering.table(*tables.runs(found, _now_ms()))
+        rendering.table(*course.listed(found, _now_ms()))
 
 
 @click.command("continue")

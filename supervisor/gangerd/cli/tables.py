@@ -145,37 +145,6 @@ def causes(found: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {cause}" for cause, count in most) or "none"
 
 
-def runs(found: Sequence[Document], now_ms: int) -> Table:
-    columns = (
-        "run",
-        "queue",
-        "what",
-        "state",
-        "ordered",
-        "last word",
-        ">planned",
-        ">done",
-        ">undone",
-        "missing",
-    )
-    rows = [
-        (
-            str(run["run"]),
-            str(run["queue"]),
-            f"{run['kind']} into {run['into']}" if run["into"] else str(run["kind"]),
-            str(run["state"]),
-            ago(run["created_ms"], now_ms),
-            ago(run["heard_ms"], now_ms),
-            number(run["planned"]),
-            number(run["moved"]),
-            number(run["undone"]),
-            ", ".join(map(str, run["missing"])) or "-",
-        )
-        for run in found
-    ]
-    return columns, rows
-
-
 def dead(found: Sequence[Document], now_ms: int) -> Table:
     columns = ("job", "queue", "type", "died", ">attempts", ">crashes", "last failure")
     rows = [
