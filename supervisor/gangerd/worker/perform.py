@@ -148,8 +148,8 @@ class Performer:
         if entry.type != self._shown:
             self._shown = entry.type
             self._title.show(entry.type)
-        about = (entry.jid, entry.state.attempt, entry.type, entry.partition.queue, body.headers)
-        enter(*about, entry, self._keeper)
+        queue, headers = entry.partition.queue, body.headers
+        enter(entry.jid, entry.state.attempt, entry.type, queue, headers, entry, self._keeper)
         try:
             if body.sealed:
                 body = open_body(entry.type, body)
