@@ -178,30 +178,37 @@ def job(cluster: Cluster, control: Control, jid: str) -> dict[str, Any]:
             document["state"] = found.state.value
             document |= {"due_at_ms": found.due_at_ms, "dead_at_ms": found.dead_at_ms}
             document |= {"consumer": found.consumer, "ended_at_ms": found.ended_at_ms, "how": found.how}
-            known = track.read(cluster, place, jid)
-            return document | _told(known, done=found.state == JobState.DONE)
+            return document | _told(cluster, place, jid, done=found.state == JobState.DONE)
     for place in candidates:
         known = track.read(cluster, place, jid)
         if known.end is not None:
-            return _done(place, jid, known.end) | _told(known, done=True)
+            return _done(place, jid, known.end) | _told(cluster, place, jid, done=True)
     raise JobNotFound(f"Job {jid} is in no queue: it is done, it was removed, or it was never pushed.")
 
 
 def _done(partition: Partition, jid: str, end: track.End) -> dict[str, Any]:
     """A tracked job that is over; what was not kept of it is None."""
     document = _document(partition, jid, Record(end.type, 0, end.state, b"{}"), dead=end.how != "succeeded")
-    document |= dict.fromkeys(("priority", "args", "kwargs", "pushed_at_ms"))
+    document |= dict.fromkeys(("priority", "args", "kwargs"))
+    document["pushed_at_ms"] = jids.made_at_ms(jid)
     return document | {"tracked": True, "state": "done", "how": end.how, "ended_at_ms": end.at_ms}
 
 
-def _told(known: track.Track, *, done: bool) -> dict[str, Any]:
-    """What the job itself has told, and what came of it."""
-    told = {
+def _told(cluster: Cluster, partition: Partition, jid: str, *, done: bool) -> dict[str, Any]:
+    """What the job itself has told, and what came of it: `result`, or `no_result` for a reason."""
+    known = track.read(cluster, partition, jid)
+    told: dict[str, Any] = {
         "progress": None if known.progress is None else dataclasses.asdict(known.progress),
         "checkpoint_bytes": None if known.checkpoint is None else len(known.checkpoint),
     }
     end = known.end if done else None
-    return told if end is None else told | {"ran_ms": end.ran_ms, "result": "kept" if end.kept else end.why}
+    if end is None:
+        return told
+    told |= {"ran_ms": end.ran_ms, "result": None, "no_result": end.why if end.how == "succeeded" else None}
+    if end.kept is not None:
+        data = track.get_result(cluster, partition, jid, end.kept)
+        told |= {"no_result": "it has expired"} if data is None else {"result": msgspec.json.decode(data)}
+    return told
 
 
 def dead(

@@ -7,7 +7,9 @@ loop waits while a word is on its way: well under a millisecond, and half a seco
 soft timeout is never raised in here (it spares the engine's code), so no reply is left half read.
 """
 
+import os
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +50,7 @@ class Keeper:
         self._last: tuple[bytes, Any] = (b"", None)
         self.held_back: tuple[Entry, bytes] | None = None
         """A word of progress that came too soon after the last; a later one replaces it."""
+        _living.add(self)
 
     def progress(self, entry: Entry, percent: float, message: str) -> None:
         """Tell how far the job is. Never fails it: without Redis it is not told. Raises BadArguments."""
@@ -118,3 +121,18 @@ class Keeper:
         except GangerError as error:
             self._silent_until_s = monotonic_s() + AWAY_S
             self._away(error)
+
+    def after_fork(self) -> None:
+        """In the child of a handler that forked: a thread that is not there may have held the lock."""
+        self._lock = threading.Lock()
+
+
+_living: "weakref.WeakSet[Keeper]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for keeper in list(_living):
+        keeper.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

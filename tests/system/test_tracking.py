@@ -17,6 +17,7 @@ def test_a_job_that_died_at_a_row_goes_on_there_and_its_result_is_read(host_scen
     assert shown["progress"]["percent"] == 100 and shown["progress"]["message"] == "row 90"
     assert [failure["cause"] for failure in shown["failures"]] == ["segfault"]
     assert shown["checkpoint_bytes"] is None and shown["ended_at_ms"]
+    assert shown["result"] == {"first": 61, "rows": 90} and shown["no_result"] is None
 
 
 def test_a_running_job_is_cancelled_and_its_neighbour_runs_on(host_scene: Scene) -> None:

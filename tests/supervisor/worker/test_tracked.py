@@ -1,5 +1,6 @@
 """A worker and what its jobs tell: progress, checkpoints, results."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -7,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from ganger import current, job
+from ganger import current, inspect, job
 from ganger.cluster import Cluster
 from ganger.errors import BadArguments, JobFailed, LeaseLost, NoResult, StillRunning
 from ganger.keeping import BURST
+from ganger.keys import Control
 from ganger.operations import failing, track
 from gangerd.recorder import Counter, EntryState
 from support.servers import ClusterServers
@@ -125,6 +127,8 @@ def test_a_result_that_can_t_be_kept_fails_nothing_and_says_so(bench: Bench, wha
     assert bench.client.job(jid).how == "succeeded"
     with pytest.raises(NoResult, match=why):
         bench.client.result(jid)
+    shown = inspect.job(bench.cluster, Control("ganger"), jid)
+    assert shown["result"] is None and why in shown["no_result"]
 
 
 def test_any_text_survives(bench: Bench) -> None:
@@ -191,6 +195,26 @@ def test_a_thread_of_the_handler_may_tell(bench: Bench) -> None:
     assert seen == [{"by": "thread"}]
     progress = bench.client.job(jid).progress
     assert progress is not None and progress.message == "from a thread"
+
+
+@job(name="tracked.forks", queue="q")
+def forks() -> None:
+    """Its child tells as well, over connections of its own."""
+    child = os.fork()
+    if child == 0:
+        current().progress(70, "from a child")
+        os._exit(0)
+    os.waitpid(child, 0)
+    current().checkpoint("still whole")
+
+
+def test_a_child_of_the_handler_may_tell_and_spoils_nothing(bench: Bench) -> None:
+    jid = forks.options().push_with(bench.client)
+    bench.trip()
+    bench.performer.perform(0)
+    told = track.read(bench.cluster, bench.partition, jid)  # its success is not settled yet
+    assert told.progress is not None and told.progress.message == "from a child"
+    assert told.checkpoint == b'"still whole"'
 
 
 @pytest.mark.parametrize("what", ["percent", "json", "large"])
