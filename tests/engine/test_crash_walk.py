@@ -24,6 +24,8 @@ def test_whoever_dies_the_partition_holds_what_the_model_says(
 ) -> None:
     opened(crashing)
     walk = CrashWalk(crashing, cluster_servers, Random(seed))
+    if seed % 2:
+        walk.retain()
     names = []
     for _ in range(120):
         try:

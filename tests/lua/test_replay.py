@@ -24,8 +24,11 @@ def test_what_ended_runs_again_as_new(cluster: Cluster, cluster_servers: Cluster
         cluster, 1000, state="[3,1]", body=b'x5 uab s b0k:1 t9\n{"args":[9007199254740993]}', priority=8
     )
     second = ended(cluster, 2000, how="exhausted")
+    told = (f"e:{first}", "1|9|succeeded", f"p:{first}", "1|50|half", f"e:{second}", "1|9|exhausted")
+    cluster.run(Command(MAIL.slot, ("HSET", MAIL.tracks, *told)))
     assert again(cluster) == Step(2, b"")
     found = snapshot(cluster_servers)
+    assert list(found[MAIL.tracks]) == [b"", f"e:{second}".encode()], "whose end was told is at work again"
     assert found[MAIL.log] == ([], [])
     assert rows(found, MAIL.ready[7]) == [
         {

@@ -31,6 +31,7 @@ from ganger.retry import Bury, Discard, Retry
 from support.crashing import Crash, CrashingCluster
 from support.keyspace import MAIL
 from support.model import Place, picture
+from support.past_steps import PastSteps
 from support.servers import ClusterServers
 
 HOSTS = ("a" * 16, "b" * 16)
@@ -52,16 +53,18 @@ STEPS = (
     ),
     *("retry", "bury", "discard", "release", "recover", "promote", "promote"),
     *("hasten", "dead_retry", "dead_delete"),
+    *("rewind", "undo_rewind", "skip", "undo_skip"),
     *("pause_type", "resume_type", "resume_type", "clear", "clear_later", "cancel", "cancel", "keep"),
 )
 
 
-class CrashWalk:
+class CrashWalk(PastSteps):
     """`places` is the model: where each job must be. `rate`: how often whoever acts dies."""
 
     def __init__(
         self, cluster: CrashingCluster, servers: ClusterServers, rng: Random, rate: float = 0.4
     ) -> None:
+        super().__init__()
         self.cluster = cluster
         self.servers = servers
         self.rng = rng
@@ -176,7 +179,7 @@ class CrashWalk:
 
     def cancel(self) -> None:
         """What nobody holds is gone; what is held goes when its holder moves it."""
-        jids = sorted(self.places.keys() - set(self.of("dead")))
+        jids = sorted(self.places.keys() - set(self.of("dead") + self.of("log")))
         if not jids:
             return
         jid = self.rng.choice(jids)
@@ -215,14 +218,14 @@ class CrashWalk:
         self.move(Bury(State(attempts=2)), "dead")
 
     def discard(self) -> None:
-        self.move(Discard(State()), "gone")
+        self.move(Discard(State()), self.over)
 
     def settle(self) -> None:
         if place := self.held():
             entry = place.entry
             assert entry is not None
             ids = {entry.stream: [entry.id]}
-            self.act(lambda: settle.settle(self.cluster, MAIL, "succeeded", ids), {entry.jid: ("gone",)})
+            self.act(lambda: settle.settle(self.cluster, MAIL, "succeeded", ids), {entry.jid: (self.over,)})
 
     def release(self) -> None:
         if place := self.held():

@@ -14,7 +14,7 @@ from support.servers import ClusterServers
 
 @dataclass(frozen=True)
 class Place:
-    """`what`: waiting, held, parked, later or dead; `host` and `entry` of what is held; `marked`: it was
+    """`what`: waiting, held, parked, later, dead or log; `host` and `entry` of what is held; `marked`: it was
     cancelled."""
 
     what: str
@@ -53,6 +53,8 @@ def picture(servers: ClusterServers) -> Picture:
         entry = read_entry(MAIL, 0, id, _flat(fields))
         assert isinstance(entry, Entry), entry
         put(entry.jid, Place("parked"))
+    for _, fields in found[MAIL.log][0]:
+        put(fields[b"j"].decode(), Place("log"))
     for what, key in (("later", MAIL.later), ("dead", MAIL.dead)):
         for jid, _ in found[key]:
             if jid:
@@ -67,7 +69,9 @@ def picture(servers: ClusterServers) -> Picture:
         if digest
     }
     for digest, jid in locks.items():
-        assert jid in places and places[jid].what != "dead", f"lock {digest} belongs to {jid}, which is gone"
+        assert jid in places and places[jid].what not in ("dead", "log"), (
+            f"lock {digest} belongs to {jid}, which is gone"
+        )
     return Picture(places, locks)
 
 

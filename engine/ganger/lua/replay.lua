@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
--- log -> ready: ended jobs run again, in the order of their ends, those that a run has chosen. Entries move, so a job is in
--- one place; a call that is repeated finds them gone and takes the next. They begin anew, without their state, and
--- without the hour at which they were to expire. Or `back`, when the run that skipped them is undone: as they waited.
--- KEYS meta memo log ready...
+-- log -> ready: ended jobs run again, in the order of their ends, those that a run has chosen. Entries move, so a job
+-- is in one place; a call that is repeated finds them gone and takes the next. They begin anew: without their state,
+-- the hour at which they were to expire, or what was told of their end (tracks). Or `back`, when the run that skipped
+-- them is undone: as they waited.
+-- KEYS meta memo tracks log ready...
 -- ARGV wake nonce step run act cursor from_ms to_ms kind hows stamped limit
 -- USES now ids ring fields label stamp run ahead choose tally
 -- REPLY replayed counted closed uninitialised
@@ -21,14 +22,16 @@ last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
 local now, best = now_ms(), 0
 for _, row in ipairs(rows) do
   local id, fields = row[1], row[2]
-  local body, state, priority = field(fields, 'b') or '', field(fields, 's') or '', tonumber(field(fields, 'p')) or 5
+  local jid, body, state = field(fields, 'j') or '', field(fields, 'b') or '', field(fields, 's') or ''
+  local label, priority = label_of(body), tonumber(field(fields, 'p')) or 5
+  if label and label_word(label, 't') then redis.call('HDEL', tracks, 'e:' .. jid, 'p:' .. jid) end
   if act == 'back' then
     body = relabel(body, 'r')
   else
     body = relabel(body, 'xr', 'r' .. run .. ':' .. whole(ended_at(id, fields)) .. ':' .. (field(fields, 'h') or ''))
     state = ''
   end
-  local words = {'j', field(fields, 'j') or '', 't', field(fields, 't') or '', 'b', body}
+  local words = {'j', jid, 't', field(fields, 't') or '', 'b', body}
   if state ~= '' then words[7], words[8] = 's', state end
   add(ready[priority], now, unpack(words))
   redis.call('XDEL', log, id)

@@ -84,7 +84,7 @@ def count_command(
 
 
 def _replay(partition: Partition, act: str, run: str, choice: Choice, cursor: bytes, limit: int) -> Command:
-    keys = (partition.meta, partition.memo, partition.log, *partition.ready)
+    keys = (partition.meta, partition.memo, partition.tracks, partition.log, *partition.ready)
     words = choice.words(run, cursor, limit)
     args = (partition.wake, *fresh(), words[0], act, *words[1:])
     return script("replay").command(partition.slot, keys, args)
