@@ -73,11 +73,12 @@ def show(jid: str, as_json: bool, path: Path | None, directory: str | None) -> N
         rendering.document(found)
         return
     crashes = found.pop("crash_records")
+    shown = {failure.get("attempt") for failure in found["failures"] if failure.get("stack")}
     print_job(found)
     for crash in crashes:
         click.echo(f"evidence of attempt {crash.get('attempt')}, {crash['cause']}:")
         click.echo(f"  {rendering.clean(tables.evidence(crash.get('evidence')))}")
-        if crash.get("stack"):
+        if crash.get("stack") and crash.get("attempt") not in shown:
             click.echo(rendering.clean(crash["stack"]))
 
 
