@@ -130,11 +130,19 @@ def encode_body(body: Body, label: Label = NO_LABEL) -> bytes:
     return encode_label(label) + _encode_body(body)
 
 
+def read_body(data: bytes) -> tuple[Label, Body]:
+    """Label and body. Raises msgspec.DecodeError like decode_body, ValueError for a label that is none."""
+    if data[:1] == b"{":
+        return NO_LABEL, _body_decoder.decode(data)
+    label, rest = split(data)
+    return label, _body_decoder.decode(rest)
+
+
 def decode_body(data: bytes) -> Body:
     """What follows the label. Raises msgspec.DecodeError (ValidationError among them) for bytes that are no
     body."""
     try:
-        return _body_decoder.decode(data if data[:1] == b"{" else split(data)[1])
+        return read_body(data)[1]
     except RecursionError:
         raise msgspec.DecodeError("it is nested too deep") from None
     except msgspec.DecodeError:

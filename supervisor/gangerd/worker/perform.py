@@ -22,9 +22,9 @@ import msgspec
 from ganger.actor import Actor, registered
 from ganger.current import enter, leave
 from ganger.errors import BadArguments, UnknownType
-from ganger.job import Body, Entry, decode_body
+from ganger.job import Body, Entry, read_body
 from ganger.keeping import Keeper
-from ganger.label import NO_LABEL, Label, split
+from ganger.label import NO_LABEL, Label
 from ganger.middleware import Attempt, wraps_attempts
 from ganger.options import check_timeout
 from ganger.retry import Policy
@@ -130,7 +130,7 @@ class Performer:
         if known is None:
             known = _refusing(UnknownType(f"this app has no job type {entry.type!r}"), Policy())
         try:
-            body, label = decode_body(entry.body), split(entry.body)[0]
+            label, body = read_body(entry.body)
             if body.overrides:
                 known = _overridden(known, body.overrides)
         except Exception as error:

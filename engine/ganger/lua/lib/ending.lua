@@ -4,13 +4,14 @@
 -- reads what else of meta such scripts want. Needs meta locks tracks outbox log nonce step and the libs now ids fields
 -- label. The end of a tracked job: e:<jid> = "<ms>|<ttl ms>|<how>|<type><told>", a line end, the state; a checkpoint
 -- (c:<jid>) stays only with a dead letter, progress (p:<jid>) only with a noted end.
-local told = ''
+local told, ended_at = '', nil
 local careful, opened, seq, retain, drained, paused, paused_types =
   unpack(redis.call('HMGET', meta, 'careful', 'ms', 'seq', 'retain', 'drained', 'paused', 'paused_types'))
 last_ms, last_seq = tonumber(opened or 0), tonumber(seq or 0)
 local function ended(jid, kind, body, state, priority, how)
   if not careful then return end
-  local label, now = label_of(body), now_ms()
+  ended_at = ended_at or now_ms()
+  local label, now = label_of(body), ended_at
   local ttl = label and label_word(label, 't')
   if how ~= 'dead' then redis.call('HDEL', tracks, 'c:' .. jid, (ttl and 'c:' or 'p:') .. jid) end
   if label then
