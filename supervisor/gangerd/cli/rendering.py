@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, OverflowMethod
     from rich.table import Table
 
 Block = str | tuple[str, tuple[Sequence[str], Sequence[Sequence[str]]]]
@@ -75,7 +75,8 @@ def table(
     out.file.write("".join(f"{line.rstrip()}\n" for line in told.get().splitlines()))
 
 
-def _made(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> "Table":
+def _made(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str, *, cut: bool = False) -> "Table":
+    """`cut`: where a line is too long its cells are cut, and no line becomes two."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -83,7 +84,8 @@ def _made(columns: Sequence[str], rows: Sequence[Sequence[str]], title: str) -> 
     made = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
     for column in columns:
         name, right = column.removeprefix(">"), column.startswith(">")
-        made.add_column(name, justify="right" if right else "left", no_wrap=right, overflow="fold")
+        overflow: OverflowMethod = "ellipsis" if cut else "fold"
+        made.add_column(name, justify="right" if right else "left", no_wrap=right or cut, overflow=overflow)
     for row in rows:
         made.add_row(*(Text(clean(cell), style=_STYLES.get(cell, "")) for cell in row))
     return made
@@ -107,11 +109,18 @@ def live(pictures: Iterator[Sequence[Block]]) -> None:
 
     with Live(console=out, screen=True, auto_refresh=False) as screen:
         for picture in pictures:
-            made = [
-                Text(clean(block)) if isinstance(block, str) else _made(*block[1], block[0])
-                for block in picture
-            ]
+            made = [Text(clean(one)) if isinstance(one, str) else _fitting(out, *one) for one in picture]
             screen.update(Group(*made), refresh=True)
+
+
+def _fitting(out: "Console", title: str, content: tuple[Sequence[str], Sequence[Sequence[str]]]) -> "Table":
+    """As many columns as the screen has room for, from the left, and never a line in two."""
+    columns, rows = content
+    for count in range(len(columns), 0, -1):
+        made = _made(columns[:count], [row[:count] for row in rows], title, cut=True)
+        if out.measure(made, options=out.options.update(max_width=_ENDLESS)).maximum <= out.width:
+            break
+    return made
 
 
 def clean(text: str) -> str:

@@ -32,7 +32,7 @@ def queues(found: Mapping[str, Document], now_ms: int) -> Table:
 
 def moving_queues(found: Sequence[Document], rates: Mapping[str, Mapping[str, float]], now_ms: int) -> Table:
     """With what happens a second."""
-    columns = ("queue", ">ready", ">in flight", ">pushed/s", ">done/s", ">failed/s", ">oldest waits")
+    columns = ("queue", ">ready", ">in flight", ">pushed/s", ">done/s", ">failed/s", ">oldest waits", "state")
     rows = [
         (
             str(queue["name"]),
@@ -40,14 +40,14 @@ def moving_queues(found: Sequence[Document], rates: Mapping[str, Mapping[str, fl
             number(queue["in_flight"]),
             *(rate(rates.get(queue["name"], {}).get(name)) for name in ("enqueued", "succeeded", "failed")),
             span(queue["oldest_age_ms"]) if queue["ready"] else "-",
+            pause(queue, now_ms),
             number(queue["later"]),
             span(queue["next_due_in_ms"]),
             number(queue["dead"]),
-            pause(queue, now_ms),
         )
         for queue in found
     ]
-    return (*columns, ">later", ">next due in", ">dead", "state"), rows
+    return (*columns, ">later", ">next due in", ">dead"), rows
 
 
 def rate(value: float | None) -> str:

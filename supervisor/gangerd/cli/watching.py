@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gangerd.cli.rendering import Block
 
 PERIOD_S = 1.0
-CRASHES = 8
+CRASHES = 5
 UNSERVED_EVERY = 10
 """Seconds between two samples of the types that nobody knows: it is the dearest look."""
 RATED = ("enqueued", "succeeded", "failed")
@@ -53,23 +53,28 @@ def pictures(admin: "Admin") -> "Iterator[list[Block]]":
         try:
             if number % UNSERVED_EVERY == 0:
                 unserved = [asdict(one) for one in admin.unserved()]
-            yield [*_picture(admin, rates, began_s), *_unknown(unserved)]
+            yield list(_picture(admin, rates, began_s, unserved))
         except GangerError as error:
             yield [f"ganger: {error}"]
         time.sleep(max(0.0, began_s + PERIOD_S - time.monotonic()))
 
 
-def _picture(admin: "Admin", rates: Rates, at_s: float) -> "Iterator[Block]":
+def _picture(
+    admin: "Admin", rates: Rates, at_s: float, unserved: list[dict[str, object]]
+) -> "Iterator[Block]":
+    """What is longest comes last: a small screen cuts it off."""
     queues, hosts = admin.queues(), admin.hosts()
     moving = rates.of({queue.name: queue.counters for queue in queues}, at_s)
     now_ms = int(time.time() * 1000)
     yield _headline(queues, hosts, admin.leader())
     yield "", tables.moving_queues([queue.document() for queue in queues], moving, now_ms)
-    workers = [worker.document() for host in hosts for worker in host.workers]
-    yield "", tables.workers(workers, now_ms)
+    if unserved:
+        yield "Waiting for a worker that knows them", tables.unserved(unserved)
     crashes = [crash.document() for crash in admin.crashes(CRASHES)]
     if crashes:
         yield "Workers that jobs killed last", tables.crashes(crashes, now_ms)
+    workers = [worker.document() for host in hosts for worker in host.workers]
+    yield "", tables.workers(workers, now_ms)
 
 
 def _headline(queues: "list[Queue]", hosts: "list[Host]", leader: str | None) -> str:
@@ -82,8 +87,3 @@ def _headline(queues: "list[Queue]", hosts: "list[Host]", leader: str | None) ->
         f"{at}  {plural(len(hosts), 'host')}, {plural(workers, 'worker')}; {leads} leads;"
         f" {plural(later, 'job')} for later.  Ctrl-C leaves."
     )
-
-
-def _unknown(unserved: list[dict[str, object]]) -> "Iterator[Block]":
-    if unserved:
-        yield "Waiting for a worker that knows them", tables.unserved(unserved)
