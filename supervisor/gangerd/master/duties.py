@@ -10,6 +10,7 @@ from gangerd.master.actions import close_roles, step_child, step_system
 from gangerd.master.cast import COORDINATOR
 from gangerd.master.children import WORKER, Child
 from gangerd.master.ending import RELEASED
+from gangerd.master.herald import Herald
 from gangerd.master.lifecycle import ChildEvent, ChildState, System, SystemEvent
 from gangerd.master.restarts import SECOND
 from gangerd.master.stalls import Stalls
@@ -35,7 +36,7 @@ def under_way(tree: Tree) -> bool:
 class Duties:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self._next_watchdog_ns = 0
+        self._herald = Herald(tree, tree.notifier)
         self._next_disk_ns = 0
         self._held_back = False
         self._stalls = Stalls(tree.timing.hung_s)
@@ -55,6 +56,12 @@ class Duties:
         tree.watch.moved(gap_ns)
         tree.endings.moved(gap_ns, now_ns)
         self._stalls.moved()
+        self._herald.moved(gap_ns)
+
+    def close(self, now_ns: int) -> None:
+        """The tree is gone."""
+        report.write(self._tree, now_ns)
+        self._herald.close(now_ns)
 
     def tick(self, now_ns: int) -> None:
         """Ten times a second: runs, memory, deadlines, queued mail, disk, systemd, the status file."""
@@ -82,10 +89,7 @@ class Duties:
             if held_back and not self._held_back:
                 _log.warning(log.WORKERS_HELD_BACK, last_error=tree.last_error.get(WORKER, ""))
             self._held_back = held_back
-        interval_s = tree.notifier.watchdog_interval_s
-        if interval_s is not None and now_ns >= self._next_watchdog_ns:
-            self._next_watchdog_ns = now_ns + int(interval_s * SECOND)
-            tree.notifier.watchdog()
+        self._herald.tick(now_ns)
 
     def _watch(self, child: Child, now_ns: int) -> None:
         """A coordinator that stamps is alive although it may not serve yet (Redis down); one that has

@@ -14,7 +14,7 @@ from gangerd.config import Config
 from gangerd.linux import processes, reaping, signals
 from gangerd.linux.signals import Meaning
 from gangerd.linux.title import Title
-from gangerd.master import births, duties, mail, orders, report, reserve, spawning
+from gangerd.master import births, duties, mail, orders, reserve, spawning
 from gangerd.master.cast import Cast, cast_for
 from gangerd.master.children import Child
 from gangerd.master.lifecycle import ChildState, System
@@ -71,8 +71,7 @@ class Loop:
             self._duties.come_back(now_ns - self._turned_ns, now_ns)
             self._turned_ns = now_ns
             self._turn(now_ns)
-        report.write(tree, time.monotonic_ns())
-        tree.notifier.close()
+        self._duties.close(time.monotonic_ns())
 
     def _wait(self) -> list[int]:
         """Sleep until a descriptor has something or the next instant has come."""

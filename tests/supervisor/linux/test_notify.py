@@ -1,5 +1,6 @@
 """sd_notify against a real datagram socket in systemd's place."""
 
+import contextlib
 import os
 import socket
 import time
@@ -53,6 +54,24 @@ def test_a_manager_that_does_not_listen_blocks_nobody(manager: tuple[socket.sock
     assert not notifier.watchdog()
 
 
+def test_what_a_busy_manager_did_not_take_is_said_again_in_its_order(
+    manager: tuple[socket.socket, str],
+) -> None:
+    receiver, address = manager
+    notifier = Notifier(address)
+    while notifier.watchdog():
+        pass
+    assert not notifier.reloading() and not notifier.ready() and not notifier.flush()
+    assert not notifier.status("3 workers")
+    receiver.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            assert receiver.recv(1000) == b"WATCHDOG=1"
+    assert notifier.flush() and notifier.status("3 workers")
+    assert receiver.recv(1000).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+    assert [receiver.recv(1000) for _ in range(2)] == [b"READY=1", b"STATUS=3 workers"]
+
+
 def test_the_environment_is_taken_away_from_children() -> None:
     env = {
         "NOTIFY_SOCKET": "/run/x",
@@ -60,7 +79,7 @@ def test_the_environment_is_taken_away_from_children() -> None:
         "WATCHDOG_PID": str(os.getpid()),
         "HOME": "/",
     }
-    assert Notifier.from_environment(env).watchdog_interval_s == 1.5
+    assert Notifier.from_environment(env).watchdog_interval_s == 0.75
     assert env == {"HOME": "/"}
 
 
