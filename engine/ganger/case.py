@@ -6,6 +6,7 @@ What can't be asked is None, and the error that says why is kept: it is an answe
 from dataclasses import dataclass, field
 
 from ganger import jid as jids
+from ganger.clock import now_ms
 from ganger.cluster import Cluster
 from ganger.errors import GangerError
 from ganger.job import FailureRecord
@@ -75,7 +76,7 @@ def gather(cluster: Cluster, control: Control, jid: str) -> Case:
     except GangerError as error:
         case.silent = error
         return case
-    case.now_ms = max((host.at_ms for host in hosts), default=0)
+    case.now_ms = max((host.at_ms for host in hosts), default=now_ms())
     index = jids.partition_of(jid)
     for queue, count in counts.items():
         # Fifteen bits name the queue, so another may answer to them too: look in each.

@@ -3,8 +3,6 @@
 import itertools
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
@@ -18,7 +16,8 @@ from ganger.operations import claim, control, enqueue, pause
 from ganger.operations.enqueue import NewJob
 from ganger.operations.pause import EVERYTHING, Held
 from ganger.pausing import corrections, pause_queue, pause_type, resume_queue, resume_type
-from support.servers import ClusterServers, wait_until
+from support.outage import away
+from support.servers import ClusterServers
 from support.waiting import until
 
 KEYS = Control("ganger")
@@ -203,22 +202,6 @@ def test_no_claim_that_begins_after_the_answer_brings_a_job(
     assert max(began_ns for began_ns, _ in got) < answered_ns
 
 
-@contextmanager
-def away(servers: ClusterServers) -> Iterator[int]:
-    """A node that does not hold the control slot is stopped; the others go on serving."""
-    index = (servers.index_of(KEYS.slot) + 1) % servers.primaries
-    for node in servers.nodes:
-        node.call("CONFIG SET", "cluster-require-full-coverage", "no")
-    servers.pause(index)
-    try:
-        yield index
-    finally:
-        servers.resume(index)
-        for node in servers.nodes:
-            node.call("CONFIG SET", "cluster-require-full-coverage", "yes")
-            wait_until(lambda node=node: servers.state(node) == "ok")  # type: ignore[misc]
-
-
 def test_who_is_out_of_reach_is_named_and_the_others_obey(
     rough: Cluster, rough_servers: ClusterServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,7 +209,7 @@ def test_who_is_out_of_reach_is_named_and_the_others_obey(
         monkeypatch.setattr(f"ganger.{module}.DEADLINE_S", 1.0)
     mail = queue(rough)
     push(rough, mail, "shop.send")
-    with away(rough_servers) as index:
+    with away(rough_servers, KEYS.slot) as index:
         there = {place for place in mail if rough_servers.index_of(place.slot) == index}
         spread = pause_queue(rough, KEYS, "mail")
         assert there and set(spread.missed) == there

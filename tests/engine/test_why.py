@@ -11,7 +11,7 @@ from ganger.case import Case
 from ganger.client import Client
 from ganger.cluster import Cluster, Command
 from ganger.config import EngineConfig, parse_redis_url
-from ganger.errors import BadOptions, JobNotFound, NodeDown
+from ganger.errors import BadOptions, GangerError, JobNotFound, NodeDown
 from ganger.inspect import locate
 from ganger.job import Entry
 from ganger.keys import Control, partitions
@@ -20,6 +20,9 @@ from ganger.options import Options
 from ganger.push_options import PushOptions
 from ganger.retry import Failure, Policy
 from ganger.why import CHECKS, Reason, control_unreachable, partition_unreachable
+from support import jobs
+from support.outage import away
+from support.servers import ClusterServers
 from support.waiting import until
 
 KEYS = Control("ganger")
@@ -183,6 +186,26 @@ def test_another_holds_its_unique_lock(yard: Yard, cluster: Cluster) -> None:
     holder, until_ms = "0" * 29, 5_000_000_000_000
     cluster.run(Command(yard.place.slot, ("HSET", yard.place.locks, digest, f"{holder}|{until_ms}")))
     assert yard.reason(jid, "unique_held").about == {"holder": holder, "until_ms": until_ms}
+
+
+def test_who_is_out_of_reach_is_told_and_hides_nobody_else(
+    rough: Cluster, rough_servers: ClusterServers
+) -> None:
+    mail = jobs.queue(rough, count=6)
+    pushed = {place: jobs.push(rough, place)[0] for place in mail}
+    admin = Admin(rough, KEYS)
+    with away(rough_servers, KEYS.slot) as index:
+        there = [place for place in mail if rough_servers.index_of(place.slot) == index]
+        (reason,) = admin.why(pushed[there[0]])
+        assert reason.code == "unreachable"
+        assert f"partition {there[0].index} of queue mail, can't be reached" in reason.text
+        here = next(place for place in mail if place not in there)
+        assert [one.code for one in admin.why(pushed[here])] == ["no_host"]
+        (queue,) = admin.queues()
+        assert (queue.ready, queue.unreachable) == (6 - len(there), len(there))
+        assert [one.whole for one in admin.unserved()] == [False]
+        with pytest.raises(GangerError):
+            list(admin.dead())
 
 
 def test_what_is_out_of_reach_is_a_reason(yard: Yard) -> None:
