@@ -43,7 +43,8 @@ def status(watch: bool, as_json: bool, path: Path | None, directory: str | None)
     except GangerError as error:
         if local is None and isinstance(error, NotConfigured):
             raise
-        document = {"queues": {}, "workers": [], "totals": {}, "paused_types": {}, "error": str(error)}
+        document = {"queues": {}, "workers": [], "totals": {}, "paused_types": {}, "unserved": []}
+        document["error"] = str(error)
         code = EXIT_CONFIG if is_wrong_setting(error) else EXIT_FAILED
     document["local"] = local
     if as_json:
