@@ -51,6 +51,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     shutdown_timeout_s: float = 25.0
     memory_max_bytes: int | None = None
     """Growth over the warm app that a job may cause where its type sets no `memory`."""
+    recycle_jobs: int | None = None
+    """Runs after which a worker is replaced by a fresh one; None here and below: never for that."""
+    recycle_memory_bytes: int | None = None
+    """What ended jobs may leave in a worker before it is replaced."""
+    recycle_age_ms: int | None = None
     durability: str = "fast"
     max_job_bytes: int = 1_048_576
     unknown_types: str = "refuse"

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 import statsd
 
-from gangerd.recorder import Counter
+from gangerd.recorder import Counter, HeaderWord
 
 # Counters. <...> is filled in by the caller and cleaned, so that it is one level of the tree.
 JOBS_ENQUEUED = "jobs.enqueued"
@@ -38,6 +38,10 @@ CRASH = "crash.<cause>"
 CRASH_OF_QUEUE = "queue.<queue>.crash.<cause>"
 CRASH_OF_TYPE = "type.<type>.crash.<cause>"
 WORKERS_RESTARTS = "workers.restarts"
+RECYCLED_JOBS = "workers.recycled.jobs"
+RECYCLED_MEMORY = "workers.recycled.memory"
+RECYCLED_AGE = "workers.recycled.age"
+MEMORY_HIGH = "jobs.memory_high"
 CRON_FIRED = "cron.fired"
 CRON_SKIPPED = "cron.skipped"
 CRON_MISSED = "cron.missed"
@@ -67,6 +71,16 @@ PAGE_COUNTERS: Mapping[int, str] = MappingProxyType(
     }
 )
 """Which counter of a worker's page goes under which name."""
+
+MASTER_COUNTERS: Mapping[int, str] = MappingProxyType(
+    {
+        HeaderWord.RECYCLED_JOBS: RECYCLED_JOBS,
+        HeaderWord.RECYCLED_MEMORY: RECYCLED_MEMORY,
+        HeaderWord.RECYCLED_AGE: RECYCLED_AGE,
+        HeaderWord.MEMORY_HIGH: MEMORY_HIGH,
+    }
+)
+"""The same for the master's, in the recorder's header."""
 
 PACKET_BYTES = 1400
 SAMPLES = 10

@@ -54,6 +54,12 @@ class HeaderWord(IntEnum):
     COORDINATOR_AT_NS = 5
     RENEWED_AT_NS = 6
     COORDINATOR_PID = 7
+    RECYCLED_JOBS = 8
+    """First of the master's counters, which only grow: workers replaced after so many jobs, for their memory,
+    for their age; and runs that came near their memory limit."""
+    RECYCLED_MEMORY = 9
+    RECYCLED_AGE = 10
+    MEMORY_HIGH = 11
 
 
 class Phase(IntEnum):

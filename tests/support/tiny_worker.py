@@ -19,7 +19,7 @@ from gangerd.linux.channel import Channel, Closed
 from gangerd.linux.shared_memory import map_region
 from gangerd.messages import DeathSettled, Go, Leaving, Message, Ready, decode, encode
 from gangerd.page import PageWriter
-from gangerd.recorder import PAGE_BYTES, Control, EntryState, Held, Phase, page_offset
+from gangerd.recorder import PAGE_BYTES, Control, Counter, EntryState, Held, Phase, page_offset
 from gangerd.worker.birth import Birth
 
 FAR_NS = 3_600_000_000_000
@@ -112,6 +112,7 @@ def _live(birth: Birth, channel: Channel[Message], page: PageWriter, wanted: dic
             page.set_deadlines(now_ns, now_ns + FAR_NS, now_ns + FAR_NS, 0)
             page.enter(Phase.RUNNING, now_ns)
             running = page.start(0)
+            page.counters[Counter.STARTED] += 1
         elif running and not wanted["job"]:
             page.states[0] = EntryState.GONE
             page.enter(Phase.IDLE, time.monotonic_ns())

@@ -19,7 +19,8 @@ class Child:
 
     Instants are monotonic. `pid` is 0 while nobody has told it yet: a worker is forked by the template.
     `served_ns` is when its service began (a worker's GO), 0 before.
-    `in_order` says it announced its leave; `reason` is why it is being ended, for the log."""
+    `in_order` says it was asked to leave or announced it, `leaving` that it takes no more work; `reason` is
+    why it is being ended, for the log."""
 
     role: str
     slot: int
@@ -31,6 +32,7 @@ class Child:
     deadline_ns: int | None = None
     served_ns: int = 0
     in_order: bool = False
+    leaving: bool = False
     reason: str = ""
     detail: str = ""
 

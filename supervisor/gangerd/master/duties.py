@@ -15,6 +15,7 @@ from gangerd.master.lifecycle import ChildEvent, ChildState, System, SystemEvent
 from gangerd.master.restarts import SECOND
 from gangerd.master.stalls import Stalls
 from gangerd.master.tree import Tree
+from gangerd.master.turnover import Turnover
 from gangerd.recorder import HeaderWord, Phase
 
 STUCK_WAIT_S = 10.0
@@ -40,6 +41,7 @@ class Duties:
         self._next_disk_ns = 0
         self._held_back = False
         self._stalls = Stalls(tree.timing.hung_s)
+        self._turnover = Turnover(tree)
 
     def come_back(self, gap_ns: int, now_ns: int) -> None:
         """The last turn was so long ago: if we were not running (suspend, docker pause), nobody else may be
@@ -71,6 +73,7 @@ class Duties:
         for child in tree.memory.tick(workers, now_ns):
             tree.endings.end(child, "memory_limit", now_ns)
         self._end_the_hung(workers, now_ns)
+        self._turnover.tick(now_ns)
         for child in tree.children:
             self._watch(child, now_ns)
             if child.deadline_ns is not None and now_ns >= child.deadline_ns:

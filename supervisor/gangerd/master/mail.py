@@ -64,7 +64,7 @@ def _from_worker(tree: Tree, child: Child, message: messages.Message, now_ns: in
                 _born(tree, child, pid, now_ns)
             step_child(tree, child, ChildEvent.STANDS, now_ns)
         case messages.Leaving(incarnation=child.incarnation, reason=reason):
-            child.in_order = True
+            child.in_order = child.leaving = True
             child.reason = reason
         case _:
             return False

@@ -54,9 +54,14 @@ class Growth:
         return max(0, self.last - self.floor) if self.run_seq else 0
 
     @property
+    def left(self) -> int:
+        """What ended runs have left. While one is under way the last sample before it may have hit another
+        at its height: so the lower of that and what is there now."""
+        return max(0, min(self.carried, self.last) - self.baseline)
+
+    @property
     def burdened(self) -> bool:
-        """Earlier runs left more than half the limit: the worker wants to be replaced at its next
-        boundary."""
+        """Earlier runs left more than half the limit."""
         return bool(self.limit) and self.carried - self.baseline > self.limit // 2
 
 

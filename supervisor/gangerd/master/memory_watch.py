@@ -75,10 +75,10 @@ class MemoryWatch:
             return 0
         return growth.kills_carried if run_seq == growth.run_seq else growth.kills_last
 
-    def burdened(self, incarnation: str) -> bool:
-        """It carries more than half its limit from earlier runs: replace it at its next boundary."""
+    def left_bytes(self, incarnation: str) -> int:
+        """What its ended runs have left in it, as far as was sampled."""
         growth = self._growths.get(incarnation)
-        return growth is not None and growth.burdened
+        return growth.left if growth is not None else 0
 
     def _over(self, child: Child) -> bool:
         growth = self._growths.get(child.incarnation)

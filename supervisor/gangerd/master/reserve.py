@@ -1,8 +1,11 @@
-"""The reserve: a worker that is born and ready, and waits for the GO that the next death will give it.
+"""The reserve: a worker that is born and ready, and waits for the GO that the next death, or the next leave,
+will give it.
 
 A fork of a big app takes tens of milliseconds, joining a memory cgroup up to as many; a worker killed by
 its job is replaced without either. What stands by has touched neither its page nor Redis, so its own death
-costs nothing. A place whose worker died outside a job stays empty for its pause, reserve or not.
+costs nothing. One that has said it leaves takes no more work: its place is free before its process is gone,
+which the app's stop hooks may hold up. A place whose worker died outside a job stays empty for its pause,
+reserve or not.
 Called by the loop at each turn, before births.py fills the gap in the reserve.
 """
 
@@ -23,7 +26,7 @@ def call_up(tree: Tree, now_ns: int) -> None:
     if not standing:
         return
     stuck = sum(child.detail == "stuck" or tree.endings.stuck(child.incarnation) for child in workers)
-    taken = sum(child.state not in _UNCALLED for child in workers) - stuck
+    taken = sum(child.state not in _UNCALLED and not child.leaving for child in workers) - stuck
     free = tree.wanted - taken - _pausing(tree, now_ns)
     for child in standing[: max(free, 0)]:
         step_child(tree, child, ChildEvent.CALLED, now_ns)

@@ -10,10 +10,12 @@ from ganger.operations import pause
 from gangerd.config import Config
 from gangerd.messages import Death
 from gangerd.page import PageWriter
-from gangerd.recorder import COUNTERS, PAGE_BYTES, Counter, Held
+from gangerd.recorder import COUNTERS, HEADER_BYTES, PAGE_BYTES, Counter, HeaderWord, Held
 from gangerd.roles.coordinator.figures import Figures
 from gangerd.roles.scheduler.gauges import Gauges
 from support import jobs
+
+HEADER = [0] * (HEADER_BYTES // 8)
 
 
 class Statsd:
@@ -61,7 +63,7 @@ def death(**changes: object) -> Death:
 
 
 def test_a_host_tells_what_its_workers_did_and_what_ended_them(statsd: Statsd) -> None:
-    figures = Figures(statsd.config, fresh=True)
+    figures = Figures(statsd.config, HEADER, fresh=True)
     figures.death(death())
     figures.death(death())
     figures.fate("retry")
@@ -76,7 +78,7 @@ def test_a_host_tells_what_its_workers_did_and_what_ended_them(statsd: Statsd) -
 
 
 def test_workers_are_busy_or_idle_and_hand_backs_are_counted_once(statsd: Statsd) -> None:
-    figures = Figures(statsd.config, fresh=True)
+    figures = Figures(statsd.config, HEADER, fresh=True)
     rows = [{"state": "idle"}, {"state": "running"}, {"state": "claiming"}]
     figures.beat([], rows, released=3)
     figures.beat([], rows, released=3)
@@ -87,14 +89,27 @@ def test_workers_are_busy_or_idle_and_hand_backs_are_counted_once(statsd: Statsd
 
 
 def test_a_death_outside_a_job_is_no_crash(statsd: Statsd) -> None:
-    figures = Figures(statsd.config, fresh=True)
+    figures = Figures(statsd.config, HEADER, fresh=True)
     figures.death(death(running=None, held=[], states=[]))
     figures.close([])
     assert not [name for name in statsd.hear() if "crash" in name]
 
 
+def test_what_the_master_counts_is_told_once_over_coordinators(statsd: Statsd) -> None:
+    header = [*HEADER]
+    figures = Figures(statsd.config, header, fresh=True)
+    header[HeaderWord.RECYCLED_AGE] = 2
+    figures.close([])
+    assert statsd.hear() == {"ganger.workers.recycled.age": "2|c"}
+    successor = Figures(statsd.config, header, fresh=False)
+    header[HeaderWord.RECYCLED_AGE] = 3
+    header[HeaderWord.MEMORY_HIGH] = 1
+    successor.close([])
+    assert statsd.hear() == {"ganger.workers.recycled.age": "1|c", "ganger.jobs.memory_high": "1|c"}
+
+
 def test_nothing_is_gathered_for_nobody() -> None:
-    figures = Figures(Config(), fresh=True)
+    figures = Figures(Config(), HEADER, fresh=True)
     figures.death(death())
     figures.close([page("b2", 2)])
     assert figures._deltas.take() == [0] * COUNTERS

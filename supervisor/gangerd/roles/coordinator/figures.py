@@ -1,5 +1,5 @@
-"""This host's numbers for statsd: from its workers' pages, and from what the coordinator itself does for
-them.
+"""This host's numbers for statsd: from its workers' pages, from the master's words in the recorder's header,
+and from what the coordinator itself does for them.
 
 A worker counts what it does; what happens to a job after its worker's death, or before its start, the host
 has done and counts. What only the whole cluster knows (enqueued, depth, age) is the scheduler's. Nothing is
@@ -12,7 +12,7 @@ from typing import Any
 from gangerd import metrics
 from gangerd.config import Config
 from gangerd.messages import Death
-from gangerd.metrics import PAGE_COUNTERS, Statsd
+from gangerd.metrics import MASTER_COUNTERS, PAGE_COUNTERS, Statsd
 from gangerd.page import Page
 from gangerd.recorder import COUNTERS, COUNTERS_AT, HISTOGRAM, Counter, Phase
 from gangerd.roles.coordinator.counters import Deltas
@@ -29,14 +29,17 @@ counted by the leading scheduler, off the partition's own counter."""
 
 
 class Figures:
-    """`fresh`: no coordinator has reported for this master before."""
+    """`header`: the recorder's, where the master counts. `fresh`: no coordinator has reported for this master
+    before."""
 
-    def __init__(self, config: Config, *, fresh: bool) -> None:
+    def __init__(self, config: Config, header: Sequence[int], *, fresh: bool) -> None:
         self._statsd = Statsd.from_address(config.statsd)
         self._wanted = bool(config.statsd)
         self._host = config.host
         self._deltas = Deltas(fresh=fresh)
         self._released = 0
+        self._header = header
+        self._counted = {word: 0 if fresh else header[word] for word in MASTER_COUNTERS}
 
     def beat(self, pages: Sequence[Page], rows: Sequence[Mapping[str, Any]], released: int) -> None:
         """The second's round: `rows` are the heartbeat's, `released` what the host took back in all."""
@@ -79,5 +82,8 @@ class Figures:
         moved = self._deltas.take()
         for counter, name in PAGE_COUNTERS.items():
             self._statsd.count(name, moved[counter])
+        for word, name in MASTER_COUNTERS.items():
+            self._statsd.count(name, self._header[word] - self._counted[word])
+            self._counted[word] = self._header[word]
         for first, name in ((Counter.RUN_US, metrics.RUN), (Counter.WAIT_US, metrics.WAIT)):
             self._statsd.timing(name, moved[first : first + HISTOGRAM])

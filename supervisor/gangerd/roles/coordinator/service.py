@@ -66,7 +66,7 @@ class Coordinator:
         self._crons = role.manifest.get("crons", [])
         undertaker = Undertaker(cluster, self._keys, self._queues, types, role.config.host, random.Random())
         self._deathbed = Deathbed(undertaker, self._settled)
-        self._figures = Figures(role.config, fresh=role.header[HeaderWord.COORDINATOR_PID] == 0)
+        self._figures = Figures(role.config, role.header, fresh=role.header[HeaderWord.COORDINATOR_PID] == 0)
         self._usage = Usage()
         self._pids: set[int] = set()
         self._beats = 0
