@@ -12,6 +12,8 @@ from ganger.client import Client
 from ganger.cron.entry import Cron
 from ganger.current import current
 from ganger.errors import (
+    BatchClosed,
+    BatchNotFound,
     GangerError,
     JobTimeout,
     NotUnique,
@@ -30,6 +32,8 @@ __all__ = [
     "AsyncClient",
     "Attempt",
     "Batch",
+    "BatchClosed",
+    "BatchNotFound",
     "Client",
     "Cron",
     "GangerError",

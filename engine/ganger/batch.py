@@ -25,6 +25,7 @@ from typing import Any, ParamSpec, Self
 from ganger import diversion
 from ganger import jid as jids
 from ganger.actor import Actor, Push
+from ganger.async_client import THREADS
 from ganger.batch_status import BatchStatus, status
 from ganger.client import Client, default_client
 from ganger.clock import now_ms
@@ -36,12 +37,14 @@ from ganger.members import Draft, Members
 from ganger.operations import batch as operations
 from ganger.operations import outbox
 from ganger.operations.outbox import Effect
+from ganger.threads import Threads
 
 Calls = Iterable[Sequence[Any] | Mapping[str, Any]]
 P = ParamSpec("P")
 Callback = Actor[..., Any] | Push[..., Any] | tuple[Any, ...]
 """A job, with options or without; or a tuple of one and its arguments."""
 MAX_DESCRIPTION = 200
+_threads = Threads(THREADS)
 AT_A_TIME = 8_000
 
 
@@ -159,6 +162,34 @@ class Batch:
     def status(self) -> BatchStatus:
         """How far it is. Raises BatchNotFound."""
         return status(self._own_client.cluster, self._keys)
+
+    # ---- the same for coroutines: in a thread, see async_client.py ----------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await _threads.run(self._make)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            await self.acommit()
+
+    async def apush(self, job: Actor[P, Any] | Push[P, Any], *args: P.args, **kwargs: P.kwargs) -> str:
+        """`push` for coroutines."""
+        return await _threads.run(lambda: self.push(job, *args, **kwargs))
+
+    async def apush_many(self, job: Actor[..., Any] | Push[..., Any], calls: Calls) -> list[str]:
+        """`push_many` for coroutines."""
+        return await _threads.run(lambda: self.push_many(job, calls))
+
+    async def acommit(self) -> None:
+        """`commit` for coroutines."""
+        await _threads.run(self.commit)
+
+    async def astatus(self) -> BatchStatus:
+        """`status` for coroutines."""
+        return await _threads.run(self.status)
 
     def __repr__(self) -> str:
         return f"<batch {self.bid}>"

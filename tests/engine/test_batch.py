@@ -1,6 +1,8 @@
 """Batches as an application makes them: members pushed in bulk and one by one, callbacks, children."""
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -206,3 +208,29 @@ def test_a_hundred_thousand_members_cost_two_bits_each(cluster: Cluster, send: A
     used = sum(cluster.run(Command(keys.slot, ("MEMORY", "USAGE", key, "SAMPLES", 0))) for key in keys.all)
     assert used < 2 * 100_000 / 8 + 10_000
     assert (batch.status().total, owed(cluster, batch)) == (100_000, 0)
+
+
+def test_a_coroutine_pushes_without_waiting(send: Any, done: Any) -> None:
+    async def begin() -> Batch:
+        async with Batch(success=done) as batch:
+            await asyncio.gather(*[batch.apush(send, number) for number in range(20)])
+            await batch.apush_many(send, [(number,) for number in range(20)])
+            assert (await batch.astatus()).state == "open"
+        return batch
+
+    status = asyncio.run(begin()).status()
+    assert (status.state, status.total) == ("running", 40)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_also_in_a_coroutine_an_exception_leaves_it_uncommitted(send: Any, fails: bool) -> None:
+    async def begin(batch: Batch) -> None:
+        async with batch:
+            await batch.apush(send, 1)
+            if fails:
+                raise ZeroDivisionError
+
+    batch = Batch()
+    with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+        asyncio.run(begin(batch))
+    assert batch.status().state == ("open" if fails else "running")
