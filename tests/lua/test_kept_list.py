@@ -99,3 +99,22 @@ def test_a_call_looks_at_a_thousand(cluster: Cluster) -> None:
     found = page(cluster, type="shop.send")
     assert (found.jobs, found.next) == ([], Cursor(str(FIRST_MS), "filler-0500"))
     assert sum(len(one) for one in listed(cluster, type="shop.send")) == 1
+
+
+def test_a_page_in_the_middle_of_many_due_at_once_costs_no_more_than_the_first(cluster: Cluster) -> None:
+    """A million jobs scheduled for midnight: the place behind the cursor is found by halving."""
+    opened(cluster)
+    for start in range(0, 60_000, 5_000):
+        rows = [word for n in range(start, start + 5_000) for word in (FIRST_MS, f"filler-{n:05}")]
+        cluster.run(Command(MAIL.slot, ("ZADD", MAIL.later, *rows)))
+        cluster.run(Command(MAIL.slot, ("ZADD", MAIL.dead, *rows)))
+    node = cluster.node_of(MAIL.slot)
+    assert node is not None
+    for shelf, place, expected in ((Shelf.LATER, 59_990, 59_991), (Shelf.DEAD, 10, 9)):
+        cluster.run_on(node, ("CONFIG", "RESETSTAT"))
+        found = page(cluster, Cursor(str(FIRST_MS), f"filler-{place:05}"), shelf, limit=5)
+        assert found.jobs[0].jid == f"filler-{expected:05}"
+        called = cluster.run_on(node, ("INFO", "commandstats"))
+        stats = dict(row.split(":", 1) for row in called.decode().splitlines() if ":" in row)
+        calls = int(stats["cmdstat_zrange"].partition("calls=")[2].partition(",")[0])
+        assert calls < 30, f"{shelf}: {calls}"

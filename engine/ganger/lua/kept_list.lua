@@ -19,23 +19,42 @@ local function head(record)
   local length, from = string.match(record, '^[^\n]*\n%d\n(%d+)\n()')
   return from and string.sub(record, 1, from + length - 1) or ''
 end
-local function behind_cursor(jid, ms)
-  if from_jid == '' or tonumber(ms) ~= tonumber(from_ms) then return true end
-  if order == 'REV' then return precedes(jid, from_jid) end
-  return precedes(from_jid, jid)
+local reverse = order == 'REV'
+local function rows(from, to)
+  if reverse then return redis.call('ZRANGE', kept, from, to, 'REV', 'WITHSCORES') end
+  return redis.call('ZRANGE', kept, from, to, 'WITHSCORES')
 end
-local function page(skip)
-  if order == 'REV' then
-    return redis.call('ZRANGE', kept, from_ms, to_ms, 'BYSCORE', 'REV', 'LIMIT', skip, 64, 'WITHSCORES')
+-- The place of the first one behind the cursor. Those of its instant may be all that there are: halved, not walked.
+local function begin()
+  local from, over
+  if reverse then
+    from, over = redis.call('ZCOUNT', kept, '(' .. from_ms, '+inf'), redis.call('ZCOUNT', kept, from_ms, '+inf')
+  else
+    from, over = redis.call('ZCOUNT', kept, '-inf', '(' .. from_ms), redis.call('ZCOUNT', kept, '-inf', from_ms)
   end
-  return redis.call('ZRANGE', kept, from_ms, to_ms, 'BYSCORE', 'LIMIT', skip, 64, 'WITHSCORES')
+  while from_jid ~= '' and from < over do
+    local middle = math.floor((from + over) / 2)
+    local jid = rows(middle, middle)[1]
+    if reverse and precedes(jid, from_jid) or not reverse and precedes(from_jid, jid) then
+      over = middle
+    else
+      from = middle + 1
+    end
+  end
+  return from
 end
-local reply, looked, bytes, skip = {'kept', from_ms, ''}, 0, 0, 0
-while true do
-  local rows = page(skip)
-  for i = 1, #rows, 2 do
-    local jid, ms = rows[i], rows[i + 1]
-    if jid ~= '' and behind_cursor(jid, ms) then
+local function beyond(ms)
+  if reverse then return tonumber(ms) < tonumber(to_ms) end
+  return tonumber(ms) > tonumber(to_ms)
+end
+local reply, looked, bytes, at, ended = {'kept', from_ms, ''}, 0, 0, begin(), false
+while not ended do
+  local page = rows(at, at + 63)
+  for i = 1, #page, 2 do
+    local jid, ms = page[i], page[i + 1]
+    ended = beyond(ms)
+    if ended then break end
+    if jid ~= '' then
       local record = redis.call('HGET', jobs[bucket(jid)], jid) or ''
       looked, bytes = looked + 1, bytes + #record
       if looked > 1 and bytes > 4194304 then return reply end
@@ -47,8 +66,8 @@ while true do
       if looked == 1000 or (#reply - 3) / 3 == tonumber(limit) then return reply end
     end
   end
-  if #rows < 128 then break end
-  skip = skip + 64
+  ended = ended or #page < 128
+  at = at + 64
 end
 reply[3] = ''
 return reply
