@@ -1,7 +1,8 @@
 -- Of entries just delivered, in a partition that is careful or has paused types: those that may run. What has expired
--- ends here; jobs of a paused type are parked, out of the way of those behind them. At most 1,000 of both a call.
+-- ends here; jobs of a paused type are parked, out of the way of those behind them. At most 1,000 of both a call, or
+-- 4 MiB of them.
 -- Needs parked and what lib/ending needs.
-local sifted = 0
+local sifted, sifted_bytes = 0, 0
 local function is_paused(kind)
   return paused_types and string.find(' ' .. paused_types .. ' ', ' ' .. kind .. ' ', 1, true)
 end
@@ -23,6 +24,7 @@ local function sieve(stream, key, entries)
     else
       kept[#kept + 1] = entries[i]
     end
+    if gone[#gone] == id then sifted_bytes = sifted_bytes + #body end
   end
   if #gone > 0 then
     redis.call('XACK', key, 'workers', unpack(gone))
