@@ -147,3 +147,18 @@ def test_an_unopened_partition_is_left_alone(
 ) -> None:
     assert cluster.run(unique.push_command(MAIL, 5, job(), "1f", 5, **given)) == [b"uninitialised"]
     assert snapshot(cluster_servers) == {}
+
+
+def test_a_push_that_comes_again_late_meets_its_own_lock(
+    cluster: Cluster, cluster_servers: ClusterServers
+) -> None:
+    """The memo knows it for ten minutes, its lock for as long as the job lives."""
+    opened(cluster)
+    first = job()
+    push(cluster, first)
+    for name in snapshot(cluster_servers)[MAIL.memo]:
+        if name:
+            cluster.run(Command(MAIL.slot, ("HDEL", MAIL.memo, name)))
+    assert push(cluster, first, replace=True).word == "pushed"
+    assert counter(cluster, "enqueued") == 1
+    assert len(snapshot(cluster_servers)[MAIL.ready[4]][0]) == 1

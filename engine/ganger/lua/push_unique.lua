@@ -42,7 +42,11 @@ local function replace(holder)
 end
 
 local holder, limit = string.match(redis.call('HGET', locks, digest) or '', '^([^|]*)|(%d+)$')
-if holder and holder ~= jid and tonumber(limit) > now then
+if holder and tonumber(limit) > now then
+  if holder == jid then -- the memo of this push is over, its job is not
+    remember(now, before .. places)
+    return {'repeat'}
+  end
   local why = 'held'
   if conflict == 'replace' then why = replace(holder) end
   if why then return {why, holder, limit} end
