@@ -43,3 +43,11 @@ def test_big_ones_go_some_at_a_time(cluster: Cluster) -> None:
     made = buried(cluster, 12, "x" * (1 << 20))
     assert dead.retry(cluster, MAIL, [(jid, State()) for jid in made]) == 12
     assert counter(cluster, "revived") == 12
+
+
+def test_one_that_was_to_expire_runs_all_the_same(cluster: Cluster, cluster_servers: ClusterServers) -> None:
+    """Dead letters lie for months: the claim would drop it, and nobody had meant that."""
+    made = buried(cluster, 2, "x1 t60000\n{}")
+    assert dead.retry(cluster, MAIL, [(jid, State()) for jid in made]) == 2
+    rows = [row for _, row in snapshot(cluster_servers)[MAIL.ready[4]][0]]
+    assert [row[b"b"] for row in rows] == [b"t60000\n{}"] * 2

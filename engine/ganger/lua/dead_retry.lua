@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
--- dead -> ready, with the states that the caller made of theirs. Stops behind 8 MiB, for the caller to go on.
+-- dead -> ready, with the states that the caller made of theirs and without the hour at which they were to expire: who
+-- sends one back wants it to run. Stops behind 8 MiB, for the caller to go on.
 -- KEYS meta dead rest...
 -- ARGV wake nonce step letters...
--- USES now ids ring record bucket
+-- USES now ids ring record bucket label stamp
 -- REPLY revived uninitialised
 -- rest = 16 jobs hashes, then ready 1 to 9; letters = (jid, state) each. {revived, count, letters looked at}. Crash points: none.
 local head = redis.call('HMGET', meta, 'ms', 'seq', 'drained')
@@ -16,7 +17,7 @@ for i = 1, #letters, 2 do
   local jobs = rest[bucket(jid)]
   local kind, priority, _, body = unpack_record(redis.call('HGET', jobs, jid) or '')
   if kind and redis.call('ZSCORE', dead, jid) then
-    add(rest[16 + priority], now, 'j', jid, 't', kind, 'b', body, 's', letters[i + 1])
+    add(rest[16 + priority], now, 'j', jid, 't', kind, 'b', relabel(body, 'x'), 's', letters[i + 1])
     redis.call('HDEL', jobs, jid)
     redis.call('ZREM', dead, jid)
     count, best, bytes = count + 1, math.max(best, priority), bytes + #body
