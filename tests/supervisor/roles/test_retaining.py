@@ -31,7 +31,7 @@ def logged(cluster: Cluster, place: Partition) -> int:
 
 def trim(cluster: Cluster, retaining: Retaining) -> None:
     steps = Steps()
-    steps.start(retaining.steps(cluster, MAIL))
+    steps.start("retain", retaining.steps(cluster, MAIL))
     while steps.step():
         pass
 

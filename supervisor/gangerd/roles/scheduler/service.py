@@ -82,11 +82,11 @@ class Scheduler:
         loop.when_asked("tick", self._tick)
         loop.every("cron", ROUND_MS, self._tick, jitter=0.05)
         trim = partial(trim_dead, config=self._role.config)
-        loop.every("sweep", SWEEP_MS, lambda: self._upkeep(sweep), jitter=0.2)
-        loop.every("trim", SWEEP_MS, lambda: self._upkeep(trim), jitter=0.2)
-        loop.every("retain", SWEEP_MS, lambda: self._upkeep(self._retaining.steps), jitter=0.2)
-        loop.every("consumers", CONSUMERS_MS, lambda: self._upkeep(drop_consumers), jitter=0.2)
-        loop.every("forget", CONSUMERS_MS, lambda: self._upkeep(self._cron.sweeping), jitter=0.2)
+        loop.every("sweep", SWEEP_MS, lambda: self._upkeep("sweep", sweep), jitter=0.2)
+        loop.every("trim", SWEEP_MS, lambda: self._upkeep("trim", trim), jitter=0.2)
+        loop.every("retain", SWEEP_MS, lambda: self._upkeep("retain", self._retaining.steps), jitter=0.2)
+        loop.every("consumers", CONSUMERS_MS, lambda: self._upkeep("consumers", drop_consumers), jitter=0.2)
+        loop.every("forget", CONSUMERS_MS, lambda: self._upkeep("forget", self._cron.sweeping), jitter=0.2)
         return "seeks the leadership"
 
     def handle(self, message: Message) -> None:
@@ -165,7 +165,7 @@ class Scheduler:
     def _mend_pauses(self) -> None:
         debts = self._pausing.debts()
         if debts is not None:
-            self._steps.start(debts)
+            self._steps.start(f"debts {self._rounds}", debts)
             self._role.loop.soon("step")
         with contextlib.suppress(GangerError):  # two seconds later again
             self._pausing.mend()
@@ -202,9 +202,9 @@ class Scheduler:
         if wanted_ms is not None:
             self._role.loop.soon("outbox", wanted_ms)
 
-    def _upkeep(self, work: Callable[..., object]) -> None:
+    def _upkeep(self, name: str, work: Callable[..., object]) -> None:
         if self.leads():
-            self._steps.start(work(self._cluster, self._queues.all()))  # type: ignore[arg-type]
+            self._steps.start(name, work(self._cluster, self._queues.all()))  # type: ignore[arg-type]
             self._role.loop.soon("step")
 
     def _step(self) -> None:

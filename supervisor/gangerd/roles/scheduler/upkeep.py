@@ -7,7 +7,6 @@ A round over all partitions is spread over the loop's rounds, so that no duty of
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import chain
 
 from ganger.cluster import Cluster
 from ganger.errors import GangerError
@@ -19,24 +18,30 @@ DEADLINE_S = 0.8
 
 
 class Steps:
-    """`step` does the next piece of work; `start` adds a round after those under way."""
+    """`start` begins a round of some work, `step` does the next piece: rounds take turns, so that a long one
+    holds up no other."""
 
     def __init__(self) -> None:
-        self._work: Iterator[Callable[[], object]] = iter(())
+        self._rounds: dict[str, Iterator[Callable[[], object]]] = {}
 
-    def start(self, work: Iterable[Callable[[], object]]) -> None:
-        self._work = chain(self._work, work)
+    def start(self, name: str, work: Iterable[Callable[[], object]]) -> None:
+        """Nothing is begun while the last round of that name goes on: with many partitions it may take longer
+        than until the next is due."""
+        self._rounds.setdefault(name, iter(work))
 
     def step(self) -> bool:
         """Whether there was one. A step that fails is left to the next round."""
-        for action in self._work:
-            with contextlib.suppress(GangerError):
-                action()
-            return True
+        for name, work in list(self._rounds.items()):
+            del self._rounds[name]
+            for action in work:
+                self._rounds[name] = work  # at the end of the line
+                with contextlib.suppress(GangerError):
+                    action()
+                return True
         return False
 
     def forget(self) -> None:
-        self._work = iter(())
+        self._rounds = {}
 
 
 def sweep(cluster: Cluster, partitions: Iterable[Partition]) -> Iterator[Callable[[], object]]:
@@ -52,7 +57,8 @@ def _to_its_end(sweep_from: Callable[..., tuple[int, int]]) -> Iterator[Callable
 
     def once() -> None:
         nonlocal cursor
-        cursor, _ = sweep_from(cursor, deadline_s=DEADLINE_S)
+        at, cursor = cursor, 0  # one that fails ends this round: its node may be gone for long
+        cursor, _ = sweep_from(at, deadline_s=DEADLINE_S)
 
     yield once
     while cursor:
