@@ -3,6 +3,9 @@
 from typing import Any
 
 from ganger.cluster import Cluster
+from ganger.command import Command
+from ganger.job import BLANK, Entry
+from ganger.operations import failing
 from support.keyspace import (
     HOST,
     MAIL,
@@ -73,3 +76,16 @@ def test_a_repeat_finds_it_gone(cluster: Cluster, cluster_servers: ClusterServer
     before = snapshot(cluster_servers)
     assert release(cluster, 5, "1-1", 0, "") == [b"released", b"gone"]
     assert snapshot(cluster_servers) == before
+
+
+def test_a_host_gives_back_thousands_at_once(cluster: Cluster) -> None:
+    """More than Lua can unpack in one call, and more than a node should be busy with."""
+    opened(cluster)
+    words = ("j", "j1", "t", "shop.send", "b", "{}")
+    cluster.run_many(
+        [Command(MAIL.slot, ("XADD", MAIL.ready[4], f"{n + 1}-1", *words)) for n in range(2_100)]
+    )
+    held = [Entry(MAIL, 5, id, "j1", "shop.send", BLANK, b"") for id in lease(cluster, 2_100)]
+    outcomes = failing.release(cluster, MAIL, HOST, [(entry, None) for entry in held])
+    assert outcomes == [failing.Outcome.MOVED] * 2_100
+    assert counter(cluster, "released") == 2_100

@@ -26,6 +26,9 @@ from ganger.lifecycle import DEAD_MAX_AGE_MS, DEAD_MAX_COUNT, dead_share
 from ganger.retry import Bury, Decision, Discard, Failure, Policy, Recover, Release, Retry, decide
 from ganger.scripts import script
 
+MAX_RELEASED = 250
+"""Per call, to bound how long the node is busy with it: a host that drains may give back thousands."""
+
 
 class Outcome(StrEnum):
     MOVED = "moved"
@@ -139,8 +142,23 @@ def release(
 ) -> list[Outcome]:
     """working -> returned, without an attempt used, in the order given; a state replaces the entry's own.
     `lost`: those with a state count as lost deliveries, not as released ones."""
-    if not entries:
-        return []
+    return [
+        outcome
+        for at in range(0, len(entries), MAX_RELEASED)
+        for outcome in _release_some(
+            cluster, partition, consumer, entries[at : at + MAX_RELEASED], lost, deadline_s
+        )
+    ]
+
+
+def _release_some(
+    cluster: Cluster,
+    partition: Partition,
+    consumer: str,
+    entries: Sequence[tuple[Entry, State | None]],
+    lost: bool,
+    deadline_s: float,
+) -> list[Outcome]:
     words: list[int | bytes] = []
     for entry, state in entries:
         words += [

@@ -20,6 +20,8 @@ from gangerd.roles.coordinator.verdicts import by_stream
 from gangerd.roles.queues import Place
 
 DEADLINE_S = 0.9
+MOST_LEASES = 1000
+"""In one call of the script."""
 Finder = Callable[[Place], Partition | None]
 """A partition by place; None for one that nobody here knows."""
 _logger = log.get()
@@ -27,7 +29,7 @@ _logger = log.get()
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a round came to: how many partitions were asked and answered, and entries found lost."""
+    """What a round came to: how many calls there were and how many were answered, and entries found lost."""
 
     asked: int
     answered: int
@@ -52,7 +54,12 @@ class Renewal:
     def round(self, find: Finder, now_ns: int) -> Round:
         """Renew everything that is due, in one trip."""
         by_place = self._due(now_ns)
-        rows = [(part, rows) for place, rows in by_place.items() if (part := find(place)) is not None]
+        rows = [
+            (part, held[at : at + MOST_LEASES])
+            for place, held in by_place.items()
+            if (part := find(place)) is not None
+            for at in range(0, len(held), MOST_LEASES)
+        ]
         if not rows:
             return Round(0, 0, 0)
         commands = [
