@@ -59,7 +59,20 @@ def open_partition(cluster: Cluster, partition: Partition, *, deadline_s: float 
 
 
 def open_command(partition: Partition) -> Command:
+    return script("open_partition").command(partition.slot, _structures(partition), (GROUP,))
+
+
+def structures_command(partition: Partition) -> Command:
+    """How many of a partition's structures there are, for run_many; see is_partly_open."""
+    return Command(partition.slot, ("EXISTS", *_structures(partition)))
+
+
+def is_partly_open(reply: Any, partition: Partition) -> bool:
+    """Whether it was opened, but by a version that knew fewer structures."""
+    return 0 < int(reply) < len(_structures(partition))
+
+
+def _structures(partition: Partition) -> tuple[bytes, ...]:
     hashes = (partition.locks, partition.tracks, partition.outbox, partition.crons)
     keys = (partition.meta, partition.memo, partition.later, partition.dead, *hashes, *partition.jobs)
-    streams = (*partition.streams, partition.log, partition.parked)
-    return script("open_partition").command(partition.slot, (*keys, *streams), (GROUP,))
+    return (*keys, *partition.streams, partition.log, partition.parked)

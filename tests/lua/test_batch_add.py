@@ -41,7 +41,7 @@ def test_the_same_op_again_answers_the_same_numbers(
 def test_an_op_that_is_too_old_is_refused(cluster: Cluster, cluster_servers: ClusterServers) -> None:
     keys = made(cluster)
     stem = jids.mint("mail", 3)[0][:21]
-    add(cluster, keys, 1, stem + jids.encode(16, 5) + "000")
+    add(cluster, keys, 1, stem + jids.encode(64, 5) + "000")
     before = snapshot(cluster_servers)
     with pytest.raises(OutcomeUnknown):
         add(cluster, keys, 1, stem + jids.encode(0, 5) + "000")

@@ -6,9 +6,9 @@
 -- USES now batch
 -- REPLY added unknown closed full stale
 -- effects = name, how many members, value each; what is kept is "<number of the first> <value>". {added, number of the
--- first}. The same op again answers the same. Field o:<producer>:<op % 16> = "<op>|<first>". Crash points: none.
+-- first}. The same op again answers the same. Field o:<producer>:<op % 64> = "<op>|<first>". Crash points: none.
 if not is_batch() then return {'unknown'} end
-local memo = 'o:' .. producer .. ':' .. (op % 16)
+local memo = 'o:' .. producer .. ':' .. (op % 64)
 local last, known = string.match(redis.call('HGET', head, memo) or '', '^(%d+)|(%d+)$')
 if last and tonumber(last) > tonumber(op) then return {'stale'} end
 if last == op then

@@ -5,6 +5,7 @@
     effects owed        each second, and while there are any outbox, parcels, marks
     batches             each second some of them             batches
     what is paused      each other second                    pausing
+    partitions' keys    once each                            opening
     cron                each second, and to the tick         cron
     memos, dead letters each minute                          upkeep
     consumers, entries  each hour                            upkeep, cron
@@ -33,6 +34,7 @@ from gangerd.roles.scheduler.cron import CronDuty
 from gangerd.roles.scheduler.deliveries import outbox_walk
 from gangerd.roles.scheduler.gauges import Gauges
 from gangerd.roles.scheduler.leadership import Leadership
+from gangerd.roles.scheduler.opening import Opening
 from gangerd.roles.scheduler.pausing import Pausing
 from gangerd.roles.scheduler.promotion import Promotion
 from gangerd.roles.scheduler.recovery import Recovery
@@ -64,6 +66,7 @@ class Scheduler:
         self._outbox = outbox_walk(cluster, keys.namespace, replicas=replicas)
         self._batches = Batches(cluster, keys, self._outbox, role.config.statsd)
         self._pausing = Pausing(cluster, keys)
+        self._opening = Opening(cluster)
         self._cron = CronDuty(cluster, keys, self._queues, role.config)
         self._retaining = Retaining(cluster, keys, role.config.retain, role.config.partitions)
         self._gauges = Gauges(role.config)
@@ -108,6 +111,7 @@ class Scheduler:
             self._recovery.forget()
             self._outbox.forget()
             self._pausing.forget()
+            self._opening.forget()
             self._batches.forget()
             self._steps.forget()
             self._gauges.forget()
@@ -133,6 +137,7 @@ class Scheduler:
         self._run(partitions, leases=self._recovery.watches or thorough, pauses=thorough)
         if thorough and self.leads():
             self._mend_pauses()
+            self._opening.mend(partitions)
 
     def _run(self, partitions: Sequence[Partition], *, leases: bool, pauses: bool) -> None:
         """All looks of a round in one trip."""
