@@ -64,6 +64,10 @@ class FailureRecord(msgspec.Struct, frozen=True, array_like=True):
     host: str = ""
     worker: str = ""
     stack: str = ""
+    peak_rss_bytes: int = 0
+    """The most memory that this run used, 0: not known."""
+    evidence: str = ""
+    """What else was found out, in a sentence."""
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):
@@ -90,6 +94,7 @@ class State(msgspec.Struct, frozen=True, array_like=True):
             message=clip(record.message, MAX_MESSAGE_BYTES),
             error=clip(record.error, 200),
             stack=clip(record.stack, MAX_STACK_BYTES),
+            evidence=clip(record.evidence, 300),
         )
         return [*self.failures, kept][-MAX_FAILURES:]
 

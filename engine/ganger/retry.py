@@ -83,6 +83,10 @@ class Failure:
     host: str = ""
     worker: str = ""
     stack: str = ""
+    peak_rss_bytes: int = 0
+    """The most memory that this run used, 0: not known."""
+    evidence: str = ""
+    """What else was found out, in a sentence."""
     delay_s: float | None = None
     """A delay that the exception itself asked for."""
     names: tuple[str, ...] = ()
@@ -202,6 +206,8 @@ def _record(state: State, failure: Failure) -> FailureRecord:
         host=failure.host,
         worker=failure.worker,
         stack=failure.stack,
+        peak_rss_bytes=failure.peak_rss_bytes,
+        evidence=failure.evidence,
     )
 
 

@@ -5,7 +5,7 @@ own page only and is its one writer, but for the control word (the master's) and
 coordinator's, under the page's kernel lock). This module is the layout alone; page.py reads and writes
 pages by it."""
 
-from enum import IntEnum
+from enum import IntEnum, unique
 
 import msgspec
 
@@ -23,6 +23,7 @@ STATES_AT = (256, 384)  # in words
 COUNTERS_AT, COUNTERS = 32, 128
 
 
+@unique
 class Word(IntEnum):
     """Offsets, in 8-byte words, within a page."""
 
@@ -41,8 +42,11 @@ class Word(IntEnum):
     RUN_SOFT_NS = 12
     RUN_HARD_NS = 13
     RUN_MEMORY_BYTES = 14
+    PEAKS_ARE_RUNS = 15
+    """1: the process's peak of resident memory, as the kernel has it, is that of its last run."""
 
 
+@unique
 class HeaderWord(IntEnum):
     """Offsets, in 8-byte words, within the file's header."""
 
@@ -88,6 +92,7 @@ class EntryState(IntEnum):
     GONE = 5
 
 
+@unique
 class Counter(IntEnum):
     """Monotonic counters of a worker's life, turned into statsd deltas by the coordinator."""
 

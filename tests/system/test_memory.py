@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from support import incident_app as app
+from support import memory_app
 from support.scene import Scene
+
+MB = 1 << 20
 
 
 def _crashes_of(scene: Scene, job: Any) -> list[dict[str, Any]]:
@@ -27,6 +30,30 @@ def test_a_leak_in_a_memory_cgroup_is_called_oom_kill(scene: Scene) -> None:
     for crash in crashes:
         assert (crash["cause"], crash["signal"]) == ("oom_kill", signal.SIGKILL)
         assert "memory cgroup" in crash["evidence"][0]
+
+
+@pytest.mark.oom
+def test_each_type_has_its_own_fence_in_one_worker(scene: Scene) -> None:
+    gang = scene.gang(workers=1, app="support.memory_app")
+    if gang.status()["fence"] == "rss":
+        pytest.skip("no writable memory cgroup: " + gang.log("master.fence_chosen")[0]["explanation"])
+    # Fetched together: the limit goes up and down from job to job.
+    sizes = [1, 5, 10, 20]
+    fine = [*scene.push_many(memory_app.modest, [(size,) for size in sizes])]
+    fine += scene.push_many(memory_app.hungry, [(8 * size,) for size in sizes])
+    over = scene.push(memory_app.modest, 160)
+    told = scene.push(memory_app.child_eats, 200)
+    (crash,) = scene.await_crash(over)
+    assert (crash["cause"], crash["peak_of"]) == ("oom_kill", "job")
+    assert 32 * MB < crash["peak_rss_bytes"] < 160 * MB
+    assert "allowed 48 MB" in " ".join(crash["evidence"])
+    (failure,) = scene.await_dead(told)["failures"]
+    assert (failure["cause"], failure["error"]) == ("exception", "CalledProcessError")
+    assert "OOM kill" in failure["evidence"] and failure["peak_rss_bytes"] > MB
+    scene.await_all_done()
+    ended = scene.journal.count("end")
+    assert [ended[jid] for jid in fine] == [1] * len(fine)
+    assert len(gang.log("worker.died")) == 1
 
 
 def test_without_memory_cgroups_a_leak_is_called_memory_limit(scene: Scene) -> None:

@@ -198,14 +198,15 @@ def job(found: Document, now_ms: int) -> list[tuple[str, str]]:
 
 
 def failures(found: Sequence[Document], now_ms: int) -> Table:
-    columns = (">attempt", "when", "cause", "what", ">ran", "host")
+    columns = (">attempt", "when", "cause", "what", ">ran", ">peak", "host")
     rows = [
         (
             number(failure.get("attempt")),
             ago(failure.get("at_ms"), now_ms),
             str(failure["cause"]),
-            what(failure),
+            " ".join(filter(None, (what(failure), failure.get("evidence")))),
             span(failure.get("ran_ms")),
+            size(failure.get("peak_rss_bytes")),
             failure.get("host") or "-",
         )
         for failure in found

@@ -43,21 +43,6 @@ def current_bytes(leaf: str) -> int | None:
     return _number(leaf, "memory.current", "memory.usage_in_bytes")
 
 
-def limit(leaf: str, memory_max_bytes: int) -> bool:
-    """Set another limit, only if less than half of it is in use: else the next line would be the last.
-
-    False when too much is in use (the worker wants to be replaced first) or the kernel refuses.
-    """
-    used = current_bytes(leaf)
-    if used is None or used > memory_max_bytes // 2:
-        return False
-    try:
-        set_memory_max(Path(leaf), memory_max_bytes)
-    except OSError:
-        return False
-    return True
-
-
 def set_memory_max(leaf: Path, memory_max_bytes: int) -> None:
     """Limit the leaf's memory and forbid it swap; raises OSError when the kernel refuses.
 

@@ -45,7 +45,7 @@ class Autopsy:
         intent = self._intent(child, reaped)
         kills = self._oom_kills(child, left.run_seq)
         unexplained = reaped.signal == signal.SIGKILL and intent is None and not kills
-        peak, peak_of = self._peak(child, reaped, left.run_seq)
+        peak, peak_of = self._peak(child, reaped, left)
         return Evidence(
             worker=child.incarnation,
             slot=child.slot,
@@ -65,7 +65,7 @@ class Autopsy:
             peak_rss_bytes=peak,
             peak_of=peak_of,
             lived_ms=(now_ns - child.served_ns) // 1_000_000 if child.served_ns else None,
-            notes=(*left.notes, *notes),
+            notes=(*_allowed(left, kills), *left.notes, *notes),
         )
 
     def _intent(self, child: Child, reaped: Reaped) -> Intent | None:
@@ -85,13 +85,20 @@ class Autopsy:
             return None
         return max(0, kills - self._memory.oom_kills_before(child.incarnation, run_seq))
 
-    def _peak(self, child: Child, reaped: Reaped, run_seq: int) -> tuple[int, Literal["job", "worker"]]:
-        """The kernel's peak is of the worker's whole life: the job's own only if it was its first."""
-        sampled = self._memory.peak_bytes(child.incarnation, run_seq) if run_seq else 0
-        whole_life = reaped.rusage.ru_maxrss * 1024
-        if run_seq == 1:
-            return max(sampled, whole_life), "job"
-        return (sampled, "job") if sampled else (whole_life, "worker")
+    def _peak(self, child: Child, reaped: Reaped, left: Remains) -> tuple[int, Literal["job", "worker"]]:
+        """The kernel's peak is the job's own if it was reset before it, or it was the worker's first."""
+        sampled = self._memory.peak_bytes(child.incarnation, left.run_seq) if left.run_seq else 0
+        peak = reaped.rusage.ru_maxrss * 1024
+        if left.run_seq == 1 or (left.run_seq and left.peaks_are_runs):
+            return max(sampled, peak), "job"
+        return (sampled, "job") if sampled else (peak, "worker")
+
+
+def _allowed(left: Remains, kills: int | None) -> tuple[str, ...]:
+    """What the one that the kernel ended for its memory was allowed."""
+    if not kills or left.run is None or not left.run_memory_bytes:
+        return ()
+    return (f"The run was allowed {left.run_memory_bytes >> 20} MB on top of its warm worker.",)
 
 
 def _run(left: Remains, now_ns: int) -> Run | None:

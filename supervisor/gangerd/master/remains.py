@@ -25,6 +25,9 @@ class Remains:
     run_seq: int = 0
     run_started_ns: int = 0
     phase: int = Phase.VACANT
+    run_memory_bytes: int = 0
+    peaks_are_runs: bool = False
+    """The kernel's peak of its memory is that of the last run."""
     claim: ClaimToken | None = None
     counters: list[int] = field(default_factory=list)
     notes: tuple[str, ...] = ()
@@ -65,6 +68,8 @@ def read(page: Page, incarnation: str, board: Board) -> Remains:
         run_seq=seen.run_seq,
         run_started_ns=seen.run_started_ns,
         phase=seen.phase,
+        run_memory_bytes=seen.run_memory_bytes,
+        peaks_are_runs=page.words[Word.PEAKS_ARE_RUNS] == 1,
         claim=claim,
         counters=seen.counters,
         notes=(note,) if note else (),

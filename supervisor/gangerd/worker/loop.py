@@ -29,8 +29,10 @@ from gangerd.recorder import (
     Control,
     HeaderWord,
     Phase,
+    Word,
     page_offset,
 )
+from gangerd.worker.allowance import Allowance
 from gangerd.worker.birth import Birth
 from gangerd.worker.costs import Costs
 from gangerd.worker.cradle import settle_in
@@ -108,8 +110,12 @@ class Worker:
             lambda error: log.get().warning(log.REDIS_DOWN, what="progress", error=str(error)),
             replicas=1 if birth.config.durability == "replicated" else 0,
         )
-        limit = birth.config.memory_max_bytes or 0
-        self._performer = Performer(self._page, self._hand, self._costs, report, keeper, birth.slot, limit)
+        most = birth.config.memory_max_bytes
+        memory = Allowance(birth.leaf, most, own_process=True)
+        self._page.words[Word.PEAKS_ARE_RUNS] = memory.peaks_are_runs
+        self._performer = Performer(
+            self._page, self._hand, self._costs, report, keeper, birth.slot, most or 0, memory
+        )
         signal.signal(signals.SOFT_TIMEOUT_SIGNAL, self._performer.soft.knock)
 
     def run(self) -> int:

@@ -31,7 +31,8 @@ from ganger.retry import Policy
 from ganger.sealing import discreet, open_body
 from gangerd.linux import title
 from gangerd.page import PageWriter
-from gangerd.recorder import HISTOGRAM, Counter
+from gangerd.recorder import HISTOGRAM, Counter, Word
+from gangerd.worker.allowance import LONG_NS, Allowance
 from gangerd.worker.coroutines import Coroutines
 from gangerd.worker.costs import Costs
 from gangerd.worker.hand import Hand
@@ -40,7 +41,7 @@ from gangerd.worker.report import Report
 from gangerd.worker.wrapped import Inner, call_wrapped
 
 _STARTED, _SUCCEEDED, _RUN_US = int(Counter.STARTED), int(Counter.SUCCEEDED), int(Counter.RUN_US)
-_BUSY_NS = int(Counter.BUSY_NS)
+_BUSY_NS, _PEAKS_ARE_RUNS = int(Counter.BUSY_NS), int(Word.PEAKS_ARE_RUNS)
 _NS = 1_000_000_000
 _LONG_US = 1 << HISTOGRAM - 2
 
@@ -57,11 +58,13 @@ class Plan:
     soft_ns: int
     hard_ns: int
     memory_bytes: int
+    own_memory_bytes: int
+    """What its type asks for, 0 for nothing: then the worker's limit holds, which is memory_bytes."""
 
 
 class Performer:
     """`slot` goes into the process title; `memory_bytes` is the limit of types that set none (0: no
-    limit)."""
+    limit); `memory` is this process's own, None where it is no worker's."""
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class Performer:
         keeper: Keeper,
         slot: int,
         memory_bytes: int,
+        memory: Allowance | None = None,
     ) -> None:
         self._page = page
         self._hand = hand
@@ -82,6 +86,7 @@ class Performer:
         self._shown = ""
         self._pid = os.getpid()
         self._keeper = keeper
+        self._memory = memory or Allowance()
         self._coroutines = Coroutines()
         self._is_wrapped = wraps_attempts()
         self.soft = SoftTimeout()
@@ -101,7 +106,11 @@ class Performer:
         if label.until_start and label.unique is not None:
             self._report.unlock(entry, label.unique)
         self._page.counters[_STARTED] += 1
+        if known.own_memory_bytes:
+            self._memory.grant(known.own_memory_bytes)
         returned, error = self._attempt(entry, known, body, soft_ns)
+        if known.own_memory_bytes:
+            self._memory.take_back()
         ran_ns = time.monotonic_ns() - started_ns
         self._count(entry.type, ran_ns)
         if self._keeper.held_back is not None:
@@ -112,7 +121,11 @@ class Performer:
             self._hand.succeeded(index)
             self._page.counters[_SUCCEEDED] += 1
         else:
-            self._report.failed(index, entry, known.policy, error, ran_ns // 1_000_000)
+            told = self._memory.told()
+            self._report.failed(index, entry, known.policy, error, ran_ns // 1_000_000, told)
+        if ran_ns > LONG_NS:
+            self._memory.begin_anew()
+            self._page.words[_PEAKS_ARE_RUNS] = self._memory.peaks_are_runs
 
     def rest(self) -> None:
         """Nothing runs: say so in the process title."""
@@ -211,6 +224,7 @@ def plan(actor: Actor[Any, Any], memory_bytes: int) -> Plan:
         soft_ns=soft_ns,
         hard_ns=soft_ns + int(options.grace * _NS),
         memory_bytes=options.memory or memory_bytes,
+        own_memory_bytes=options.memory or 0,
     )
 
 
@@ -230,7 +244,9 @@ def _refusing(error: Exception, policy: Policy) -> Plan:
     def bind(*_: Any) -> Any:
         raise error
 
-    return Plan(bind, bind, policy, is_async=False, soft_ns=_NS, hard_ns=2 * _NS, memory_bytes=0)
+    return Plan(
+        bind, bind, policy, is_async=False, soft_ns=_NS, hard_ns=2 * _NS, memory_bytes=0, own_memory_bytes=0
+    )
 
 
 def _leave_as_child() -> None:

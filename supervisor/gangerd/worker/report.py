@@ -29,6 +29,7 @@ from ganger.retry import Bury, Discard, Failure, Policy, Retry, exception_names
 from gangerd import log
 from gangerd.page import PageWriter
 from gangerd.recorder import Counter, Phase
+from gangerd.worker.allowance import NOTHING, Told
 from gangerd.worker.hand import Hand, by_stream
 
 T = TypeVar("T")
@@ -66,9 +67,17 @@ class Report:
         self._pause = pause
         self._rng = Random()
 
-    def failed(self, index: int, entry: Entry, policy: Policy, error: BaseException, ran_ms: int) -> None:
+    def failed(
+        self,
+        index: int,
+        entry: Entry,
+        policy: Policy,
+        error: BaseException,
+        ran_ms: int,
+        told: Told = NOTHING,
+    ) -> None:
         """The attempt ended with this error: retry, dead letter or gone, as the policy says."""
-        failure = describe(error, ran_ms, self._host, self._worker)
+        failure = describe(error, ran_ms, self._host, self._worker, told)
         self._ran()
         verdict = self._until_answered(
             entry, lambda: failing.fail(self._cluster, entry, self._consumer, policy, failure, self._rng)
@@ -88,6 +97,8 @@ class Report:
             attempt=entry.state.attempt,
             cause=failure.cause,
             error=f"{failure.error}: {failure.message}"[:500],
+            peak_rss_bytes=failure.peak_rss_bytes,
+            evidence=failure.evidence or None,
             next=type(verdict.decision).__name__.lower(),
             outcome=str(verdict.outcome),
         )
@@ -174,8 +185,9 @@ class Report:
                 counters[Counter.EXHAUSTED] += 1
 
 
-def describe(error: BaseException, ran_ms: int, host: str, worker: str) -> Failure:
-    """The failure as it is kept with the job: cause, class, text, the handler's part of the traceback."""
+def describe(error: BaseException, ran_ms: int, host: str, worker: str, told: Told = NOTHING) -> Failure:
+    """The failure as it is kept with the job: cause, class, text, the handler's part of the traceback, what
+    is known of its memory."""
     return Failure(
         cause=_cause(error),
         error=type(error).__name__,
@@ -185,6 +197,8 @@ def describe(error: BaseException, ran_ms: int, host: str, worker: str) -> Failu
         host=host,
         worker=worker,
         stack=_stack(error),
+        peak_rss_bytes=told.peak_bytes,
+        evidence=told.evidence,
         delay_s=_delay_s(error),
         # Another holder is at its block: this attempt has done nothing that could be used up.
         uses_attempt=False if isinstance(error, StillPending) else None,

@@ -24,6 +24,7 @@ from gangerd.linux import title
 from gangerd.linux.shared_memory import anonymous, map_region
 from gangerd.page import PageWriter
 from gangerd.recorder import BOARD_BYTES, HEADER_BYTES, PAGE_BYTES, Counter, file_bytes, page_offset
+from gangerd.worker.allowance import NOTHING, Told
 from gangerd.worker.costs import Costs
 from gangerd.worker.fetch import Fetch
 from gangerd.worker.hand import Hand
@@ -116,9 +117,17 @@ class _Listening(Report):
 
     error: BaseException | None = None
 
-    def failed(self, index: int, entry: Entry, policy: Policy, error: BaseException, ran_ms: int) -> None:
+    def failed(
+        self,
+        index: int,
+        entry: Entry,
+        policy: Policy,
+        error: BaseException,
+        ran_ms: int,
+        told: Told = NOTHING,
+    ) -> None:
         self.error = error
-        super().failed(index, entry, policy, error, ran_ms)
+        super().failed(index, entry, policy, error, ran_ms, told)
 
 
 def _refuse_in_loop() -> None:

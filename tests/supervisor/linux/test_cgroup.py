@@ -94,21 +94,6 @@ class TestRealV1:
         until(lambda: cgroup.kill_leftovers(leaf) == [pid] or False, "the process below is found")
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
 
-    def test_a_limit_is_not_lowered_onto_what_is_in_use(self, leaf: str) -> None:
-        reader, writer = os.pipe()
-
-        def body() -> None:
-            held = bytearray(20 * MIB)
-            os.write(writer, b"!")
-            children.hang()
-            assert held
-
-        pid = run_in(leaf, body)
-        os.read(reader, 1)
-        assert not cgroup.limit(leaf, 30 * MIB)
-        assert cgroup.limit(leaf, 100 * MIB)
-        children.end(pid)
-
     def test_names_are_used_once(self, leaf: str) -> None:
         with pytest.raises(FileExistsError):
             FENCE.leaf(Path(leaf).name)
@@ -158,13 +143,11 @@ def test_v2_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "memory.events").write_text(MEMORY_EVENTS)
     (tmp_path / "memory.peak").write_text("20971520\n")
     (tmp_path / "memory.current").write_text("4096\n")
-    (tmp_path / "memory.max").write_text("max\n")
     leaf = str(tmp_path)
     assert cgroup.oom_kills(leaf) == 3
     assert cgroup.oom_group_kills(leaf) == 1
     assert cgroup.peak_bytes(leaf) == 20971520
     assert cgroup.current_bytes(leaf) == 4096
-    assert cgroup.limit(leaf, 10_000) and (tmp_path / "memory.max").read_text() == "10000"
 
 
 def test_v2_kills_by_one_word(tmp_path: Path) -> None:

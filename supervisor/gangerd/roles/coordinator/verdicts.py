@@ -63,6 +63,8 @@ def failure(death: Death, host: str) -> Failure:
         host=host,
         worker=death.worker,
         stack=death.stack,
+        peak_rss_bytes=death.peak_rss_bytes if death.peak_of == "job" else 0,
+        evidence=death.evidence[0] if death.evidence else "",
         uses_attempt=death.uses_attempt,
         counts_as_crash=death.counts_as_crash,
     )
