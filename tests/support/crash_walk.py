@@ -10,6 +10,7 @@ from typing import Any
 
 from ganger.jid import mint
 from ganger.job import NewJob, State
+from ganger.label import Label
 from ganger.lifecycle import alive
 from ganger.operations import (
     cancel,
@@ -30,6 +31,7 @@ from ganger.operations import (
 from ganger.retry import Bury, Discard, Retry
 from support.crashing import Crash, CrashingCluster
 from support.keyspace import MAIL
+from support.labelled_steps import LabelledSteps
 from support.model import Place, picture
 from support.past_steps import PastSteps
 from support.servers import ClusterServers
@@ -55,16 +57,18 @@ STEPS = (
     *("hasten", "dead_retry", "dead_delete"),
     *("rewind", "undo_rewind", "skip", "undo_skip"),
     *("pause_type", "resume_type", "resume_type", "clear", "clear_later", "cancel", "cancel", "keep"),
+    *("push_labelled", "push_labelled", "finish", "run_cron", "pause", "resume", "resume"),
 )
 
 
-class CrashWalk(PastSteps):
+class CrashWalk(PastSteps, LabelledSteps):
     """`places` is the model: where each job must be. `rate`: how often whoever acts dies."""
 
     def __init__(
         self, cluster: CrashingCluster, servers: ClusterServers, rng: Random, rate: float = 0.4
     ) -> None:
-        super().__init__()
+        PastSteps.__init__(self)
+        LabelledSteps.__init__(self)
         self.cluster = cluster
         self.servers = servers
         self.rng = rng
@@ -126,6 +130,7 @@ class CrashWalk(PastSteps):
         replace, at_ms = self.rng.random() < 0.4, self.rng.choice((None, 1))
         holder = picture(self.servers).locks.get(digest)
         self.digests[job.jid] = digest
+        self.pushed_as(job.jid, Label(unique=digest))
         moves: dict[str, Iterable[str]] = {job.jid: ("later" if at_ms else "waiting",)}
         if holder is not None:
             moves[job.jid] = ("gone",)
@@ -143,7 +148,12 @@ class CrashWalk(PastSteps):
             claim.claim(self.cluster, MAIL, host, WORKERS[host], op, budget_us=1000, cap=cap, costs=COSTS)
 
         before, goes = len(self.of("held")), "parked" if self.paused_types() else "held"
-        self.act(take, dict.fromkeys(self.of("waiting"), ("waiting", goes)))
+        moves: dict[str, Iterable[str]] = {
+            jid: ("waiting", self.over if self.has_expired(jid) else goes)
+            for jid in self.of("waiting")
+            if not self.paused
+        }
+        self.act(take, moves)
         assert len(self.of("held")) - before <= cap, "a claim that was repeated took more"
 
     def paused_types(self) -> frozenset[str]:
@@ -275,3 +285,6 @@ class CrashWalk(PastSteps):
         assert (seen.ready, seen.in_flight) == (counts["waiting"], counts["held"])
         assert (seen.later, seen.dead, seen.parked) == (counts["later"], counts["dead"], counts["parked"])
         assert alive(seen.counters) == sum(counts.values()) - counts["dead"]
+        peek = look.parse_peek(self.cluster.run(look.peek_command(MAIL)), MAIL)
+        assert (peek.highest > 0) == (counts["waiting"] > 0 and not self.paused), "nobody would look"
+        self.check_labels(picture(self.servers))

@@ -7,7 +7,7 @@ in two places, no body without a place, no lock and no checkpoint without an own
 from dataclasses import dataclass
 from typing import Any
 
-from ganger.job import Entry, read_entry
+from ganger.job import Entry, Record, read_entry
 from support.keyspace import MAIL, snapshot
 from support.servers import ClusterServers
 
@@ -15,12 +15,13 @@ from support.servers import ClusterServers
 @dataclass(frozen=True)
 class Place:
     """`what`: waiting, held, parked, later, dead or log; `host` and `entry` of what is held; `marked`: it was
-    cancelled."""
+    cancelled; `body` with its label."""
 
     what: str
     host: str = ""
     entry: Entry | None = None
     marked: bool = False
+    body: bytes = b"{}"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Picture:
     places: dict[str, Place]
     locks: dict[str, str]
     """digest -> jid of its holder"""
+    owed: dict[str, str]
+    """member of a batch -> what the batch is to be told"""
+    ends: dict[str, str]
+    """jid -> how a tracked job ended"""
 
 
 def picture(servers: ClusterServers) -> Picture:
@@ -47,18 +52,23 @@ def picture(servers: ClusterServers) -> Picture:
             assert isinstance(entry, Entry), entry
             held = id in owners
             marked = b"x:" + id in found[MAIL.memo]
-            put(entry.jid, Place("held", owners[id], entry, marked) if held else Place("waiting"))
+            body = entry.body
+            put(
+                entry.jid,
+                Place("held", owners[id], entry, marked, body) if held else Place("waiting", body=body),
+            )
         assert owners.keys() <= {id for id, _ in rows}, "a lease on nothing"
     for id, fields in found[MAIL.parked][0]:
         entry = read_entry(MAIL, 0, id, _flat(fields))
         assert isinstance(entry, Entry), entry
-        put(entry.jid, Place("parked"))
+        put(entry.jid, Place("parked", body=entry.body))
     for _, fields in found[MAIL.log][0]:
-        put(fields[b"j"].decode(), Place("log"))
+        put(fields[b"j"].decode(), Place("log", body=fields[b"b"]))
     for what, key in (("later", MAIL.later), ("dead", MAIL.dead)):
         for jid, _ in found[key]:
             if jid:
-                put(jid.decode(), Place(what))
+                record = Record.read(found[MAIL.jobs_bucket(jid)][jid])
+                put(jid.decode(), Place(what, body=record.body))
     bodies = {jid.decode() for bucket in MAIL.jobs for jid in found[bucket]} - {""}
     assert bodies == {jid for jid, place in places.items() if place.what in ("later", "dead")}
     keep = {name[2:].decode() for name in found[MAIL.tracks] if name[:2] in (b"c:", b"p:")}
@@ -72,7 +82,13 @@ def picture(servers: ClusterServers) -> Picture:
         assert jid in places and places[jid].what not in ("dead", "log"), (
             f"lock {digest} belongs to {jid}, which is gone"
         )
-    return Picture(places, locks)
+    owed = {name[2:].decode(): value.decode() for name, value in found[MAIL.outbox].items() if name}
+    ends = {
+        name[2:].decode(): value.split(b"|", 3)[2].decode()
+        for name, value in found[MAIL.tracks].items()
+        if name[:2] == b"e:"
+    }
+    return Picture(places, locks, owed, ends)
 
 
 def _flat(fields: dict[bytes, Any]) -> list[bytes]:
