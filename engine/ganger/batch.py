@@ -72,7 +72,7 @@ class Batch:
         self._replicas = client.replicas
         self._made = made
         self._parent: Batch | None = None
-        self._op = jids.mint("batch", 0)[0]
+        self._op = ""
         self._members = Members(client.cluster, client.pusher, self._keys, replicas=self._replicas)
         self._client = client.through(self._members)
 
@@ -218,6 +218,8 @@ class Batch:
 
     def _join(self, parent: "Batch") -> None:
         cluster = self._own_client.cluster
+        # Named when it is first made, and again the same: the parent knows only the latest calls.
+        self._op = self._op or jids.mint("batch", 0)[0]
         try:
             number = parent._members.reserve(f"c:{self.bid}", self._op)
         except (BatchNotFound, BatchClosed):

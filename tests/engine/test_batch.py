@@ -178,6 +178,16 @@ def test_after_its_success_it_is_closed(send: Any) -> None:
         pass
 
 
+def test_a_child_may_be_entered_long_after_it_was_asked_for(send: Any) -> None:
+    with Batch() as batch:
+        child = batch.child()
+        for to in range(70):
+            batch.push(send, to)
+        with child:
+            child.push(send, 1)
+        assert batch.status().total == 71
+
+
 def test_a_child_is_a_member(cluster: Cluster, send: Any) -> None:
     with Batch() as batch:
         batch.push(send, 1)

@@ -1,6 +1,6 @@
 #!lua flags=no-writes
 -- How many jobs of a partition go before one that waits: those of higher priorities, those that came back, and those
--- before it in its own stream, of which 2,000 or 4 MiB are counted at most.
+-- before it in its own stream, of which 500 or 4 MiB are counted at most.
 -- KEYS meta streams...
 -- ARGV index id priority
 -- USES waiting ahead
