@@ -143,6 +143,14 @@ class Death(Message, frozen=True):
     garbled: str = ""
 
 
+class Left(Message, frozen=True):
+    """A worker left in order and owes nothing; these are its last counters, for its page is wiped. Told once
+    and to nobody's harm if it is lost: they are figures."""
+
+    worker: str
+    counters: list[int] = []
+
+
 class DeathSettled(Message, frozen=True):
     """The death is in Redis: the master may forget it."""
 
@@ -173,6 +181,7 @@ _UNION = (
     | RoleFailed
     | Drain
     | Death
+    | Left
     | DeathSettled
     | EndRun
 )

@@ -35,6 +35,7 @@ EXAMPLES = [
         running=0,
         claim=ClaimToken(3, "q", 1),
     ),
+    m.Left("b1", [1, 2]),
     m.DeathSettled("d"),
     m.EndRun("a" * 16, 7),
 ]

@@ -4,11 +4,13 @@ The only place where a state of either table changes. What an event is, loop.py 
 here waits.
 """
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
 
 from gangerd import log
+from gangerd.linux.channel import Closed
 from gangerd.linux.reaping import Reaped
 from gangerd.master import births, lifecycle
 from gangerd.master.cast import COORDINATOR
@@ -23,7 +25,7 @@ from gangerd.master.lifecycle import (
 )
 from gangerd.master.restarts import SECOND, WORKER_PACE
 from gangerd.master.tree import Tree
-from gangerd.messages import Drain, Go, Wake
+from gangerd.messages import Drain, Go, Left, Wake
 from gangerd.recorder import Control
 
 _log = log.get()
@@ -132,9 +134,18 @@ def _bury_worker(tree: Tree, child: Child, reaped: Reaped, now_ns: int) -> None:
     burial = tree.undertaker.bury(child, reaped, at_ms=tree.wall_ms(), now_ns=now_ns)
     if child.in_order and burial.death is None:
         _log.info(log.WORKER_LEFT, slot=child.slot, worker=child.incarnation, reason=child.reason)
+        _tell_left(tree, Left(child.incarnation, burial.counters))
     elif not burial.in_job:
         tree.last_error[WORKER] = f"worker {child.slot} died outside a job: {burial.cause}"
         note_failed_birth(tree, child, now_ns)
+
+
+def _tell_left(tree: Tree, left: Left) -> None:
+    """What a leaver counted last goes to a coordinator that is there to hear it."""
+    coordinator = tree.children.role(COORDINATOR)
+    if coordinator is not None and coordinator.state in (ChildState.SERVING, ChildState.RETIRING):
+        with contextlib.suppress(Closed):
+            tree.post(coordinator).send(left)
 
 
 def _bury_role(tree: Tree, child: Child, reaped: Reaped, now_ns: int) -> None:

@@ -34,11 +34,13 @@ KEPT_PAGES = 16
 
 @dataclass(frozen=True, slots=True)
 class Burial:
-    """`death` is None for a worker that left in order and owed nothing; `in_job`: a job died with it."""
+    """`death` is None for a worker that left in order and owed nothing; `in_job`: a job died with it;
+    `counters` are its last."""
 
     death: Death | None
     in_job: bool
     cause: str
+    counters: list[int]
 
 
 class Undertaker:
@@ -88,7 +90,7 @@ class Undertaker:
         seat.page.wipe()
         self._endings.forget(child.incarnation)
         self._memory.forget(child.incarnation)
-        return Burial(death, left.running is not None, cause)
+        return Burial(death, left.running is not None, cause, left.counters)
 
     def _end_leftovers(self, child: Child, seat: Seat) -> tuple[str, ...]:
         """Processes that its jobs started and nobody waits for any more. Before GO it had no session."""

@@ -147,13 +147,16 @@ def test_a_claim_at_no_known_target_is_told(parish: Parish) -> None:
 
 
 def leaves(strings: Strings) -> None:
+    strings.page.counters[Counter.STARTED] = 7
     strings.ready()
 
 
 def test_who_leaves_in_order_makes_no_death(parish: Parish) -> None:
     child = parish.fork(leaves)
     child.in_order = True
-    assert parish.bury(child) == Burial(None, False, "left")
+    burial = parish.bury(child)
+    assert burial == Burial(None, False, "left", burial.counters)
+    assert burial.counters[Counter.STARTED] == 7, "what it counted last outlives its page"
     assert len(parish.deaths) == 0 and not any(parish.stage.seat(0).page.words[:16])
 
 

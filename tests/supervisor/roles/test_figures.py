@@ -8,7 +8,7 @@ import pytest
 from ganger.cluster import Cluster
 from ganger.operations import pause
 from gangerd.config import Config
-from gangerd.messages import Death
+from gangerd.messages import Death, Left
 from gangerd.page import PageWriter
 from gangerd.recorder import COUNTERS, HEADER_BYTES, PAGE_BYTES, Counter, HeaderWord, Held
 from gangerd.roles.coordinator.figures import Figures
@@ -75,6 +75,19 @@ def test_a_host_tells_what_its_workers_did_and_what_ended_them(statsd: Statsd) -
     assert told["ganger.type.shop_send.crash.segfault"] == "1|c"
     assert told["ganger.workers.restarts"] == "1|c"
     assert told["ganger.jobs.run"].endswith("|ms")
+
+
+def test_what_a_worker_did_in_its_last_second_is_told_when_it_has_left(statsd: Statsd) -> None:
+    """Its page is wiped by then: the master says what stood there."""
+    figures = Figures(statsd.config, HEADER, fresh=True)
+    last = [0] * COUNTERS
+    last[Counter.STARTED] = 4
+    figures.beat([page("00000000000000b2", 2)], [], released=0)
+    figures.left(Left("00000000000000b2", last))
+    figures.left(Left("00000000000000b2", last))
+    figures.close([])
+    told = [statsd.hear()["ganger.jobs.started"] for _ in range(2)]
+    assert told == ["2|c", "2|c"]
 
 
 def test_workers_are_busy_or_idle_and_hand_backs_are_counted_once(statsd: Statsd) -> None:

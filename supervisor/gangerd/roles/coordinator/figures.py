@@ -11,7 +11,7 @@ from typing import Any
 
 from gangerd import metrics
 from gangerd.config import Config
-from gangerd.messages import Death
+from gangerd.messages import Death, Left
 from gangerd.metrics import MASTER_COUNTERS, PAGE_COUNTERS, Statsd
 from gangerd.page import Page
 from gangerd.recorder import COUNTERS, COUNTERS_AT, HISTOGRAM, Counter, Phase
@@ -63,6 +63,11 @@ class Figures:
             self._statsd.count(metrics.CRASH, cause=death.cause)
             self._statsd.count(metrics.CRASH_OF_QUEUE, cause=death.cause, queue=held.queue)
             self._statsd.count(metrics.CRASH_OF_TYPE, cause=death.cause, type=held.type)
+
+    def left(self, left: Left) -> None:
+        """A worker has left in order: what it did since the last round."""
+        if self._wanted:
+            self._deltas.death(left.worker, left.counters)
 
     def fate(self, fate: str) -> None:
         """What became of a dead worker's job."""

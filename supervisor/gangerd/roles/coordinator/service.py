@@ -19,7 +19,7 @@ from ganger.keys import Control, Partition
 from ganger.operations import control, cron
 from gangerd import log
 from gangerd.linux.proc import Usage
-from gangerd.messages import Death, DeathSettled, Drain, Message
+from gangerd.messages import Death, DeathSettled, Drain, Left, Message
 from gangerd.recorder import HeaderWord, Phase
 from gangerd.roles.coordinator import heartbeat
 from gangerd.roles.coordinator.board_keeper import BoardKeeper
@@ -92,6 +92,8 @@ class Coordinator:
                 self._figures.death(message)
                 self._deathbed.arrived(message)
                 self._role.loop.soon("burials")
+            case Left():
+                self._figures.left(message)
             case Drain():
                 self._leaving_s = time.monotonic() + FLUSH_S
                 self._role.loop.soon("drain")
