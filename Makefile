@@ -4,10 +4,10 @@ BIN := .venv/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench lock clean
+.PHONY: help setup demo test test-systemd lint format bench lock clean
 
 help:  ## Show these commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
 
 setup: .venv/.installed  ## Make .venv with the locked versions, and ganger in it
 
@@ -16,6 +16,9 @@ demo: .venv/.installed  ## Index Python's standard library with three saboteurs 
 
 test: lint  ## Check style, types and rules, then run every test
 	$(BIN)/python -m pytest
+
+test-systemd: .venv/.installed  ## Check the service on a real systemd, in a machine made for it (root, Debian)
+	@PYTHONPATH=tests $(BIN)/python -m systemd_lab
 
 lint: .venv/.installed  ## Check style and types only
 	$(BIN)/ruff check

@@ -38,6 +38,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     embedded: bool = False
     """This run starts (or joins) the embedded servers of `dir`."""
     dir: str = ".ganger"
+    run_at: str = ""
+    """The run directory; empty: systemd's, or the one in `dir`."""
+    health: str = ""
+    """host:port or unix:/path of the endpoint for probes; empty: none."""
     statsd: str = ""
     """host:port, empty for none."""
     workers: int = 4
@@ -82,6 +86,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def run_dir(self) -> Path:
         """Where this host's recorder, status file and death spool are."""
+        if self.run_at:
+            return Path(self.run_at)
         systemd = os.environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
         return Path(systemd) if systemd else Path(self.dir) / "run"
 

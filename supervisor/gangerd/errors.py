@@ -44,3 +44,7 @@ class BlockingInLoop(GangerdError):
 
 class DemoFailed(GangerdError):
     """The demo did not show what it promises; the text says what was missing."""
+
+
+class FileInTheWay(GangerdError):
+    """A file that was to be written says something else already, and nobody said that it may go."""

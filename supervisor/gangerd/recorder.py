@@ -64,6 +64,9 @@ class HeaderWord(IntEnum):
     RECYCLED_MEMORY = 9
     RECYCLED_AGE = 10
     MEMORY_HIGH = 11
+    MASTER_AT_NS = 12
+    SERVING = 13
+    """1: the start is over and no end has begun."""
 
 
 class Phase(IntEnum):

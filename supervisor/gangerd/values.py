@@ -89,6 +89,15 @@ def _module(value: Any) -> str:
     return value
 
 
+def endpoint(value: Any) -> str:
+    """host:port, or unix: and an absolute path."""
+    if isinstance(value, str) and value.startswith("unix:/") and len(value) <= len("unix:") + 100:
+        return value
+    if isinstance(value, str) and re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}", value):
+        return value
+    raise Refused(f"must be host:port or unix:/path (an absolute one, at most 100 letters), not {value!r}")
+
+
 def _namespace(value: Any) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value) or len(value) > 64:
         raise Refused(f"must be 1 to 64 letters, digits or any of _.:/- and not {value!r}")
@@ -228,6 +237,8 @@ SETTINGS: dict[str, Setting] = {
         Setting("semaphores", "semaphores", _urls),
         Setting("embedded", "embedded", _flag),
         Setting("dir", "dir", _text),
+        Setting("run_dir", "run_at", _text),
+        Setting("health", "health", endpoint),
         Setting("statsd", "statsd", _host_port),
         Setting("workers", "workers", _whole(1, 1000)),
         Setting("queues", "queues", queue_weights),

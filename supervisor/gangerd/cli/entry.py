@@ -17,10 +17,12 @@ from gangerd.errors import GangerdError
 COMMANDS = {
     "run": ("gangerd.cli.running", "Serve an app's jobs: the supervisor, in the foreground."),
     "check": ("gangerd.cli.checking", "Check the configuration and the app; every mistake at once."),
+    "install-units": ("gangerd.cli.units", "Write the systemd units that serve an app."),
     "embedded": ("gangerd.cli.servers", "Run just the embedded servers, in the foreground."),
     "demo": ("gangerd.cli.demo", "Index Python's standard library with three saboteurs among the jobs."),
     "push": ("gangerd.cli.push", "Push a job by its type's name."),
     "status": ("gangerd.cli.status", "Queues, workers and totals at a glance."),
+    "health": ("gangerd.cli.health", "Whether this host's ganger is live and ready, as an exit code."),
     "queues": ("gangerd.cli.looking", "What waits, where, and for how long."),
     "workers": ("gangerd.cli.looking", "Every worker of every host and what it runs."),
     "crashes": ("gangerd.cli.looking", "Which jobs killed their workers, and of what."),
@@ -46,7 +48,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        command: click.Command = getattr(
+            importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_")
+        )
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -33,6 +33,12 @@ def enable(fd: int) -> None:
     _crash_fd = fd
 
 
+def show_on_stderr() -> None:
+    """In the master: the stack of a fatal signal, the abort of a watchdog among them, goes where its log
+    goes."""
+    faulthandler.enable(all_threads=True)
+
+
 def register_dump() -> None:
     """In the worker, after `enable`: answer DUMP_SIGNAL with the stack of every thread.
 

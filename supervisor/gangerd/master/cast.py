@@ -9,6 +9,7 @@ from gangerd.config import Config
 from gangerd.master.restarts import ROLE_PACE, TEMPLATE_PACE, Pace
 
 TEMPLATE, COORDINATOR, SCHEDULER, SERVERS = "template", "coordinator", "scheduler", "servers"
+HEALTH = "health"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,10 @@ def cast_for(config: Config) -> Cast:
     in whose absence nothing is urgent, does not compete with them for the processor. An embedded server goes
     before all that speak to it."""
     redis = frozenset({SERVERS}) if config.embedded else frozenset()
+    # First to come and last to leave: whoever asks is told that it starts, and that it ends.
+    health = (RoleSpec(HEALTH, "gangerd.roles.health", needs=frozenset({"recorder"})),)
     roles = (
+        *(health if config.health else ()),
         RoleSpec(TEMPLATE, "gangerd.template", needs=_SHARED, start_s=60.0, pace=TEMPLATE_PACE),
         RoleSpec(SCHEDULER, "gangerd.roles.scheduler", redis | {COORDINATOR}, _WITH_TYPES, start_s=60.0),
         # The last to come and the first to leave: it settles what is left.

@@ -69,6 +69,8 @@ class Duties:
         """Ten times a second: runs, memory, deadlines, queued mail, disk, systemd, the status file."""
         tree = self._tree
         workers = tree.children.workers()
+        tree.recorder.header[HeaderWord.MASTER_AT_NS] = now_ns
+        tree.recorder.header[HeaderWord.SERVING] = tree.system is System.SERVING
         tree.endings.tick(workers, now_ns)
         for child in tree.memory.tick(workers, now_ns):
             tree.endings.end(child, "memory_limit", now_ns)

@@ -11,7 +11,7 @@ import time
 
 from gangerd import log
 from gangerd.config import Config
-from gangerd.linux import processes, reaping, signals
+from gangerd.linux import faults, processes, reaping, signals
 from gangerd.linux.signals import Meaning
 from gangerd.linux.title import Title
 from gangerd.master import births, duties, mail, orders, reserve, spawning
@@ -30,6 +30,7 @@ def run(config: Config, cast: Cast | None = None, timing: Timing | None = None) 
     `cast` and `timing` are for those who test masters."""
     log.configure(config.log_format, config.log_level, role="master")  # type: ignore[arg-type]
     _log.info(log.STARTING, app=config.app, workers=config.workers, run_dir=str(config.run_dir))
+    faults.show_on_stderr()
     pipe = signals.install(signals.MEANINGS)
     signals.ignore_own_signals()
     spawning.seal_inherited()
