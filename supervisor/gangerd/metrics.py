@@ -65,7 +65,6 @@ PAGE_COUNTERS: Mapping[int, str] = MappingProxyType(
         Counter.RETRIED: JOBS_RETRIED,
         Counter.DEAD: JOBS_DEAD,
         Counter.EXHAUSTED: JOBS_EXHAUSTED,
-        Counter.EXPIRED: JOBS_EXPIRED,
         Counter.RELEASED: JOBS_RELEASED,
         Counter.TIMEOUTS: JOBS_TIMED_OUT,
     }

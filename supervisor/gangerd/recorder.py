@@ -105,7 +105,6 @@ class Counter(IntEnum):
     RETRIED = 3
     DEAD = 4
     EXHAUSTED = 5
-    EXPIRED = 6
     RELEASED = 7
     TIMEOUTS = 8
     CLAIMS = 9

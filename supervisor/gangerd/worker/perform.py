@@ -100,9 +100,6 @@ class Performer:
         self._page.set_deadlines(started_ns, soft_ns, started_ns + known.hard_ns, known.memory_bytes)
         if not self._hand.start(index):
             return
-        if label.expires_at_ms is not None and label.expires_at_ms <= time.time_ns() // 1_000_000:
-            self._report.expired(index, entry)
-            return
         if label.until_start and label.unique is not None:
             self._report.unlock(entry, label.unique)
         self._page.counters[_STARTED] += 1

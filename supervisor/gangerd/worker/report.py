@@ -24,13 +24,13 @@ from ganger.errors import (
     UnknownType,
 )
 from ganger.job import Entry, clip
-from ganger.operations import failing, settle, track, unique
+from ganger.operations import failing, track, unique
 from ganger.retry import Bury, Discard, Failure, Policy, Retry, exception_names
 from gangerd import log
 from gangerd.page import PageWriter
 from gangerd.recorder import Counter, Phase
 from gangerd.worker.allowance import NOTHING, Told
-from gangerd.worker.hand import Hand, by_stream
+from gangerd.worker.hand import Hand
 
 T = TypeVar("T")
 _PAUSE_S = 0.2
@@ -102,15 +102,6 @@ class Report:
             next=type(verdict.decision).__name__.lower(),
             outcome=str(verdict.outcome),
         )
-
-    def expired(self, index: int, entry: Entry) -> None:
-        """The job's time to run is over: it is settled without having run."""
-        self._ran()
-        partition, ids = entry.partition, by_stream([entry])
-        settled = self._until_answered(entry, lambda: settle.settle(self._cluster, partition, "expired", ids))
-        self._hand.gone(index)
-        self._page.counters[Counter.EXPIRED] += settled is not None
-        self._page.enter(Phase.RUNNING, time.monotonic_ns())
 
     def unlock(self, entry: Entry, digest: str) -> None:
         """The job starts, and is unique until then: others of its kind may wait from now on. Crash point:

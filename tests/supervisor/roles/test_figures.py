@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from ganger.cluster import Cluster
+from ganger.command import Command
 from ganger.operations import pause
 from gangerd.config import Config
 from gangerd.messages import Death, Left
@@ -143,10 +144,11 @@ def test_the_leader_tells_depth_and_age_and_what_came(cluster: Cluster, statsd: 
     assert statsd.hear()["ganger.queue.mail.depth"] == "3|g"
     jobs.push(cluster, mail[1], 2)
     cluster.run(pause.change_command(mail[1], [("+", pause.EVERYTHING)]))
+    cluster.run(Command(mail[0].slot, ("HINCRBY", mail[0].meta, "expired", 4)))  # as a claim does
     look()
     gauges.close()
     told = statsd.hear()
     assert told["ganger.queue.mail.depth"] == "5|g"
     assert (told["ganger.queue.mail.paused"], told["ganger.queue.mail.parked"]) == ("1|g", "0|g")
-    assert told["ganger.jobs.enqueued"] == "2|c"
+    assert (told["ganger.jobs.enqueued"], told["ganger.jobs.expired"]) == ("2|c", "4|c")
     assert "ganger.queue.mail.oldest_age_ms" in told

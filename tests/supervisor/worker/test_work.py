@@ -183,6 +183,16 @@ def test_an_expired_job_is_counted_and_does_not_run(bench: Bench) -> None:
     assert bench.look().counters["expired"] == 1
 
 
+def test_a_host_s_own_clock_lets_no_job_expire(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node that hands it out has decided; a host that is an hour ahead would drop what is due."""
+    bench.client.push("w.note", [1], queue="q", expires_in=60)
+    assert bench.trip() == 1
+    ahead_ns = time.time_ns() + 3_600 * 10**9
+    monkeypatch.setattr(time, "time_ns", lambda: ahead_ns)
+    bench.performer.perform(0)
+    assert ran == [1]
+
+
 def test_a_job_unique_until_its_start_gives_its_lock_up_when_it_begins(bench: Bench) -> None:
     first = begun.options().push_with(bench.client, 1)
     assert begun.options().push_with(bench.client, 1) == first

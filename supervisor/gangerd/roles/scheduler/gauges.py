@@ -18,6 +18,7 @@ COUNTED = {
     "enqueued": metrics.JOBS_ENQUEUED,
     "lost": metrics.JOBS_LOST,
     "cancelled": metrics.JOBS_CANCELLED,
+    "expired": metrics.JOBS_EXPIRED,
 }
 """The counters of a partition that no worker's page has."""
 
