@@ -119,7 +119,7 @@ class Signature:
         if type(value) not in _SCALARS:
             try:
                 value = msgspec.to_builtins(value, str_keys=True)
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, RecursionError) as error:
                 raise BadArguments(f"{self._title}: argument {name!r}: {error}.") from None
         self._run(value, name)
         return plain(value, name)
@@ -158,17 +158,25 @@ def plain(value: Any, name: str) -> Any:
     elif kind is str:
         if not value.isascii():
             _check_text(value, name)
-    elif kind is list or kind is tuple:
-        for place, one in enumerate(value):
-            plain(one, f"{name}[{place}]")
-    elif kind is dict:
-        for key, one in value.items():
-            if type(key) is not str:
-                raise BadArguments(f"argument {name!r}: key {key!r} is no string, which JSON can't hold.")
-            plain(one, f"{name}.{key}")
+    elif kind is list or kind is tuple or kind is dict:
+        try:
+            _check_within(value, name)
+        except RecursionError:
+            raise BadArguments(f"argument {name[:40]!r} is nested too deeply, or holds itself.") from None
     elif kind is not bool and value is not None:
         raise BadArguments(f"argument {name!r}: JSON can't hold {kind.__name__} ({value!r:.80}).")
     return value
+
+
+def _check_within(value: Any, name: str) -> None:
+    if type(value) is not dict:
+        for place, one in enumerate(value):
+            plain(one, f"{name}[{place}]")
+        return
+    for key, one in value.items():
+        if type(key) is not str:
+            raise BadArguments(f"argument {name!r}: key {key!r} is no string, which JSON can't hold.")
+        plain(one, f"{name}.{key}")
 
 
 def _check_text(value: str, name: str) -> None:

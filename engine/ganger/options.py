@@ -4,6 +4,7 @@ An option that nobody knows is refused, never ignored. `Options.entry()` is one 
 the host announces; a Policy (retry.py) is read back from it.
 """
 
+import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -61,11 +62,17 @@ class Options(msgspec.Struct, frozen=True):
         return found
 
 
+_GIVEN = tuple(name for name in Options.__struct_fields__ if name != "params")
+"""What a user may say; `params` is found out."""
+
+
 def make(given: dict[str, Any]) -> Options:
     """Check the options given to @job. Raises BadOptions, which names the option; BadName for the queue."""
-    for name in given:
-        if name not in Options.__struct_fields__:
-            raise BadOptions(f"unknown option {name!r}; there are {', '.join(Options.__struct_fields__)}.")
+    if unknown := [name for name in given if name not in _GIVEN]:
+        there = ("name", *_GIVEN, "cron", "tz")
+        close = difflib.get_close_matches(unknown[0], there, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(there)}."
+        raise BadOptions(f"unknown option {unknown[0]!r}: {hint}")
     checked = {name: value for name, value in given.items() if value is not None}
     retry = _whole("retry", checked.get("retry", DEFAULT_RETRY), 0, MAX_RETRY)
     if "backoff" in checked:

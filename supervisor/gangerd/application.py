@@ -13,7 +13,7 @@ import socket
 import stat
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -155,9 +155,9 @@ def _refuse_what_forks_badly(before: Footprint, watcher: Watcher) -> None:
     after = Footprint.now()
     left = []
     if after.threads > before.threads:
-        left.append(("thread", f"{after.threads - before.threads} thread(s) running"))
+        left.append(("thread", f"{_count(after.threads - before.threads, 'thread')} running"))
     if after.sockets - before.sockets:
-        left.append(("socket", f"{len(after.sockets - before.sockets)} stream socket(s) open"))
+        left.append(("socket", f"{_count(len(after.sockets - before.sockets), 'stream socket')} open"))
     if left:
         said = " and ".join(
             f"{what} (by the import of {watcher.blamed[kind]})" if kind in watcher.blamed else what
@@ -167,6 +167,18 @@ def _refuse_what_forks_badly(before: Footprint, watcher: Watcher) -> None:
             f"the app's import leaves {said}, which forked workers would share;"
             " begin that at the first use instead, or set preload = false"
         )
+
+
+def strangers(app: str, manifest: Mapping[str, Any], queues: Iterable[str]) -> list[str]:
+    """A sentence about the queues to serve in which no job of the app is, if there are any: a slip in a name,
+    or in a weight (mail:x is a name), would otherwise leave workers idle in silence."""
+    used = {entry["queue"] for entry in manifest["types"].values()}
+    unused = sorted(set(queues) - used)
+    return [f"no job of {app} is in queue {', '.join(unused)}: is the name right?"] if unused else []
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _manifest(app: str, crons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

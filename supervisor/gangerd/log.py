@@ -43,6 +43,7 @@ STRAY_REAPED = "master.stray_reaped"
 GARBAGE_RECEIVED = "master.garbage_received"
 MESSAGE_UNEXPECTED = "master.message_unexpected"
 FENCE_CHOSEN = "master.fence_chosen"
+NOT_ALONE = "master.not_alone"
 PREDECESSOR_FOUND = "master.predecessor_found"
 PREDECESSOR_TROUBLE = "master.predecessor_trouble"
 # Generations

@@ -82,7 +82,8 @@ class Template:
     def _report(self, manifest: dict[str, Any], import_ms: int) -> None:
         fd = shared_memory.anonymous("ganger-manifest", 0)
         shared_memory.write_all(fd, json.dumps(manifest).encode())
-        self._channel.send(TemplateReady(len(manifest["types"]), import_ms), (fd,))
+        warnings = application.strangers(self._config.app, manifest, self._config.queues)
+        self._channel.send(TemplateReady(len(manifest["types"]), import_ms, warnings), (fd,))
         close_all((fd,))
 
     def _serve(self) -> int:

@@ -86,6 +86,9 @@ def test_backoffs_are_worked_out_beforehand(backoff: Any, wanted: Any) -> None:
         ({"backoff": []}, "empty"),
         ({"backoff": [1, "x"]}, "backoff"),
         ({"retry_on": 5}, "retry_on"),
+        ({"retries": 5}, "did you mean retry"),
+        ({"params": ("a",)}, "unknown option 'params'"),
+        ({"wibble": 5}, "name, queue, .*, cron, tz"),
     ],
 )
 def test_bad_options_are_refused_by_name(options: dict[str, Any], word: str) -> None:

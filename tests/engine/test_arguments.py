@@ -69,6 +69,13 @@ def test_what_goes_in_comes_out(function: Any, args: list[Any], kwargs: dict[str
     assert travel(function, *args, **kwargs) == (args, kwargs)
 
 
+def nested(depth: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(depth):
+        found = [found]
+    return found
+
+
 @pytest.mark.parametrize(
     ("function", "args", "kwargs", "word"),
     [
@@ -92,6 +99,8 @@ def test_what_goes_in_comes_out(function: Any, args: list[Any], kwargs: dict[str
         (shaped, [{"x": "1"}], {}, r"'point'.*\$\.x"),
         (shaped, [Custom()], {}, "'point'"),
         (shaped, [Point(1)], {"colour": "blue"}, "'colour'"),
+        (loose, [nested(5000)], {}, "too deeply"),
+        (strict, [1], {"tags": nested(5000)}, "'tags'"),
         (many, [1, 2, "x"], {}, r"'rest\[1\]'"),
         (many, [1], {"a": 1}, "'a'"),
     ],

@@ -82,13 +82,13 @@ def test_an_app_without_a_job(tmp_path: Path) -> None:
 def test_a_thread_begun_at_import_is_refused_and_its_import_named(tmp_path: Path) -> None:
     thread = "import threading, time\nthreading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
     text = error(tmp_path, "shop", tracer=thread, shop="import tracer\n" + GOOD)
-    assert "1 thread(s) running (by the import of tracer)" in text and "preload = false" in text
+    assert "1 thread running (by the import of tracer)" in text and "preload = false" in text
 
 
 def test_a_stream_socket_left_open_at_import_is_refused_and_its_import_named(tmp_path: Path) -> None:
     listener = "import socket\nkept = socket.create_server(('127.0.0.1', 0))\n"
     text = error(tmp_path, "shop", database=listener, shop="import database\n" + GOOD)
-    assert "1 stream socket(s) open (by the import of database)" in text
+    assert "1 stream socket open (by the import of database)" in text
 
 
 def test_a_socket_that_is_closed_again_is_nobodys_business(tmp_path: Path) -> None:

@@ -86,9 +86,10 @@ def _children() -> set[int]:
 
 
 def test_it_imports_and_hands_over_the_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with template(tmp_path, monkeypatch) as desk:
+    with template(tmp_path, monkeypatch, queues={"q": 1, "mail:x": 1}) as desk:
         message, fds = desk.hear()
         assert isinstance(message, TemplateReady) and message.types == 1
+        assert message.warnings == ["no job of support.tiny_app is in queue mail:x: is the name right?"]
         assert json.loads(read_all(fds[0]))["types"].keys() == {"tiny.job"}
         desk.mailbox.send(Drain())
         assert os.waitpid(desk.pid, 0)[1] == 0

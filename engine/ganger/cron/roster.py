@@ -52,6 +52,8 @@ def _read(table: Mapping[str, Any], actors: Mapping[str, Any]) -> tuple[CronEntr
     unknown = [name for name in table if name not in FIELDS]
     wrong = [f"there is no {name!r}; there are {', '.join(FIELDS)}." for name in unknown]
     type = table.get("type")
+    if type is None:
+        return None, [*wrong, "type is missing: which job comes by this clock."]
     actor = actors.get(type) if isinstance(type, str) else None
     if actor is None:
         close = difflib.get_close_matches(str(type), actors, n=1)

@@ -24,7 +24,7 @@ def check(app: str | None, path: Path | None, look_at_redis: bool, as_json: bool
 
     Shows every mistake at once; exit code 78 when there is one."""
     mistakes: list[str] = []
-    queues: dict[str, int] = {}
+    queues: Mapping[str, int] = {}
     preload, tables = True, tuple[dict[str, Any], ...]()
     try:
         config = build(path=path, flags={"app": app})
@@ -38,9 +38,7 @@ def check(app: str | None, path: Path | None, look_at_redis: bool, as_json: bool
     if app is None and not mistakes:
         mistakes.append("no app is named: give its module, or set `app` in ganger.toml")
     elif app is not None:
-        mistakes += examine(app, types, crons, preload=preload, tables=tables)
-    if types and (unserved := sorted(set(queues) - set(types.values()))):
-        mistakes.append(f"no job of {app} is in queue {', '.join(unserved)}: is the name right?")
+        mistakes += examine(app, types, crons, preload=preload, tables=tables, queues=queues)
     if look_at_redis and not mistakes:
         mistakes += reach(path)
     if as_json:
@@ -62,10 +60,11 @@ def examine(
     *,
     preload: bool,
     tables: Sequence[Mapping[str, Any]],
+    queues: Mapping[str, int],
 ) -> list[str]:
     """Import the app as the template does; fills `types` (type to queue) and `crons` (name to schedule),
     returns what is wrong."""
-    from gangerd.application import AppFailed, load
+    from gangerd.application import AppFailed, load, strangers
 
     try:
         manifest = load(app, forking=preload, crons=tables)
@@ -73,7 +72,8 @@ def examine(
         return failed.mistakes
     crons.update({entry["name"]: f"{entry['cron']} {entry['tz']}" for entry in manifest["crons"]})
     types.update({name: entry["queue"] for name, entry in manifest["types"].items()})
-    return keys() if any(entry["encrypt"] for entry in manifest["types"].values()) else []
+    mistakes = strangers(app, manifest, queues)
+    return mistakes + (keys() if any(entry["encrypt"] for entry in manifest["types"].values()) else [])
 
 
 def keys() -> list[str]:

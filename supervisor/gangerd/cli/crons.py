@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gangerd.cli import rendering, tables
+from gangerd.cli import rendering, tables, words
 from gangerd.cli.connection import connected, dir_option, file_option, json_option
 from gangerd.errors import BadConfig, Usage
 from gangerd.settings import build
@@ -119,7 +119,11 @@ def history(name: str, as_json: bool, path: Path | None, directory: str | None) 
     elif not found:
         click.echo(f"Nothing has happened to {name} yet.")
     else:
-        rows = [(admin.times(entry, event["tick_at_ms"])["local"], event) for event in found]
+        ticks = ("fired", "skipped", "missed")
+        rows = [
+            (words.zoned(event["tick_at_ms"], entry.tz) if event["event"] in ticks else "-", event)
+            for event in found
+        ]
         rendering.table(*tables.cron_history(rows, int(time.time() * 1000)))
 
 

@@ -1,6 +1,7 @@
 """The options that choose jobs, shared by the commands that are about dead, scheduled and retrying ones."""
 
 import functools
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import click
 
 from gangerd.cli import times
+from gangerd.errors import Usage
 
 QUEUE = click.option("--queue", help="Of this queue alone.")
 TYPE = click.option("--type", help="Of this job type alone.")
@@ -33,6 +35,7 @@ def filtered(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Cal
                 text = picked.pop(name, None)
                 if text is not None:
                     picked[f"{name}_ms"] = times.past_ms(f"--{name}", text, now_ms)
+            check_cause(picked.get("cause"))
             within = picked.pop("within", None)
             if within is not None:
                 picked["until_ms"] = now_ms + int(times.span_s("--within", within) * 1000)
@@ -41,6 +44,14 @@ def filtered(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Cal
         return stacked(options)(chosen)
 
     return around
+
+
+def check_cause(cause: str | None) -> None:
+    """Usage for a word that no failure bears, which would look as if nothing had failed so."""
+    from ganger.retry import CAUSES
+
+    if cause is not None and cause not in CAUSES and not re.fullmatch(r"signal_\d+", cause):
+        raise Usage(f"--cause must be one of {', '.join(CAUSES)}, or signal_N, not {cause!r}.")
 
 
 def stacked(options: Sequence[Callable[..., Any]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

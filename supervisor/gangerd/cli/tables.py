@@ -130,7 +130,7 @@ def evidence(found: Any) -> str:
     """The evidence as one line: it is recorded as a list of sentences."""
     if isinstance(found, str):
         return found or "-"
-    return "; ".join(str(sentence) for sentence in found or ()) or "-"
+    return " ".join(str(sentence) for sentence in found or ()) or "-"
 
 
 def totals(found: Document) -> Table:
@@ -191,6 +191,8 @@ def job(found: Document, now_ms: int) -> list[tuple[str, str]]:
             text = f"{value['percent']:g}% {value['message']} ({ago(value['at_ms'], now_ms)})"
         elif name.endswith("_at_ms"):
             text = f"{instant(value)} ({ago(value, now_ms)})"
+        elif name == "ran_ms":
+            name, text = "ran", span(value)
         else:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         rows.append((name.removesuffix("_at_ms"), text))

@@ -100,7 +100,8 @@ class Undertaker:
         if not pids:
             return ()
         self._log.warning(log.WORKER_LEFTOVERS, worker=child.incarnation, slot=child.slot, pids=pids)
-        return (f"It left {len(pids)} process(es) behind, which were ended.",)
+        left = "a process" if len(pids) == 1 else f"{len(pids)} processes"
+        return (f"It left {left} behind, ended with it.",)
 
     def _set_aside(self, seat: Seat, child: Child, why: str) -> None:
         path = self._run_dir / f"garbled-page-{child.incarnation}"

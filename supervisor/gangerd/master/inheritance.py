@@ -89,7 +89,8 @@ def _take(path: Path, deaths: Deaths) -> None:
     fd = shared_memory.open_existing(path)
     try:
         if not shared_memory.lock_byte(fd, 0, wait=False):
-            return  # its master lives
+            _not_alone(path, fd)
+            return
         estate = _open(path, fd)
         if estate is None:
             return
@@ -108,6 +109,18 @@ def _take(path: Path, deaths: Deaths) -> None:
         _log.warning(log.PREDECESSOR_FOUND, file=path.name, workers=len(pages))
     finally:
         os.close(fd)
+
+
+def _not_alone(path: Path, fd: int) -> None:
+    """Two masters in one run directory do no harm to jobs, but hide each other's status: somebody has
+    probably forgotten one that runs."""
+    header = memoryview(os.pread(fd, HEADER_BYTES, 0).ljust(HEADER_BYTES, b"\0")).cast("Q")
+    _log.warning(
+        log.NOT_ALONE,
+        pid=header[HeaderWord.MASTER_PID],
+        run_dir=str(path.parent),
+        advice="another master serves from this directory: end it, or give this one a --dir of its own",
+    )
 
 
 def _open(path: Path, fd: int) -> _Estate | None:

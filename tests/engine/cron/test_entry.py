@@ -175,7 +175,7 @@ def test_all_mistakes_of_all_tables_are_told_at_once() -> None:
     for words in (
         "c: there is no 'every'",
         "d: two tables of that name",
-        "number 6: the app has no job type None",
+        "number 6: type is missing",
     ):
         assert f"[[cron]] {words}" in told
     assert len(mistakes) == 6

@@ -56,6 +56,9 @@ def test_all_of_them_only_after_a_yes(shop: Shop) -> None:
     code, said = shop.refused("dead", "delete", "--all")
     assert (code, "3 dead letters (3 in mail): say --yes" in said) == (2, True)
     assert shop.refused("dead", "retry", "--cause", "exit")[0] == 2
+    code, told = shop.refused("dead", "list", "--cause", "segfualt")
+    assert code == 2 and "--cause must be one of" in told and "not 'segfualt'" in told
+    assert shop.text("dead", "list", "--cause", "signal_42") == "No dead letter fits.\n"
     assert shop.refused("dead", "retry", "a" * 29, "--rate", "5/s")[0] == 2
     assert len(shop.json("dead", "list")) == 3
     assert shop.at_terminal("dead", "delete", "--all", answer="n\n")[0] == 128 + signal.SIGINT

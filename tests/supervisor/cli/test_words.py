@@ -48,11 +48,13 @@ def test_a_job_is_told_without_what_does_not_hold_for_it() -> None:
         "due_at_ms": 61_000,
         "dead_at_ms": None,
         "failures": [1],
+        "ran_ms": 1500,
     }
     assert tables.job(found, now_ms=1000) == [
         ("jid", "j"),
         ("args", '[1, "a"]'),
         ("due", f"{words.instant(61_000)} (in 1 m)"),
+        ("ran", "1.5 s"),
     ]
     sealed = {"args": None, "kwargs": None, "encrypted": "2026-11"}
     assert tables.job(sealed, now_ms=1000) == [("args", "encrypted with key 2026-11")]
@@ -76,7 +78,7 @@ def test_a_crash_is_one_row() -> None:
         "peak_rss_bytes": 64 << 20,
         "host": "h",
         "pid": 42,
-        "evidence": ["signal 11", "a core was dumped"],
+        "evidence": ["It ended of SIGSEGV.", "A core was dumped."],
     }
     columns, rows = tables.crashes([crash], now_ms=61_001)
     assert len(columns) == len(rows[0])
@@ -89,7 +91,7 @@ def test_a_crash_is_one_row() -> None:
         "12 ms",
         "64 MB",
         "h 42",
-        "signal 11; a core was dumped",
+        "It ended of SIGSEGV. A core was dumped.",
     ]
 
 

@@ -103,9 +103,12 @@ def running(pid: int) -> bool:
     return started is not None and processes.is_alive(pid, started)
 
 
-def test_what_a_killed_masters_workers_held_is_lost_and_told(tmp_path: Path, deaths: Deaths) -> None:
+def test_what_a_killed_masters_workers_held_is_lost_and_told(
+    tmp_path: Path, deaths: Deaths, capfd: pytest.CaptureFixture[str]
+) -> None:
     master = OldMaster(tmp_path, works, sleeps, claims)
     assert inherit(tmp_path, OWN, deaths) == 0  # it lives: hands off
+    assert "another master serves from this directory" in capfd.readouterr().err
     assert (tmp_path / f"recorder-{OLD}").exists() and all(running(pid) for pid in master.workers)
     master.kill()
     begin = time.monotonic()
