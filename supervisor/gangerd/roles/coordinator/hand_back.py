@@ -24,6 +24,8 @@ from gangerd.roles.queues import Place
 DEADLINE_S = 0.5
 PATIENCE_NS = 500_000_000
 """Between two tries at what a node did not take."""
+MOST_SETTLED = 500
+"""In one call of the script, which reads each entry where jobs owe something at their end."""
 _logger = log.get()
 
 
@@ -122,7 +124,12 @@ class HandBack:
         places: dict[Place, list[tuple[int, Held]]] = {}
         for slot, held in finished:
             places.setdefault((held.queue, held.partition), []).append((slot, held))
-        known = [(part, rows) for place, rows in places.items() if (part := self._find(place)) is not None]
+        known = [
+            (part, rows[at : at + MOST_SETTLED])
+            for place, rows in places.items()
+            if (part := self._find(place)) is not None
+            for at in range(0, len(rows), MOST_SETTLED)
+        ]
         commands = [
             settle.command(part, "succeeded", by_stream(held for _, held in rows)) for part, rows in known
         ]
