@@ -1,8 +1,8 @@
 """Batches under random deaths: producers, workers and leaders that stop between any two steps.
 
 A model of a few lines says what must come out: every accepted member runs once (once more for each time it
-was sent back from the dead letters), those count as succeeded that ever did, and each callback comes once, in
-order.
+was sent back from the dead letters or the log, once less when it was skipped or cancelled), those count as
+succeeded that ever did, and each callback comes once, in order.
 """
 
 import random
@@ -13,10 +13,14 @@ import pytest
 
 from ganger import Batch
 from ganger.cluster import Cluster
+from ganger.command import Command
 from ganger.job import Entry
 from ganger.keys import Partition
-from ganger.operations import dead, outbox
+from ganger.lifecycle import JobState
+from ganger.operations import cancel, dead, find, outbox, replay
+from ganger.operations.replay import Choice
 from support.batches import box_of, effects
+from support.history import retaining
 from support.leader import Hands, Leader
 
 ENDS = ("succeeded", "succeeded", "succeeded", "dead", "exhausted", "expired", "cancelled")
@@ -39,6 +43,7 @@ class Walk:
         self.letters: list[Entry] = []
         self.runs: Counter[str] = Counter()
         self.sent_back: Counter[str] = Counter()
+        self.replays = 0
         self.succeeded: set[str] = set()
         self.callbacks: list[str] = []
 
@@ -93,6 +98,45 @@ class Walk:
             assert dead.retry(self.cluster, entry.partition, [(entry.jid, entry.state)]) == 1
             self.sent_back[entry.jid] += 1
 
+    def ended(self, how: str = "") -> Counter[str]:
+        """The members in the logs, or those that ended so."""
+        found: Counter[str] = Counter()
+        for place in self.mail:
+            for _, row in self.cluster.run(Command(place.slot, ("XRANGE", place.log, "-", "+"))):
+                fields = dict(zip(row[::2], row[1::2], strict=True))
+                if fields[b"t"] == b"shop.send" and how in ("", fields[b"h"].decode()):
+                    found[fields[b"j"].decode()] += 1
+        return found
+
+    def rewind(self) -> None:
+        """What has ended runs again."""
+        self.replays += 1
+        before = self.ended()
+        for place in self.mail:
+            choice = Choice(0, 1 << 45, type="shop.send")
+            self.cluster.run(replay.replay_command(place, f"run{self.replays}", choice))
+        self.sent_back.update(before - self.ended())
+
+    def skip(self) -> None:
+        """What waits ends unrun."""
+        self.replays += 1
+        before = self.ended("skipped")
+        for place in self.mail:
+            for stream in range(replay.PARKED + 1):
+                words = (place, stream, f"run{self.replays}", 1 << 45)
+                self.cluster.run(replay.skip_command(*words, type="shop.send"))
+        self.sent_back.subtract(self.ended("skipped") - before)
+
+    def cancel(self) -> None:
+        """One that waits is not wanted any more."""
+        jid = self.rng.choice(self.accepted)
+        for place in self.mail:
+            found = find.find(self.cluster, place, jid)
+            if found is not None and found.state is JobState.READY:
+                word = cancel.cancel(self.cluster, place, jid, stream=found.stream, id=found.id)
+                assert word is cancel.Cancel.CANCELLED
+                self.sent_back[jid] -= 1
+
     def settle_all(self) -> None:
         """Everything under way ends well, until nothing is left to do."""
         for _ in range(20):
@@ -115,6 +159,10 @@ def test_whatever_dies_members_count_once_and_callbacks_come_once(
     walk = Walk(seed, types, cluster, mail)
     walk.add()
     steps = [walk.add, walk.take, walk.end, walk.lead, walk.send_back]
+    if seed % 2:
+        steps += [walk.rewind, walk.skip, walk.cancel]
+        for place in mail:
+            retaining(cluster, place)
     for _ in range(60):
         walk.rng.choice(steps)()
     walk.batch.commit()
