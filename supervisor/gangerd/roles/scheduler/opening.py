@@ -25,8 +25,8 @@ class Opening:
         self._whole: set[Partition] = set()
 
     def mend(self, partitions: Sequence[Partition]) -> int:
-        """Look at those that are not known to be whole; how many were not. What is out of reach is asked the
-        next time."""
+        """Look at those that are not known to be whole; how many were given what they lacked. What is out of
+        reach, or full, is asked the next time."""
         asked = [partition for partition in partitions if partition not in self._whole]
         commands = [structures_command(partition) for partition in asked]
         partly: list[Partition] = []
@@ -39,10 +39,13 @@ class Opening:
                 partly.append(partition)
             elif reply:
                 self._whole.add(partition)
-        if partly:
-            self._cluster.run_many([open_command(partition) for partition in partly], deadline_s=DEADLINE_S)
-            _logger.info(log.PARTITIONS_MENDED, partitions=len(partly))
-        return len(partly)
+        replies = self._cluster.run_many(
+            [open_command(partition) for partition in partly], deadline_s=DEADLINE_S
+        )
+        mended = sum(not isinstance(reply, GangerError) for reply in replies)
+        if mended:
+            _logger.info(log.PARTITIONS_MENDED, partitions=mended, of=len(partly))
+        return mended
 
     def forget(self) -> None:
         """We are not the leader any more."""
