@@ -10,6 +10,7 @@ import pytest
 
 from ganger.cluster import Cluster
 from support.servers import ClusterServers, binary_path
+from support.throttles import ThrottleServers
 
 SERVERS = os.environ.get("GANGER_TEST_SERVERS", "valkey:1,valkey:3,redis:3").split(",")
 
@@ -54,3 +55,22 @@ def cluster(cluster_servers: ClusterServers) -> Iterator[Cluster]:
     transport = Cluster(cluster_servers.settings())
     yield transport
     transport.close()
+
+
+BINARIES = list(dict.fromkeys(name.strip().partition(":")[0] for name in SERVERS))
+
+
+@pytest.fixture(scope="session", params=BINARIES)
+def running_throttles(request: pytest.FixtureRequest) -> Iterator[ThrottleServers]:
+    """Three standalone servers."""
+    if binary_path(request.param) is None:
+        pytest.skip(f"{request.param}: no redis-server of 7.0 or newer on PATH")
+    with ThrottleServers(request.param) as servers:
+        yield servers
+
+
+@pytest.fixture
+def throttle_servers(running_throttles: ThrottleServers) -> ThrottleServers:
+    """The same, empty, and known to have forgotten nothing. A test that kills them starts its own."""
+    running_throttles.flush()
+    return running_throttles

@@ -16,9 +16,12 @@ from ganger.errors import (
     BatchNotFound,
     GangerError,
     JobTimeout,
+    NoPermit,
     NotUnique,
     OutcomeUnknown,
+    PermitLost,
     PushRefused,
+    QuorumLost,
     StillPending,
 )
 from ganger.hooks import on_worker_start, on_worker_stop
@@ -26,6 +29,7 @@ from ganger.middleware import Attempt, Outgoing, perform_middleware, push_middle
 from ganger.once import forget_once, once
 from ganger.propagation import propagate
 from ganger.sealing import encrypt_arguments
+from ganger.throttle.block import semaphore
 
 __all__ = [
     "Actor",
@@ -38,10 +42,13 @@ __all__ = [
     "Cron",
     "GangerError",
     "JobTimeout",
+    "NoPermit",
     "NotUnique",
     "OutcomeUnknown",
     "Outgoing",
+    "PermitLost",
     "PushRefused",
+    "QuorumLost",
     "StillPending",
     "current",
     "encrypt_arguments",
@@ -53,4 +60,5 @@ __all__ = [
     "perform_middleware",
     "propagate",
     "push_middleware",
+    "semaphore",
 ]

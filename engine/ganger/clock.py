@@ -15,3 +15,8 @@ def now_ms() -> int:
 
 monotonic_s = time.monotonic
 """Seconds on a clock that only goes forward; for deadlines within this process."""
+
+
+def boottime_s() -> float:
+    """Like monotonic_s, but goes on while the machine is suspended: for what others count meanwhile."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

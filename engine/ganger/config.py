@@ -98,11 +98,35 @@ class EngineConfig:
         )
 
 
-def _find_url(env: Mapping[str, str], toml: Mapping[str, Any], embedded: Path) -> tuple[str, list[str]]:
-    """(Redis URL, semaphore URLs) from the first of the three places that names one."""
+def discover_throttles(
+    env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> tuple[str, tuple[str, ...]]:
+    """(namespace, URLs of the servers for semaphores) for who needs nothing else: they may be configured
+    where no cluster is. No URLs where a cluster is configured without any. Raises NotConfigured,
+    BadSettings."""
+    env = os.environ if env is None else env
+    cwd = Path.cwd() if cwd is None else cwd
+    toml = _read_toml(cwd / TOML_FILE)
+    if not env.get("GANGER_SEMAPHORES") and not toml.get("semaphores"):
+        config = EngineConfig.discover(env, cwd, toml)
+        return config.namespace, config.semaphores
+    namespace = env.get("GANGER_NAMESPACE") or toml.get("namespace", "ganger")
+    listed = _listed(toml)
+    if "GANGER_SEMAPHORES" in env:
+        listed = [part.strip() for part in env["GANGER_SEMAPHORES"].split(",") if part.strip()]
+    return check_namespace(namespace), tuple(listed)
+
+
+def _listed(toml: Mapping[str, Any]) -> list[str]:
     listed = toml.get("semaphores", [])
     if not isinstance(listed, list) or not all(isinstance(url, str) for url in listed):
         raise BadSettings("semaphores in ganger.toml must be a list of URLs.")
+    return listed
+
+
+def _find_url(env: Mapping[str, str], toml: Mapping[str, Any], embedded: Path) -> tuple[str, list[str]]:
+    """(Redis URL, semaphore URLs) from the first of the three places that names one."""
+    listed = _listed(toml)
     url = env.get("GANGER_REDIS") or toml.get("redis")
     if url is not None:
         if not isinstance(url, str):

@@ -208,6 +208,44 @@ class LeaseLost(GangerError):
     keep is not kept."""
 
 
+# ---- limits ---------------------------------------------------------------------------------------------
+
+
+class BadThrottleServer(GangerError):
+    """A server of GANGER_SEMAPHORES that can't be one: in cluster mode, a replica, the same as another..."""
+
+
+class QuorumLost(GangerError):
+    """Too few of the servers for semaphores answer, so nothing is granted."""
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds after which to look again."""
+
+
+class NoPermit(GangerError, TimeoutError):
+    """No permit of this semaphore was to be had in the time given."""
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds after which one may be free."""
+
+
+class PermitLost(GangerError):
+    """The permit's validity ended under its holder: others may hold as many by now as the limit allows."""
+
+
+class RateExceeded(GangerError):
+    """The rate allows no more now; nothing was consumed."""
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds after which it does, if nobody else comes."""
+
+
 class Uninitialised(GangerError):
     """Internal: a partition lacks its structures; the operations open it and repeat the call."""
 

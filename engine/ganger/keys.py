@@ -23,6 +23,8 @@ GROUP = b"workers"
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]+\Z")
 _BID = re.compile(r"b-[0-9a-z]{21}\Z")
 MAX_ONCE_KEY = 512
+THROTTLE_LIFE = b"ganger:throttle:life"
+"""On a server for throttles: which life of it remembers, and since when. One for all namespaces."""
 _CONTROL_TAG = "control"
 
 
@@ -38,6 +40,11 @@ def check_name(kind: str, name: str, longest: int) -> str:
 def check_namespace(name: str) -> str:
     """A namespace of at most 64 characters, or BadName."""
     return check_name("namespace", name, 64)
+
+
+def check_limit(name: str) -> str:
+    """The name of a semaphore or a rate of at most 200 characters, or BadName."""
+    return check_name("limit", name, 200)
 
 
 def check_queue(name: str) -> str:
@@ -187,6 +194,48 @@ class OnceMark:
         tag = f"once.{digest}"
         object.__setattr__(self, "slot", slot_of(tag.encode()))
         object.__setattr__(self, "mark", f"{stem}:{{{tag}}}:mark".encode())
+
+
+@dataclass(frozen=True, slots=True)
+class SemaphoreKeys:
+    """The keys of one semaphore on each of its servers, which are no cluster. Raises BadName."""
+
+    namespace: str
+    name: str
+    taken: bytes = field(init=False, repr=False, compare=False)
+    """Sorted set: seat -> until when (ms of this server's clock) it is taken."""
+    holders: bytes = field(init=False, repr=False, compare=False)
+    """Hash: seat -> `<token>|<since ms>|<who>`."""
+    revoked: bytes = field(init=False, repr=False, compare=False)
+    """Sorted set: tokens that an operator took the permit from -> until when that is remembered."""
+
+    def __post_init__(self) -> None:
+        stem = f"{check_namespace(self.namespace)}:semaphore:{check_limit(self.name)}:".encode()
+        for what in ("taken", "holders", "revoked"):
+            object.__setattr__(self, what, stem + what.encode())
+
+    @property
+    def all(self) -> tuple[bytes, bytes, bytes, bytes]:
+        """What scripts of a semaphore declare."""
+        return THROTTLE_LIFE, self.taken, self.holders, self.revoked
+
+
+@dataclass(frozen=True, slots=True)
+class RateKeys:
+    """The keys of one rate on each of its servers, which are no cluster. Raises BadName."""
+
+    namespace: str
+    name: str
+    spent: bytes = field(init=False, repr=False, compare=False)
+    """Of a bucket: the instant at which it is full again. Of a window: its entries, by time."""
+
+    def __post_init__(self) -> None:
+        stem = f"{check_namespace(self.namespace)}:rate:{check_limit(self.name)}:".encode()
+        object.__setattr__(self, "spent", stem + b"spent")
+
+    def all(self, kind: str) -> tuple[bytes, bytes]:
+        """What a script of this kind of rate declares: two kinds share no key."""
+        return THROTTLE_LIFE, self.spent + b":" + kind.encode()
 
 
 @dataclass(frozen=True, slots=True)

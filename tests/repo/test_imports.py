@@ -22,7 +22,7 @@ WITHOUT_ENGINE = (
 )
 
 # Modules that decide, by their last name: what they say depends on their arguments alone.
-DECISIONS = {"lifecycle", "verdict", "generations", "restarts", "retry", "keys", "slots"}
+DECISIONS = {"lifecycle", "verdict", "generations", "restarts", "retry", "keys", "slots", "quorum", "attempt"}
 # Names in them that are arithmetic or types: signal numbers, wait status macros, a generator handed in.
 HARMLESS = re.compile(r"signal\.(SIG\w+|Signals)|os\.(W[A-Z]+|waitstatus_to_exitcode)|random\.Random")
 INPUT_OUTPUT = {"os", "socket", "signal", "time", "select", "subprocess", "redis", "random"}

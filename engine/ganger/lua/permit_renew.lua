@@ -1,0 +1,21 @@
+#!lua flags=allow-oom
+-- Lengthens the time of a seat for a holder whose vote of this server is still good: also where this server has
+-- forgotten it, so that a restarted one learns its holders again.
+-- KEYS marker taken holders revoked
+-- ARGV run up_ms ttl_ms token who cap held_ms seat
+-- USES now life seats
+-- REPLY renewed lost revoked
+-- lost: another has the seat, or the cap is reached.
+-- Crash points: the caller dies after this: the seat is free when ttl_ms are over. A repeat does the same once more.
+local now, ttl = now_ms(), tonumber(ttl_ms)
+life(marker, run, up_ms, now)
+sweep_seats(now)
+if redis.call('ZSCORE', revoked, token) then return {'revoked'} end
+if has_seat(seat, token) then
+  take_seat(seat, token, nil, nil, now, ttl)
+  return {'renewed'}
+end
+if redis.call('ZSCORE', taken, seat) then return {'lost'} end
+if tonumber(cap) > 0 and redis.call('ZCARD', taken) >= tonumber(cap) then return {'lost'} end
+take_seat(seat, token, now - tonumber(held_ms), who, now, ttl)
+return {'renewed'}

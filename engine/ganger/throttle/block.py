@@ -1,0 +1,184 @@
+"""semaphore: a block that at most so many run at a time, across all hosts.
+
+    with semaphore("api", limit=5, wait=10) as permit:
+        for page in pages:
+            permit.check()
+            fetch(page)
+
+The permit is renewed by a thread (keeper.py) while the block runs. If that fails for a whole time to live, or
+somebody takes the permit away, `check` raises PermitLost, and so does the end of the block: a block can't be
+stopped from outside, but it need not go on unknowing.
+
+Crash points: the process dies in the block: its permit is free when its time is over (10 s). It dies between
+grant and block, or at the end before the release: likewise. A fork within the block: the permit is the
+parent's.
+"""
+
+import threading
+from datetime import timedelta
+from types import TracebackType
+from typing import Any
+
+from ganger import diversion
+from ganger import options as known
+from ganger.current import NoJob, current
+from ganger.errors import BadOptions, PermitLost
+from ganger.throttle.default import Throttles, default_throttles
+from ganger.throttle.semaphore import Permit, Semaphore, this_process
+from ganger.throttle.waiting import Turnstile, acquire, acquire_async, release_async
+
+
+class Held:
+    """What the block has: its permit. Within a test mode there is no server, and every permit is granted."""
+
+    def __init__(self, permit: Permit | None) -> None:
+        self.permit = permit
+
+    @property
+    def valid(self) -> bool:
+        """Does it hold now?"""
+        return self.permit is None or self.permit.valid
+
+    @property
+    def valid_for_s(self) -> float:
+        """For how many seconds it is sure to hold, should no server answer from now on."""
+        return float("inf") if self.permit is None else self.permit.valid_for_s
+
+    def check(self) -> None:
+        """Raises PermitLost when it does not hold any more."""
+        if not self.valid:
+            assert self.permit is not None
+            raise _lost(self.permit)
+
+
+class SemaphoreBlock:
+    """See above: `with` or `async with`, as often as one likes, by several threads and tasks at once."""
+
+    def __init__(
+        self, name: str, limit: int, wait_s: float | None, note: str, throttles: Throttles | None
+    ) -> None:
+        self._name = name
+        self._limit = limit
+        self._wait_s = wait_s
+        self._note = note
+        self._throttles = throttles
+        self._made: tuple[Semaphore, Turnstile, Throttles] | None = None
+        self._lock = threading.Lock()
+        self._open: dict[Any, list[Held]] = {}
+
+    def __enter__(self) -> Held:
+        if diversion.current() is not None:
+            return self._push(threading.get_ident(), None)
+        semaphore, turnstile, throttles = self._ready()
+        permit = acquire(semaphore, turnstile, self._holder(), self._wait_s)
+        throttles.keeper.keep(permit)
+        return self._push(threading.get_ident(), permit)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        permit = self._pop(threading.get_ident()).permit
+        if permit is None:
+            return
+        semaphore, turnstile, throttles = self._ready()
+        lost = not permit.valid
+        throttles.keeper.drop(permit)
+        semaphore.release(permit)
+        turnstile.ring()
+        if lost:
+            _tell(permit, error)
+
+    async def __aenter__(self) -> Held:
+        if diversion.current() is not None:
+            return self._push(_task(), None)
+        semaphore, turnstile, throttles = self._ready()
+        permit = await acquire_async(semaphore, turnstile, self._holder(), self._wait_s)
+        throttles.keeper.keep(permit)
+        return self._push(_task(), permit)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        permit = self._pop(_task()).permit
+        if permit is None:
+            return
+        _, turnstile, throttles = self._ready()
+        lost = not permit.valid
+        throttles.keeper.drop(permit)
+        await release_async(permit)
+        turnstile.ring()
+        if lost:
+            _tell(permit, error)
+
+    # ---- inside ------------------------------------------------------------------------------------
+
+    def _ready(self) -> tuple[Semaphore, Turnstile, Throttles]:
+        with self._lock:
+            if self._made is None:
+                throttles = self._throttles or default_throttles()
+                semaphore = Semaphore(throttles.servers, throttles.namespace, self._name, self._limit)
+                self._made = semaphore, throttles.turnstile(self._name), throttles
+            return self._made
+
+    def _holder(self) -> Any:
+        try:
+            return this_process(current().jid, self._note)
+        except NoJob:
+            return this_process(note=self._note)
+
+    def _push(self, whose: Any, permit: Permit | None) -> Held:
+        held = Held(permit)
+        with self._lock:
+            self._open.setdefault(whose, []).append(held)
+        return held
+
+    def _pop(self, whose: Any) -> Held:
+        with self._lock:
+            stack = self._open[whose]
+            held = stack.pop()
+            if not stack:
+                del self._open[whose]
+            return held
+
+
+def semaphore(
+    name: str,
+    limit: int,
+    *,
+    wait: float | timedelta | None = None,
+    note: str = "",
+    throttles: Throttles | None = None,
+) -> SemaphoreBlock:
+    """A block that at most `limit` run at a time, of all that use this name. `wait`: for so many seconds at
+    most (0: not at all; None: as long as it takes), then NoPermit, or QuorumLost where too few servers
+    answer. `note`: for `inspect` to show. Raises BadName, BadOptions, NotConfigured, BadThrottleServer,
+    PermitLost."""
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise BadOptions(f"limit must be a whole number above 0, not {limit!r}.")
+    wait_s = None if wait is None else 0.0 if wait == 0 else known.check_span("wait", wait)
+    return SemaphoreBlock(name, limit, wait_s, note[:200], throttles)
+
+
+def _task() -> Any:
+    import asyncio
+
+    return asyncio.current_task()
+
+
+def _lost(permit: Permit) -> PermitLost:
+    name = permit.semaphore.name
+    if permit.holding.revoked:
+        return PermitLost(f"The permit of {name} was taken away by an operator while its block ran.")
+    return PermitLost(
+        f"The permit of {name} was lost while its block ran: it could not be renewed in time (the process"
+        " stood still, or too few servers answered). Others may run by now."
+    )
+
+
+def _tell(permit: Permit, error: BaseException | None) -> None:
+    """The block's own error is what its caller must hear."""
+    lost = _lost(permit)
+    if error is None:
+        raise lost
+    if not isinstance(error, PermitLost):
+        error.add_note(str(lost))

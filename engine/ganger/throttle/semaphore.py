@@ -1,0 +1,277 @@
+"""A semaphore: at most `limit` permits of one name at a time, across all hosts. Acquire, renew, release, take
+away, look.
+
+This runs the protocol of quorum.py over the servers; it never waits for a permit (waiting.py does) and has no
+thread of its own (keeper.py renews for those who don't themselves). Used by `ganger.semaphore` and by the
+daemon, which renews the permits of all its workers in one conversation.
+"""
+
+import os
+import random
+import secrets
+import socket
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from ganger.clock import boottime_s
+from ganger.command import Command
+from ganger.errors import BadOptions, GangerError, NoPermit, QuorumLost
+from ganger.keys import SemaphoreKeys
+from ganger.scripts import script
+from ganger.throttle.attempt import Attempt, seats_in_turn
+from ganger.throttle.line import Call
+from ganger.throttle.quorum import TTL_MS, Answer, Ask, Holding, Refused, Terms
+from ganger.throttle.server_check import Life
+from ganger.throttle.servers import Servers
+
+MOST_LIMIT = 100_000
+_SOON_S = 0.1
+
+
+class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Who has a permit, for people to read and for a host to know its own by."""
+
+    host: str
+    process: str
+    """An incarnation of a worker, or `pid 4711`."""
+    jid: str = ""
+    note: str = ""
+
+
+def this_process(jid: str = "", note: str = "") -> Holder:
+    """The holder that a process is which is no worker."""
+    return Holder(socket.gethostname(), f"pid {os.getpid()}", jid, note)
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """A permit as the servers know it."""
+
+    seat: str
+    token: str
+    holder: Holder | None
+    held_ms: int
+    left_ms: int
+    """Until it is free if nobody renews it."""
+    votes: int
+    revoked: bool
+
+
+class Permit:
+    """The right to be one of `limit`. Valid until `valid_for_s` runs out; renew it well before."""
+
+    def __init__(self, semaphore: "Semaphore", holding: Holding, holder: Holder) -> None:
+        self.semaphore = semaphore
+        self.holding = holding
+        self.holder = holder
+        self.pid = os.getpid()
+        """A forked child has only a copy, and must not release it."""
+
+    @property
+    def token(self) -> str:
+        """Its name."""
+        return self.holding.token
+
+    @property
+    def valid(self) -> bool:
+        """Does it hold now? Once it does not, it never does again."""
+        return self.holding.is_valid(_now_ms())
+
+    @property
+    def valid_for_s(self) -> float:
+        """For how long it holds if it is not renewed."""
+        return max(0.0, (self.holding.valid_until_ms() - _now_ms()) / 1000) if self.valid else 0.0
+
+
+class Semaphore:
+    """See above. All who use one name must give it one limit. Raises BadName, BadOptions."""
+
+    def __init__(
+        self,
+        servers: Servers,
+        namespace: str,
+        name: str,
+        limit: int,
+        *,
+        ttl_ms: int = TTL_MS,
+        rng: random.Random | None = None,
+    ) -> None:
+        if isinstance(limit, bool) or not isinstance(limit, int) or not 0 < limit <= MOST_LIMIT:
+            raise BadOptions(f"limit must be a whole number from 1 to {MOST_LIMIT}, not {limit!r}.")
+        self.servers = servers
+        self.name = name
+        self.terms = Terms(servers.count, limit, ttl_ms)
+        self.keys = SemaphoreKeys(namespace, name)
+        self._rng = rng or random.Random()
+        self._turn = self._rng.randrange(servers.count) if self.terms.cap else zlib.crc32(name.encode())
+        self._last_seat = ""
+
+    def attempt(self, holder: Holder) -> Permit | Refused:
+        """One try, without waiting for anybody else's release. Raises BadThrottleServer."""
+        token = secrets.token_hex(8)
+        if self.terms.cap:
+            # In rotation, so that all are filled evenly.
+            self._turn += 1
+            attempt = Attempt(self.terms, token, self.servers.order(self._turn))
+        else:
+            attempt = Attempt(self.terms, token, self.servers.order(self._turn), self._seats())
+        asks = attempt.begin(_now_ms())
+        self.servers.converse(
+            self._calls(attempt, asks, holder), lambda: isinstance(attempt.outcome, Holding)
+        )
+        outcome = attempt.outcome
+        if isinstance(outcome, Holding):
+            self._last_seat = outcome.seat
+            return Permit(self, outcome, holder)
+        return outcome or Refused("quorum")
+
+    def release(self, permit: Permit) -> None:
+        """Give it back. Never raises for a server that is away: there the seat is free at its time."""
+        if permit.pid != os.getpid():
+            return
+        asks = permit.holding.release(_now_ms())
+        self.servers.converse(self._calls(permit.holding, asks, permit.holder))
+
+    def refusal(self, refused: Refused) -> GangerError:
+        """The error to raise for a refusal."""
+        why = self.servers.problems()
+        if refused.why == "quorum":
+            return QuorumLost(
+                f"Too few servers for semaphores answer to grant {self.name}: {self.terms.quorum} of"
+                f" {self.terms.servers} are needed ({why}).",
+                retry_after=1.0,
+            )
+        if refused.why == "young":
+            return NoPermit(
+                f"No permit of {self.name}: servers for semaphores have started, or were emptied, a short"
+                f" while ago. They may have forgotten holders, so they grant nothing new for"
+                f" {refused.wait_ms / 1000:.1f} s.",
+                retry_after=max(_SOON_S, refused.wait_ms / 1000),
+            )
+        return NoPermit(
+            f"No permit of {self.name} is free: {self.terms.limit} may hold one at a time.",
+            retry_after=_SOON_S,
+        )
+
+    def inspect(self) -> list[Seat]:
+        """Who holds what, longest first: what a quorum of those that answer agrees on; of one that holds by a
+        bare majority, while a server is away, fewer votes show. Raises QuorumLost."""
+        answers = self._ask_all(script("permit_inspect").command(0, self.keys.all[1:]))
+        if len(answers) < self.terms.quorum:
+            raise self.refusal(Refused("quorum"))
+        return seats_of(answers)
+
+    def force_release(self, token: str, *, at_once: bool = False) -> bool:
+        """Take a permit away from its holder; whether there was one. Its holder can't renew it any more,
+        and its seat is free when its time is over, so that the limit still holds. `at_once`: the seat is
+        free now, which is right only for a holder that is known to be dead. Raises QuorumLost."""
+        seats = [seat for seat in self.inspect() if seat.token == token]
+        if not seats:
+            return False
+        args = (self.terms.ttl_ms, token, seats[0].seat, int(at_once))
+        command = script("permit_revoke").command(0, self.keys.all[1:], args)
+        if len(self._ask_all(command)) < self.terms.quorum:
+            raise self.refusal(Refused("quorum"))
+        return True
+
+    # ---- inside ------------------------------------------------------------------------------------
+
+    def _ask_all(self, command: Command) -> list[Any]:
+        """The replies of those that answer."""
+        replies: list[Any] = []
+
+        def hear(reply: Any) -> tuple[Call, ...]:
+            if reply is not None:
+                replies.append(reply)
+            return ()
+
+        self.servers.converse(
+            [self.servers.call(server, lambda _life: command, hear) for server in range(self.servers.count)]
+        )
+        return replies
+
+    def _seats(self) -> list[str]:
+        """The one it had last comes first: nobody else begins there, as often as not."""
+        seats = list(seats_in_turn(self.terms, self._rng))
+        if self._last_seat in seats:
+            seats.remove(self._last_seat)
+            seats.insert(0, self._last_seat)
+        return seats
+
+    def _calls(self, machine: Attempt | Holding, asks: Sequence[Ask], holder: Holder) -> list[Call]:
+        return [self._call(machine, ask, holder) for ask in asks]
+
+    def _call(self, machine: Attempt | Holding, ask: Ask, holder: Holder) -> Call:
+        def build(life: Life) -> Command:
+            if ask.verb == "release":
+                keys = (self.keys.taken, self.keys.holders)
+                return script("permit_release").command(0, keys, (ask.token, ask.seats[0]))
+            who = msgspec.json.encode(holder)
+            args = (life.run, life.up_ms, self.terms.ttl_ms, ask.token, who, ask.cap)
+            if ask.verb == "renew":
+                held_ms = int(_now_ms() - machine.since_ms) if isinstance(machine, Holding) else 0
+                return script("permit_renew").command(0, self.keys.all, (*args, held_ms, ask.seats[0]))
+            return script("permit_acquire").command(0, self.keys.all, (*args, *ask.seats))
+
+        def hear(reply: Any) -> list[Call]:
+            return self._calls(machine, machine.hear(ask, _answer(reply), _now_ms()), holder)
+
+        return self.servers.call(ask.server, build, hear)
+
+
+def renew(servers: Servers, permits: Iterable[Permit]) -> list[Permit]:
+    """Renew them all in one conversation; those that are lost. Permits of any semaphores on these servers."""
+    kept = list(permits)
+    calls: list[Call] = []
+    for permit in kept:
+        calls += permit.semaphore._calls(permit.holding, permit.holding.renew(_now_ms()), permit.holder)
+    servers.converse(calls)
+    return [permit for permit in kept if not permit.valid]
+
+
+def seats_of(replies: Sequence[Sequence[Any]]) -> list[Seat]:
+    """What inspect's replies say together: one row a token and seat."""
+    found: dict[tuple[str, str], Seat] = {}
+    for reply in replies:
+        now_ms = int(reply[1])
+        for seat, until, record, revoked in zip(*(iter(reply[2:]),) * 4, strict=True):
+            token, since, who = bytes(record).split(b"|", 2)
+            held, left = now_ms - int(since), int(until) - now_ms
+            key = (seat.decode(), token.decode())
+            known = found.get(key)
+            if known is None:
+                known = Seat(*key, _holder(who), held, left, 0, False)
+            found[key] = Seat(
+                *key,
+                known.holder,
+                max(known.held_ms, held),
+                max(known.left_ms, left),
+                known.votes + 1,
+                known.revoked or bool(revoked),
+            )
+    return sorted(found.values(), key=lambda seat: -seat.held_ms)
+
+
+def _holder(who: bytes) -> Holder | None:
+    try:
+        return msgspec.json.decode(who, type=Holder)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _answer(reply: Any) -> Answer:
+    if reply is None:
+        return Answer("silent")
+    word = reply[0].decode()
+    if word == "granted":
+        return Answer(word, seat=reply[1].decode())
+    if word in ("full", "young"):
+        taken = frozenset(seat.decode() for seat in reply[2:])
+        return Answer(word, wait_ms=float(reply[1]), taken=taken)
+    return Answer(word)
+
+
+def _now_ms() -> float:
+    return boottime_s() * 1000
