@@ -226,7 +226,7 @@ def test_what_its_job_started_is_ended(parish: Parish) -> None:
     child = parish.fork(starts_one)
     death = parish.bury(child).death
     left = parish.stage.journals[0][2]
-    assert death is not None and any("left 1 process" in line for line in death.evidence)
+    assert death is not None and any("left a process" in line for line in death.evidence)
     until(lambda: not processes.is_alive(left, processes.start_time(left) or 0))
 
 
