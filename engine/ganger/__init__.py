@@ -22,6 +22,7 @@ from ganger.errors import (
     PermitLost,
     PushRefused,
     QuorumLost,
+    RateExceeded,
     StillPending,
 )
 from ganger.hooks import on_worker_start, on_worker_stop
@@ -30,6 +31,7 @@ from ganger.once import forget_once, once
 from ganger.propagation import propagate
 from ganger.sealing import encrypt_arguments
 from ganger.throttle.block import semaphore
+from ganger.throttle.rate import rate_limit
 
 __all__ = [
     "Actor",
@@ -49,6 +51,7 @@ __all__ = [
     "PermitLost",
     "PushRefused",
     "QuorumLost",
+    "RateExceeded",
     "StillPending",
     "current",
     "encrypt_arguments",
@@ -60,5 +63,6 @@ __all__ = [
     "perform_middleware",
     "propagate",
     "push_middleware",
+    "rate_limit",
     "semaphore",
 ]

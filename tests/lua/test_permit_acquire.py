@@ -30,7 +30,7 @@ def test_a_grant_takes_the_first_free_seat_and_names_its_holder(throttle_servers
     found = snapshot(server)
     token, since, who = found[API.holders].pop(b"1").split(b"|")
     assert (token.decode(), who) == (A, b"who") and int(since) > 0
-    assert found == {THROTTLE_LIFE: f"{RUN}|1".encode(), API.taken: [b"1"], API.holders: {}}
+    assert found == {THROTTLE_LIFE: f"{RUN}|1|1".encode(), API.taken: [b"1"], API.holders: {}}
     assert acquire(server, B, "1", "0") == [b"granted", b"0"]
     for key in (API.taken, API.holders):
         assert 0 < server.client.pttl(key) <= TTL_MS

@@ -62,7 +62,7 @@ class ThrottleServers:
 def trust(server: Server, run: str | None = None) -> None:
     """As if this life of the server had begun long ago."""
     run = run or str(server.client.info("server")["run_id"])
-    server.client.set(THROTTLE_LIFE, f"{run}|1")
+    server.client.set(THROTTLE_LIFE, f"{run}|1|1")
 
 
 def call(server: Server, name: str, keys: tuple[bytes, ...], *args: Any) -> Any:

@@ -21,7 +21,7 @@ is never taken up again, whatever votes come later.
 
 Assumed: no clock of a server jumps forward by more than drift (TTL / 100 + 2 ms) within TTL. Pure: no I/O,
 no clock. attempt.py says how a permit is come by; semaphore.py runs this over sockets,
-tests/engine/throttle/simulation.py in virtual time.
+tests/support/permit_world.py in virtual time.
 """
 
 from dataclasses import dataclass

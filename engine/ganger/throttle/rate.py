@@ -1,0 +1,155 @@
+"""rate_limit: at most so many in so long a time, across all hosts.
+
+    mail = rate_limit("mail", "100/60s")
+    mail.take(wait=30)
+
+What is let through, and why it is never more, is in shares.py. A refusal has consumed nothing and says when
+to come back. No share is held between calls, so there is nothing to give back, and nothing that a death
+could leak.
+
+Crash points: the process dies after the script: what it took is spent. The reply is lost: it may be spent;
+the next server is asked.
+"""
+
+import random
+import secrets
+import time
+import zlib
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from ganger import diversion
+from ganger import options as known
+from ganger.clock import monotonic_s
+from ganger.command import Command
+from ganger.errors import BadOptions, QuorumLost, RateExceeded
+from ganger.keys import RateKeys
+from ganger.scripts import script
+from ganger.threads import Threads
+from ganger.throttle.default import Throttles, default_throttles
+from ganger.throttle.line import Call
+from ganger.throttle.server_check import Life
+from ganger.throttle.shares import Rate, Share, parse_rate, shares
+
+_THREADS = Threads(4)
+_AGAIN_S = 1.0
+
+
+class RateLimit:
+    """See above; to be shared by threads and tasks."""
+
+    def __init__(self, name: str, rate: Rate, throttles: Throttles) -> None:
+        self.name = name
+        self.rate = rate
+        self._servers = throttles.servers
+        self._keys = RateKeys(throttles.namespace, name).all(rate.kind)
+        self._shares = shares(rate, self._servers.count, zlib.crc32(name.encode()))
+        self._most = max(share.most for share in self._shares.values())
+        self._dry: dict[int, tuple[float, int]] = {}
+        """Server -> until when it can't have so many: nobody needs to ask it before."""
+
+    def attempt(self, cost: int = 1) -> float:
+        """Take `cost`: 0.0 when it is taken, else the seconds after which to try again, nothing being taken.
+        Raises QuorumLost when no server that has a share answers."""
+        if isinstance(cost, bool) or not isinstance(cost, int) or not 0 < cost <= self._most:
+            raise BadOptions(
+                f"cost {cost!r}: {self.name} lets 1 to {self._most} through at once ({self.rate},"
+                f" in shares of {len(self._shares)} servers)."
+            )
+        if diversion.current() is not None:
+            return 0.0
+        waits: list[float] = []
+        for server in self._order(cost):
+            until_s, of = self._dry.get(server, (0.0, 0))
+            left_s = until_s - monotonic_s()
+            if left_s > 0 and cost >= of:
+                waits.append(left_s)
+                continue
+            wait_s = self._take(server, cost)
+            if wait_s == 0.0:
+                return 0.0
+            if wait_s is not None:
+                waits.append(wait_s)
+                self._dry[server] = monotonic_s() + wait_s, cost
+        if not waits:
+            raise QuorumLost(
+                f"No server that has a share of the rate {self.name} answers ({self._servers.problems()}).",
+                retry_after=_AGAIN_S,
+            )
+        return min(waits)
+
+    def take(self, cost: int = 1, *, wait: float | timedelta | None = 0) -> None:
+        """Take `cost`, within `wait` seconds (0: now or not; None: however long it takes). Raises
+        RateExceeded, with nothing taken, as soon as it is sure that the time will not do; QuorumLost."""
+        until_s = _until_s(wait)
+        while True:
+            wait_s = self.attempt(cost)
+            if wait_s == 0.0:
+                return
+            time.sleep(self._pause_s(wait_s, until_s))
+
+    async def atake(self, cost: int = 1, *, wait: float | timedelta | None = 0) -> None:
+        """The same from a coroutine."""
+        import asyncio
+
+        until_s = _until_s(wait)
+        while True:
+            wait_s = await _THREADS.run(lambda: self.attempt(cost))
+            if wait_s == 0.0:
+                return
+            await asyncio.sleep(self._pause_s(wait_s, until_s))
+
+    # ---- inside ------------------------------------------------------------------------------------
+
+    def _order(self, cost: int) -> list[int]:
+        """Servers with share enough, the well ones first, from one drawn at random on."""
+        order = self._servers.order(random.randrange(self._servers.count))
+        return [server for server in order if server in self._shares and cost <= self._shares[server].most]
+
+    def _take(self, server: int, cost: int) -> float | None:
+        """0.0, or seconds to wait; None when it does not answer."""
+        share, nonce = self._shares[server], secrets.token_hex(6)
+        replies: list[Any] = []
+
+        def build(life: Life) -> Command:
+            return script(f"rate_{self.rate.kind}").command(
+                0, self._keys, self._args(life, share, cost, nonce)
+            )
+
+        def hear(reply: Any) -> Iterable[Call]:
+            replies.append(reply)
+            return ()
+
+        self._servers.converse([self._servers.call(server, build, hear)])
+        if not replies or replies[0] is None:
+            return None
+        return 0.0 if replies[0][0] == b"allowed" else max(1, replies[0][1]) / 1e6
+
+    def _args(self, life: Life, share: Share, cost: int, nonce: str) -> tuple[str | int, ...]:
+        if self.rate.kind == "bucket":
+            return life.run, life.up_ms, share.each_us, share.most, cost
+        return life.run, life.up_ms, self.rate.period_us, share.most, cost, nonce
+
+    def _pause_s(self, wait_s: float, until_s: float) -> float:
+        if monotonic_s() + wait_s > until_s:
+            raise RateExceeded(
+                f"Rate {self.name} ({self.rate}) is used up, nothing was taken: try again in {wait_s:.3g} s.",
+                retry_after=wait_s,
+            )
+        # Those who wait for the same moment come one after the other.
+        return wait_s + random.uniform(0, min(0.05, wait_s / 10))
+
+
+def rate_limit(
+    name: str, rate: str, *, burst: int | None = None, throttles: Throttles | None = None
+) -> RateLimit:
+    """At most `rate` ("100/60s") of all that use this name. Without `burst`, in any such time; with it, on
+    average, and so many at once. Raises BadName, BadOptions, NotConfigured."""
+    return RateLimit(name, parse_rate(rate, burst), throttles or default_throttles())
+
+
+def _until_s(wait: float | timedelta | None) -> float:
+    if wait is None:
+        return float("inf")
+    return monotonic_s() + (0.0 if wait == 0 else known.check_span("wait", wait))
