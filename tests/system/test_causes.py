@@ -4,6 +4,7 @@ One host meets them all, one after the other."""
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,6 +115,8 @@ def test_a_soft_timeout_is_an_attempt_but_no_crash(host_scene: Scene, job: Any) 
 def test_a_worker_that_dies_while_idle_costs_no_job_anything(host_scene: Scene) -> None:
     gang = host_scene.gangs[0]
     victim = gang.await_workers(2)[0]
+    # What it ran last is gone from Redis a moment before it has left its page.
+    until(lambda: b"idle" in Path(f"/proc/{victim}/cmdline").read_bytes(), "it idles")
     before = host_scene.totals()
     os.kill(victim, signal.SIGKILL)
     until(lambda: victim in {line["child"] for line in gang.log("worker.died")}, "its burial")
