@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,6 +52,16 @@ def child_eats(megabytes: int) -> None:
     with _noted():
         eater = f"open('/proc/self/oom_score_adj', 'w').write('1000'); x = b'x' * ({megabytes} << 20)"
         subprocess.run([sys.executable, "-c", eater], check=True)
+
+
+@job(queue=QUEUE, retry=0, dead=True)
+def grows(megabytes: int) -> None:
+    """So much at once, and then on, slow enough for somebody who looks twice a second."""
+    with _noted():
+        taken = [bytearray(b"x") * (megabytes * MB)]
+        while len(taken) < 400:
+            taken.append(bytearray(b"x") * MB)
+            time.sleep(0.04)
 
 
 def take(megabytes: int) -> None:

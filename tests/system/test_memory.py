@@ -4,13 +4,16 @@ import os
 import shutil
 import signal
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gangerd.linux import cgroup
 from support import incident_app as app
 from support import memory_app
 from support.scene import Scene
+from support.waiting import until
 
 MB = 1 << 20
 
@@ -54,6 +57,32 @@ def test_each_type_has_its_own_fence_in_one_worker(scene: Scene) -> None:
     ended = scene.journal.count("end")
     assert [ended[jid] for jid in fine] == [1] * len(fine)
     assert len(gang.log("worker.died")) == 1
+
+
+@pytest.mark.oom
+def test_in_a_container_the_biggest_grower_makes_room_before_the_kernel_ends_all(scene: Scene) -> None:
+    """A group with a limit, which the host may not divide: as most containers have it."""
+    own = cgroup.detect()
+    if own.kind != "v1" or shutil.which("unshare") is None:
+        pytest.skip("wants memory cgroups of version 1, root and unshare")
+    group = Path(own.leaf(f"ganger-test-container-{os.getpid()}", 320 * MB))
+    enter = f'echo $$ > {group}/cgroup.procs; mount -o remount,ro,bind /sys/fs/cgroup/memory && exec "$@"'
+    try:
+        prefix = ["unshare", "-m", "--propagation", "private", "sh", "-c", enter, "sh"]
+        gang = scene.gang(app="support.memory_app", prefix=prefix)
+        assert gang.status()["fence"] == "rss"
+        jid = scene.push(memory_app.grows, 120)
+        small = scene.push_many(memory_app.small, [(number,) for number in range(50)])
+        (crash,) = scene.await_crash(jid)
+        assert crash["cause"] == "memory_limit" and "for all workers together" in " ".join(crash["evidence"])
+        scene.await_all_done()
+        assert [scene.journal.count("end")[jid] for jid in small] == [1] * 50
+        assert len(gang.log("worker.died")) == 1 and cgroup.oom_kills(str(group)) == 0
+        assert gang.drain() == 0
+    finally:
+        scene.close()
+        cgroup.kill_leftovers(str(group))
+        until(lambda: cgroup.remove(str(group)), "the group is removed")
 
 
 def test_without_memory_cgroups_a_leak_is_called_memory_limit(scene: Scene) -> None:

@@ -159,6 +159,18 @@ def _is_ours(pid: int) -> bool:
     return current is None or current == os.getpid()
 
 
+def own_directories(process: Path = Path("/proc/self")) -> list[Path]:
+    """The memory groups that hold this process, v2 and v1, innermost first, as far up as they show here."""
+    groups, found = _own_groups(process / "cgroup"), []
+    for kind, controller in (("v2", ""), ("v1", "memory")):
+        path = groups.get(controller)
+        directory = _mounted(process / "mountinfo", kind, path) if path is not None else None
+        while directory is not None and (directory / "cgroup.procs").exists():
+            found.append(directory)
+            directory = directory.parent
+    return found
+
+
 def _own_groups(path: Path) -> dict[str, str]:
     """The group of this process per controller; "" is v2. cgroups(7): hierarchy:controllers:path."""
     groups: dict[str, str] = {}

@@ -11,7 +11,7 @@ from gangerd.linux import cgroup
 from gangerd.linux.kmsg import KernelLog
 from gangerd.linux.reaping import Reaped
 from gangerd.master.children import Child
-from gangerd.master.ending import RELEASED
+from gangerd.master.ending import MEMORY_LIMIT, RELEASED
 from gangerd.master.endings import Endings
 from gangerd.master.memory_watch import MemoryWatch
 from gangerd.master.remains import Remains
@@ -65,7 +65,7 @@ class Autopsy:
             peak_rss_bytes=peak,
             peak_of=peak_of,
             lived_ms=(now_ns - child.served_ns) // 1_000_000 if child.served_ns else None,
-            notes=(*_allowed(left, kills), *left.notes, *notes),
+            notes=(*_allowed(left, kills), *self._meant(child, intent), *left.notes, *notes),
         )
 
     def _intent(self, child: Child, reaped: Reaped) -> Intent | None:
@@ -76,6 +76,11 @@ class Autopsy:
         if not child.served_ns and child.reason and reaped.signal == signal.SIGKILL:
             return Intent(RELEASED, None)
         return None
+
+    def _meant(self, child: Child, intent: Intent | None) -> tuple[str, ...]:
+        """What the memory watch had against its run."""
+        reason = self._memory.reason(child.incarnation)
+        return (reason,) if reason and intent is not None and intent.cause == MEMORY_LIMIT else ()
 
     def _oom_kills(self, child: Child, run_seq: int) -> int | None:
         """By how much the leaf's counter moved in its last run; None without a leaf."""

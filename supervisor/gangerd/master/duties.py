@@ -9,7 +9,7 @@ from gangerd.master import report
 from gangerd.master.actions import close_roles, step_child, step_system
 from gangerd.master.cast import COORDINATOR
 from gangerd.master.children import WORKER, Child
-from gangerd.master.ending import RELEASED
+from gangerd.master.ending import MEMORY_LIMIT, RELEASED
 from gangerd.master.herald import Herald
 from gangerd.master.lifecycle import ChildEvent, ChildState, System, SystemEvent
 from gangerd.master.restarts import SECOND
@@ -73,7 +73,8 @@ class Duties:
         tree.recorder.header[HeaderWord.SERVING] = tree.system is System.SERVING
         tree.endings.tick(workers, now_ns)
         for child in tree.memory.tick(workers, now_ns):
-            tree.endings.end(child, "memory_limit", now_ns)
+            tree.endings.end(child, MEMORY_LIMIT, now_ns)
+        tree.recorder.header[HeaderWord.MEMORY_HIGH] = tree.memory.alarm.total
         self._end_the_hung(workers, now_ns)
         self._turnover.tick(now_ns)
         for child in tree.children:

@@ -22,7 +22,7 @@ POLL_NS = 5_000_000
 STACK_WAIT_NS = 100_000_000
 STOP_WAIT_NS = 1_000_000_000
 DEATH_WAIT_NS = 5_000_000_000
-TIMEOUT, RELEASED, CANCELLED = "timeout", "released", "cancelled"
+TIMEOUT, RELEASED, CANCELLED, MEMORY_LIMIT = "timeout", "released", "cancelled", "memory_limit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Growth:
     run_seq: int = 0
     peak: int = 0
     limit: int = 0
+    warned: bool = False
     kills_carried: int = 0
     kills_last: int = 0
 
@@ -34,7 +35,7 @@ class Growth:
         """A sample taken while this run was under way (0: none); whether the run is over its limit (0:
         none)."""
         if run_seq != self.run_seq:
-            self.carried, self.run_seq, self.peak = self.last, run_seq, 0
+            self.carried, self.run_seq, self.peak, self.warned = self.last, run_seq, 0, False
             self.kills_carried = self.kills_last
         self.last, self.kills_last = rss, oom_kills
         if run_seq:
@@ -52,6 +53,13 @@ class Growth:
     def of_run(self) -> int:
         """How much the run under way has grown; 0 when nothing runs."""
         return max(0, self.last - self.floor) if self.run_seq else 0
+
+    def comes_near(self) -> bool:
+        """The run under way has come to use four fifths of its limit; true once a run."""
+        if self.warned or not self.limit or self.of_run * 5 < self.limit * 4:
+            return False
+        self.warned = True
+        return True
 
     @property
     def left(self) -> int:
@@ -76,10 +84,16 @@ def limit_of(run_bytes: int, worker_bytes: int | None) -> int:
     return min(limits, default=0)
 
 
-def biggest_grower(growths: Iterable[tuple[str, Growth]], used: int, total: int, reserve: int) -> str | None:
-    """Whose run to end, when what is `used` of a container's `total` leaves less than `reserve`: the kernel
-    would end all of the container otherwise. None when there is room, or when no run has grown."""
-    if total - used >= reserve:
+def biggest_grower(growths: Iterable[tuple[str, Growth]], limit: int, free: int) -> str | None:
+    """Whose run to end, when little is `free` of the `limit` of all together: the kernel would end them all
+    otherwise. None when there is room, or when no run has grown by so much that its end would make some."""
+    reserve = reserve_of(limit)
+    if free >= reserve:
         return None
-    grown = [(growth.of_run, name) for name, growth in growths if growth.of_run > 0]
+    grown = [(growth.of_run, name) for name, growth in growths if growth.of_run >= reserve]
     return max(grown)[1] if grown else None
+
+
+def reserve_of(limit: int) -> int:
+    """What is kept free of a limit: what a leak takes between two samples, if it is no torrent."""
+    return min(max(limit // 20, 16 << 20), 256 << 20)

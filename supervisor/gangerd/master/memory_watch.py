@@ -6,26 +6,40 @@ has rested since its last sample is passed over."""
 
 from collections.abc import Iterable, Sequence
 
+from gangerd import log
 from gangerd.linux import cgroup
+from gangerd.linux.container import Container
 from gangerd.linux.proc import Usage
 from gangerd.master import memory
 from gangerd.master.children import Child
 from gangerd.master.deadlines import look
 from gangerd.master.lifecycle import ChildState
 from gangerd.master.memory import Growth
+from gangerd.master.memory_alarm import Alarm
 from gangerd.master.seats import Seat
+from gangerd.page import PageGarbled
 from gangerd.recorder import Word
 
 EVERY_NS = 500_000_000
+VICTIM_WAIT_NS = 5_000_000_000
+"""How long the end of one run is waited for before another is chosen to make room."""
 _WATCHED = (ChildState.SERVING, ChildState.RETIRING)
 
 
 class MemoryWatch:
     """`limit_bytes` is the growth allowed to every worker, None for any; a job type may have a smaller
-    one."""
+    one. `container`: the limit of all together, None where each has a fence of its own."""
 
-    def __init__(self, seats: Sequence[Seat], limit_bytes: int | None) -> None:
+    def __init__(
+        self, seats: Sequence[Seat], limit_bytes: int | None, container: Container | None = None
+    ) -> None:
         self._seats = seats
+        self._container = container
+        self._victim: tuple[str, int, int] | None = None
+        """Whose run was chosen to make room, which run, and when."""
+        self._reasons: dict[str, str] = {}
+        self._log = log.get()
+        self.alarm = Alarm()
         self._limit_bytes = limit_bytes
         self._usage = Usage()
         self._growths: dict[str, Growth] = {}
@@ -44,17 +58,24 @@ class MemoryWatch:
     def forget(self, incarnation: str) -> None:
         """It is buried."""
         self._growths.pop(incarnation, None)
+        self._reasons.pop(incarnation, None)
         self._rested.pop(incarnation, None)
         pid = self._pids.pop(incarnation, None)
         if pid is not None:
             self._usage.forget(pid)
 
     def tick(self, workers: Iterable[Child], now_ns: int) -> list[Child]:
-        """Sample if it is time; the workers whose run under way is over its limit."""
+        """Sample if it is time; the workers whose run under way is over its limit, or has to make room."""
         if self._sampled_ns is not None and now_ns - self._sampled_ns < EVERY_NS:
             return []
         self._sampled_ns = now_ns
-        return [child for child in workers if child.state in _WATCHED and self._over(child)]
+        watched = [child for child in workers if child.state in _WATCHED]
+        over = [child for child in watched if self._over(child, now_ns)]
+        return over or self._to_make_room(watched, now_ns)
+
+    def reason(self, incarnation: str) -> str:
+        """Why its run was to be ended, in a sentence; empty when it was not."""
+        return self._reasons.get(incarnation, "")
 
     def peak_bytes(self, incarnation: str, run_seq: int | None = None) -> int:
         """The highest sample of RSS while its last run (or this one) was under way; 0 when there was none."""
@@ -80,7 +101,33 @@ class MemoryWatch:
         growth = self._growths.get(incarnation)
         return growth.left if growth is not None else 0
 
-    def _over(self, child: Child) -> bool:
+    def _to_make_room(self, watched: Sequence[Child], now_ns: int) -> list[Child]:
+        """Without fences: the one that has grown most, before the limit of all ends all."""
+        room = self._container.room() if self._container is not None else None
+        if room is None:
+            return []
+        if self._victim is not None:
+            name, run_seq, at_ns = self._victim
+            known = self._growths.get(name)
+            if known is not None and known.run_seq == run_seq and now_ns - at_ns < VICTIM_WAIT_NS:
+                return []
+        growths = [
+            (child.incarnation, self._growths[child.incarnation])
+            for child in watched
+            if child.incarnation in self._growths
+        ]
+        chosen = memory.biggest_grower(growths, room.limit_bytes, room.free_bytes)
+        if chosen is None:
+            return []
+        growth = self._growths[chosen]
+        self._victim = chosen, growth.run_seq, now_ns
+        self._reasons[chosen] = (
+            f"The limit of {_mb(room.limit_bytes)} for all workers together had {_mb(room.free_bytes)} left, "
+            f"and this run had grown most, by {_mb(growth.of_run)}."
+        )
+        return [child for child in watched if child.incarnation == chosen]
+
+    def _over(self, child: Child, now_ns: int) -> bool:
         growth = self._growths.get(child.incarnation)
         if growth is None:
             return False
@@ -98,4 +145,37 @@ class MemoryWatch:
             self._rested[child.incarnation] = batch
         kills = (cgroup.oom_kills(seat.leaf) or 0) if seat.leaf else 0
         limit = memory.limit_of(seen.memory_bytes, self._limit_bytes)
-        return growth.sample(seen.run_seq, rss, limit, kills)
+        over = growth.sample(seen.run_seq, rss, limit, kills)
+        if over:
+            grown = f"It had grown by {_mb(growth.of_run)}, and its limit is {_mb(limit)}."
+            self._reasons[child.incarnation] = grown
+        elif growth.comes_near():
+            self._warn(child, seat, growth, now_ns)
+        return over
+
+    def _warn(self, child: Child, seat: Seat, growth: Growth, now_ns: int) -> None:
+        try:
+            page = seat.page.snapshot()
+        except PageGarbled:
+            return
+        if page.running is None or page.run_seq != growth.run_seq:
+            return
+        entry = page.held[page.running]
+        unsaid = self.alarm.raised(entry.type, now_ns)
+        if unsaid is not None:
+            self._log.warning(
+                log.JOB_MEMORY_HIGH,
+                jid=entry.jid,
+                type=entry.type,
+                queue=entry.queue,
+                attempt=entry.attempt,
+                slot=child.slot,
+                worker=child.incarnation,
+                grown_bytes=growth.of_run,
+                limit_bytes=growth.limit,
+                unsaid=unsaid,
+            )
+
+
+def _mb(count: int) -> str:
+    return f"{count >> 20} MB"

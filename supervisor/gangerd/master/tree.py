@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from gangerd import log
 from gangerd.config import Config
 from gangerd.linux import doorbell
+from gangerd.linux.container import Container
 from gangerd.linux.notify import Notifier
 from gangerd.linux.reaping import Reaped
 from gangerd.master import manifest, seats
@@ -133,8 +134,9 @@ def plant(config: Config, cast: Cast, timing: Timing, now_ns: int) -> Tree:
     if inherited:
         log.get().warning(log.PREDECESSOR_FOUND, deaths=inherited)
     endings = Endings(recorder.seats)
-    memory = MemoryWatch(recorder.seats, config.memory_max_bytes)
     fence = Fence(incarnation, config.memory_max_bytes)
+    container = None if fence.kind != "rss" else Container()
+    memory = MemoryWatch(recorder.seats, config.memory_max_bytes, container)
     return Tree(
         config=config,
         cast=cast,

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from gangerd.linux import cgroup
+from gangerd.linux.container import Container, Room
 from gangerd.master import memory
 from gangerd.master.fence import Fence
-from gangerd.master.memory import Growth, biggest_grower, limit_of
-from gangerd.master.memory_watch import EVERY_NS, MemoryWatch
+from gangerd.master.memory import Growth, biggest_grower, limit_of, reserve_of
+from gangerd.master.memory_alarm import Alarm
+from gangerd.master.memory_watch import EVERY_NS, VICTIM_WAIT_NS, MemoryWatch
 from support.puppets import Script, Stage, Strings, stage, until
 
 MB = 1 << 20
@@ -70,10 +72,39 @@ def test_the_biggest_grower_is_a_run_and_only_when_room_is_short() -> None:
     big, _ = fed(300, (4, 390, 0))
     idle, _ = fed(100, (3, 900, 0), (0, 900, 0))
     crowd = [("small", small), ("big", big), ("idle", idle)]
-    assert biggest_grower(crowd, used=90, total=100, reserve=10) is None
-    assert biggest_grower(crowd, used=91, total=100, reserve=10) == "big"
-    assert biggest_grower([("idle", idle)], used=99, total=100, reserve=10) is None
-    assert biggest_grower([], used=99, total=100, reserve=10) is None
+    assert biggest_grower(crowd, 1000 * MB, 50 * MB) is None
+    assert biggest_grower(crowd, 1000 * MB, 49 * MB) == "big"
+    assert biggest_grower(crowd[:1], 1000 * MB, 0) == "small"
+    assert biggest_grower(crowd, 2000 * MB, 0) is None  # what ends would not make the room that is wanted
+    assert biggest_grower([("idle", idle)], 1000 * MB, 0) is None
+    assert biggest_grower([], 1000 * MB, 0) is None
+    assert [reserve_of(limit * MB) // MB for limit in (10, 1000, 100_000)] == [16, 50, 256]
+
+
+def test_a_run_comes_near_its_limit_once() -> None:
+    growth, _ = fed(100, (1, 179, 100))
+    assert not growth.comes_near()
+    growth.sample(1, 180 * MB, 100 * MB)
+    assert growth.comes_near() and not growth.comes_near()
+    growth.sample(2, 185 * MB, 100 * MB)  # 80 MB are its predecessor's: counted from there
+    assert not growth.comes_near()
+    assert not fed(100, (1, 900, 0))[0].comes_near()
+
+
+def test_what_ended_runs_left_is_not_what_one_used_in_between() -> None:
+    assert fed(100, (1, 900, 0), (0, 130, 0))[0].left == 30 * MB
+    assert fed(100, (1, 900, 0), (2, 140, 0))[0].left == 40 * MB
+    assert fed(100, (1, 130, 0), (2, 900, 0))[0].left == 30 * MB
+    assert fed(100, (1, 90, 0))[0].left == 0
+
+
+def test_a_line_a_minute_for_each_type_and_every_run_is_counted() -> None:
+    alarm, second = Alarm(), 1_000_000_000
+    assert alarm.raised("a", 0) == 0
+    assert alarm.raised("a", 59 * second) is None and alarm.raised("b", 59 * second) == 0
+    assert alarm.raised("a", 59 * second) is None
+    assert alarm.raised("a", 60 * second) == 2
+    assert alarm.total == 5
 
 
 @pytest.fixture
@@ -107,6 +138,8 @@ def test_the_one_that_eats_is_found(scene: Stage) -> None:
         until(lambda: scene.journals[slot][3] > 0)  # noqa: B023
     assert watch.tick(workers, EVERY_NS - 1) == []  # not yet time
     assert watch.tick(workers, EVERY_NS) == [eats]
+    assert watch.reason(eats.incarnation).endswith("its limit is 30 MB.")
+    assert watch.reason(allowed.incarnation) == ""
     for child in workers:
         peak = watch.peak_bytes(child.incarnation)
         assert peak == watch.rss_bytes(child.incarnation) > 60 * MB
@@ -124,6 +157,50 @@ def test_one_limit_for_every_worker(scene: Stage) -> None:
     scene.journals[0][2] = 1
     until(lambda: scene.journals[0][3] > 0)
     assert watch.tick([child], 0) == [child]
+
+
+def test_who_comes_near_is_told_of(scene: Stage) -> None:
+    child, watch = scene.fork(0, eater(70 * MB)), MemoryWatch(scene.recorder.seats, None)
+    watch.born(child, 0)
+    scene.journals[0][2] = 1
+    until(lambda: scene.journals[0][3] > 0)
+    assert watch.tick([child], 0) == [] and watch.tick([child], EVERY_NS) == []
+    assert watch.alarm.total == 1
+
+
+def test_without_fences_one_makes_room_and_its_end_is_waited_for(scene: Stage, tmp_path: Path) -> None:
+    group = tmp_path / "group"
+    group.mkdir()
+    (group / "memory.max").write_text(str(100 * MB))
+    (group / "memory.current").write_text(str(99 * MB))
+    (group / "memory.stat").write_text(f"anon 5\ninactive_file {40 * MB}\n")
+    children = [scene.fork(slot, eater(0)) for slot in (0, 1)]
+    watch = MemoryWatch(scene.recorder.seats, None, Container([group]))
+    for child in children:
+        watch.born(child, 0)
+    scene.journals[1][2] = 1
+    until(lambda: scene.journals[1][3] > 0)
+    assert watch.tick(children, 0) == []  # the page cache is to be had
+    (group / "memory.stat").write_text(f"anon 5\ninactive_file {10 * MB}\n")
+    assert watch.tick(children, EVERY_NS) == [children[1]]
+    assert "100 MB for all workers together had 11 MB left" in watch.reason(children[1].incarnation)
+    assert watch.tick(children, 2 * EVERY_NS) == []
+    assert watch.tick(children, EVERY_NS + VICTIM_WAIT_NS) == [children[1]]
+
+
+def test_limits_of_containers_are_read_and_none_is_no_limit(tmp_path: Path) -> None:
+    v2, v1, free = (tmp_path / name for name in ("v2", "v1", "free"))
+    for directory in (v2, v1, free):
+        directory.mkdir()
+    (v2 / "memory.max").write_text("max\n")
+    (v2 / "memory.current").write_text("5\n")
+    (v1 / "memory.limit_in_bytes").write_text(f"{64 * MB}\n")
+    (v1 / "memory.usage_in_bytes").write_text(f"{60 * MB}\n")
+    (free / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    (free / "memory.usage_in_bytes").write_text("5\n")
+    assert Container([v2, free, tmp_path]).room() is None
+    assert Container([v2, v1]).room() == Room(64 * MB, 4 * MB)
+    Container().room()
 
 
 @pytest.fixture
