@@ -183,6 +183,7 @@ def test_who_pushes_by_name_heeds_what_live_workers_announce(
         (f"a:{NEW[:-6]}", BadSettings, "of the id a can't be used"),
         (f"a:{OLD},a:{NEW}", BadSettings, "two encryption keys of the id a"),
     ],
+    ids=["none", "no id", "second without id", "no word", "cut short", "twice"],
 )
 def test_bad_keys_are_told_without_showing_them(
     text: str, error: type[GangerError], said: str, client: Client, pay: Any, monkeypatch: pytest.MonkeyPatch

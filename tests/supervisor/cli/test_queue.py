@@ -1,5 +1,6 @@
 """`ganger queue` and `ganger type`: pausing, resuming and clearing by command."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def test_a_queue_is_paused_and_resumed(yard: Yard) -> None:
     assert yard.take() == []
     row = yard.json("queues")["mail"]
     assert (row["paused"], row["paused_note"], row["paused_partitions"]) == (True, "the shop moves", 3)
-    assert "paused now: the shop moves" in yard.text("queues")
+    assert re.search(r"paused (now|[\d.]+ m?s ago): the shop moves", yard.text("queues"))
     assert yard.json("status")["queues"]["mail"]["paused"] is True
     again = yard.json("queue", "pause", "mail")
     assert again["changed"] is False and again["since_ms"] == row["paused_since_ms"]
@@ -72,7 +73,7 @@ def test_a_type_is_paused_and_resumed(yard: Yard) -> None:
     assert "is paused in 3 of 3" in yard.text("type", "pause", "shop.send", "--why", "down")
     assert yard.take() == ["shop.bill"] * 3
     assert yard.json("status")["paused_types"]["shop.send"]["note"] == "down"
-    assert "paused types: shop.send (now: down)" in yard.text("queues")
+    assert re.search(r"paused types: shop.send \((now|[\d.]+ m?s ago): down\)", yard.text("queues"))
     done = yard.json("type", "resume", "shop.send")
     assert (done["unparked"], done["paused"]) == (3, False)
     assert yard.take() == ["shop.send"] * 3

@@ -171,6 +171,7 @@ def test_a_container_shows_a_part_of_the_hierarchy(machine: Path) -> None:
         ("cgroup.procs", f"{os.getpid()}\n{os.getppid()}\n", "processes of others"),
         ("cgroup.procs", "0\n", "processes of others"),
     ],
+    ids=["no controller", "another process", "a process outside"],
 )
 def test_a_group_that_is_not_ours_is_left_alone(machine: Path, file: str, text: str, said: str) -> None:
     (group_of(machine) / file).write_text(text)
