@@ -53,6 +53,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Queue to (age in ms, number) of ended jobs that it keeps; 0: no bound, both 0: none."""
     preload: bool = True
     shutdown_timeout_s: float = 25.0
+    reload_timeout_s: float = 900.0
+    """How long a job may go on in an older generation after a reload."""
     memory_max_bytes: int | None = None
     """Growth over the warm app that a job may cause where its type sets no `memory`."""
     recycle_jobs: int | None = None

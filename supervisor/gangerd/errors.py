@@ -42,6 +42,10 @@ class BlockingInLoop(GangerdError):
     """Something that takes long was called from a coroutine, whose event loop would stand still."""
 
 
+class NoMaster(GangerdError):
+    """There is no living master where one was looked for."""
+
+
 class DemoFailed(GangerdError):
     """The demo did not show what it promises; the text says what was missing."""
 

@@ -39,6 +39,8 @@ class TemplateReady(Message, frozen=True):
     types: int
     import_ms: int
     warnings: list[str] = []
+    edition: str = ""
+    """Of the ganger that this process runs (edition.py)."""
 
 
 class TemplateFailed(Message, frozen=True):
@@ -103,7 +105,10 @@ class RoleFailed(Message, frozen=True):
 
 
 class Drain(Message, frozen=True):
-    """Finish what is under way, flush, and leave with exit 0."""
+    """Finish what is under way, flush, and leave with exit 0. `successor`: another takes its place on this
+    host at once, so nobody else need hear of it."""
+
+    successor: bool = False
 
 
 # master -> coordinator, coordinator -> master

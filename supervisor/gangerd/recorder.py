@@ -67,6 +67,10 @@ class HeaderWord(IntEnum):
     MASTER_AT_NS = 12
     SERVING = 13
     """1: the start is over and no end has begun."""
+    TURNS_GIVEN = 14
+    """How many workers of older generations may have left since the start: the master's."""
+    TURNS_TAKEN = 15
+    """How many have: written by the one who leaves, under the kernel lock on the word's first byte."""
 
 
 class Phase(IntEnum):
@@ -84,6 +88,8 @@ class Control(IntEnum):
 
     MAY_CLAIM = 1
     RETIRE = 2
+    YIELD = 4
+    """A newer generation is here: leave when a turn to leave can be had."""
 
 
 class EntryState(IntEnum):

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 from gangerd import application, log
 from gangerd.config import EXIT_OK, Config
+from gangerd.edition import edition
 from gangerd.linux import processes, shared_memory, signals
 from gangerd.linux.channel import Channel, Closed
 from gangerd.linux.descriptors import close_all
@@ -59,6 +60,7 @@ class Template:
         config = self._config
         log.configure(config.log_format, config.log_level, role="template", threaded=False)  # type: ignore[arg-type]
         self._title.show(f"importing {config.app}", now=True)
+        self._edition = edition()
         began_ns = time.monotonic_ns()
         try:
             # Before the app: the engine's modules are shared as well, and the app can't be blamed for them.
@@ -83,7 +85,8 @@ class Template:
         fd = shared_memory.anonymous("ganger-manifest", 0)
         shared_memory.write_all(fd, json.dumps(manifest).encode())
         warnings = application.strangers(self._config.app, manifest, self._config.queues)
-        self._channel.send(TemplateReady(len(manifest["types"]), import_ms, warnings), (fd,))
+        ready = TemplateReady(len(manifest["types"]), import_ms, warnings, edition=self._edition)
+        self._channel.send(ready, (fd,))
         close_all((fd,))
 
     def _serve(self) -> int:

@@ -246,6 +246,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("retain", "retain", retentions),
         Setting("preload", "preload", _flag),
         Setting("shutdown_timeout", "shutdown_timeout_s", _seconds(0, 86400)),
+        Setting("reload_timeout", "reload_timeout_s", _seconds(0, 604_800)),
         Setting("memory_max", "memory_max_bytes", size_bytes),
         Setting("recycle_jobs", "recycle_jobs", _whole(1, 1_000_000_000)),
         Setting("recycle_memory", "recycle_memory_bytes", size_bytes),

@@ -25,14 +25,24 @@ TESTS = Path(__file__).parents[1]
 
 class MasterProcess:
     def __init__(
-        self, root: Path, timing: dict[str, Any], config: dict[str, Any], pass_fds: tuple[int, ...] = ()
+        self,
+        root: Path,
+        timing: dict[str, Any],
+        config: dict[str, Any],
+        pass_fds: tuple[int, ...] = (),
+        library: Path | None = None,
     ) -> None:
         self.root = root
         self.config = Config(**{"app": "support.tiny_app", "dir": str(root), "log_format": "json", **config})
         self.run_dir = self.config.run_dir
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self.log_file = root / "log"
-        paths = [*os.environ.get("PYTHONPATH", "").split(os.pathsep), str(TESTS), str(root)]
+        paths = [
+            str(library or ""),
+            *os.environ.get("PYTHONPATH", "").split(os.pathsep),
+            str(TESTS),
+            str(root),
+        ]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
         arguments = [msgspec.json.encode(self.config).decode(), json.dumps(timing)]
         with self.log_file.open("ab") as log:
@@ -114,9 +124,15 @@ class MasterProcess:
 
 @contextmanager
 def master(
-    root: Path, timing: dict[str, Any] | None = None, pass_fds: tuple[int, ...] = (), **config: Any
+    root: Path,
+    timing: dict[str, Any] | None = None,
+    pass_fds: tuple[int, ...] = (),
+    library: Path | None = None,
+    **config: Any,
 ) -> Iterator[MasterProcess]:
-    made = MasterProcess(root, timing or {}, {"workers": 2, "shutdown_timeout_s": 10.0, **config}, pass_fds)
+    """`library`: a directory whose ganger it runs instead of this one."""
+    config = {"workers": 2, "shutdown_timeout_s": 10.0, **config}
+    made = MasterProcess(root, timing or {}, config, pass_fds, library)
     try:
         yield made
     finally:

@@ -21,6 +21,7 @@ from gangerd.messages import DeathSettled, Go, Leaving, Message, Ready, decode, 
 from gangerd.page import PageWriter
 from gangerd.recorder import PAGE_BYTES, Control, Counter, EntryState, Held, Phase, page_offset
 from gangerd.worker.birth import Birth
+from gangerd.worker.turn import Turn
 
 FAR_NS = 3_600_000_000_000
 
@@ -99,7 +100,10 @@ def _live(birth: Birth, channel: Channel[Message], page: PageWriter, wanted: dic
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
     page.enter(Phase.IDLE, time.monotonic_ns())
-    while running or not page.control() & Control.RETIRE:
+    turn = Turn(birth.recorder_fd, page)
+    while running or not (
+        page.control() & Control.RETIRE or (page.control() & Control.YIELD and turn.take())
+    ):
         poll.poll(10)
         channel.receive()
         if wanted["job"] and not running:

@@ -16,6 +16,7 @@ from gangerd.errors import GangerdError
 
 COMMANDS = {
     "run": ("gangerd.cli.running", "Serve an app's jobs: the supervisor, in the foreground."),
+    "reload": ("gangerd.cli.reloading", "Bring in new code and settings without a pause."),
     "check": ("gangerd.cli.checking", "Check the configuration and the app; every mistake at once."),
     "install-units": ("gangerd.cli.units", "Write the systemd units that serve an app."),
     "embedded": ("gangerd.cli.servers", "Run just the embedded servers, in the foreground."),

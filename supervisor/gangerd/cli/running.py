@@ -43,16 +43,37 @@ def run(
     """Serve the jobs of APP, a module as in an import: shop.tasks."""
     order = "strict" if strict else None
     named = {"app": app, "dir": directory, "queues": weights(queues) or None, "order": order}
-    config = build(path=path, flags=named | flags)
+    place = working_directory()
+    config = choose_servers(whole(place, path, named | flags))
+
+    def reread() -> Config:
+        # By its name: a release may be another directory behind the same link by now.
+        os.chdir(place)
+        again = whole(place, path, named | flags)
+        return again if again.redis else msgspec.structs.replace(again, embedded=config.embedded)
+
+    from gangerd.master import loop
+
+    return loop.run(config, reread=reread)
+
+
+def whole(place: Path, path: Path | None, flags: dict[str, Any]) -> Config:
+    """The settings as they are written now, fit to be served with. Raises BadConfig, Usage."""
+    config = build(path=path, flags=flags, cwd=place)
     if not config.app:
         raise Usage("which app? Name its module: ganger run shop.tasks (or set `app` in ganger.toml).")
     if mistakes := serving_mistakes(config):
         raise BadConfig(mistakes)
-    config = choose_servers(config)
+    return config
 
-    from gangerd.master import loop
 
-    return loop.run(config)
+def working_directory() -> Path:
+    """Where we were started, by the name that the shell or the unit had for it ($PWD), which may hold links
+    that lead elsewhere at the next reload."""
+    named = Path(os.environ.get("PWD", ""))
+    if named.is_absolute() and named.is_dir() and named.samefile("."):
+        return named
+    return Path.cwd()
 
 
 def weights(queues: tuple[str, ...]) -> dict[str, int]:

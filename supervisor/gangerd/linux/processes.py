@@ -7,6 +7,7 @@ pages), by the template and by everything that must not outlive its parent.
 import ctypes
 import os
 import resource
+import select
 import signal
 from pathlib import Path
 
@@ -47,6 +48,13 @@ def is_alive(pid: int, started: int) -> bool:
     """True when this very process, not another with its number, still runs. A zombie is dead."""
     fields = _stat_fields(pid)
     return bool(fields) and int(fields[19]) == started and fields[0] not in ("Z", "X", "x")
+
+
+def has_ended(pidfd: int) -> bool:
+    """True when the process of this handle runs no more; a zombie does not."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def parent(pid: int) -> int | None:

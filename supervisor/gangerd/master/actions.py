@@ -14,7 +14,7 @@ from gangerd.linux.channel import Closed
 from gangerd.linux.reaping import Reaped
 from gangerd.master import births, lifecycle
 from gangerd.master.cast import COORDINATOR
-from gangerd.master.children import WORKER, Child
+from gangerd.master.children import Child
 from gangerd.master.lifecycle import (
     ChildAction,
     ChildEvent,
@@ -67,20 +67,27 @@ def _deadline(tree: Tree, child: Child, state: ChildState, now_ns: int) -> int |
 # what a child's table asks for
 
 
-def control_bits(tree: Tree) -> int:
+def control_bits(tree: Tree, child: Child) -> int:
     """The control word of a serving worker."""
-    return 0 if tree.quiet else Control.MAY_CLAIM
+    return (0 if tree.quiet else Control.MAY_CLAIM) | (Control.YIELD if child.outdated_ns else 0)
 
 
 def _serve(tree: Tree, child: Child, now_ns: int) -> None:
     child.served_ns = now_ns
-    tree.served.add(child.role)
-    tree.last_error.pop(child.role, None)
+    if not child.trial:
+        tree.served.add(child.role)
+        tree.last_error.pop(child.role, None)
     if child.is_worker:
-        tree.seat(child).page.set_control(control_bits(tree))
+        tree.seat(child).page.set_control(control_bits(tree, child))
         tree.memory.born(child, now_ns)
         tree.post(child).send(Go())
-        _log.info(log.WORKER_READY, slot=child.slot, worker=child.incarnation, child=child.pid)
+        _log.info(
+            log.WORKER_READY,
+            slot=child.slot,
+            worker=child.incarnation,
+            child=child.pid,
+            generation=child.generation,
+        )
         return
     _log.info(log.ROLE_READY, role=child.role, child=child.pid, detail=child.detail)
     if child.role == COORDINATOR:
@@ -92,20 +99,21 @@ def _ask_to_leave(tree: Tree, child: Child, now_ns: int) -> None:
         tree.seat(child).page.set_control(Control.RETIRE)
         tree.post(child).send(Wake())
     else:
-        tree.post(child).send(Drain())
+        tree.post(child).send(Drain(successor=tree.system is System.SERVING))
 
 
 def _abandon(tree: Tree, child: Child, now_ns: int) -> None:
     if not child.in_order:
         _log.warning(log.WORKER_SPAWN_FAILED, slot=child.slot, worker=child.incarnation, error=child.reason)
-        tree.last_error[child.role] = child.reason or "the template could not fork it"
+        child.reason = child.reason or "the template could not fork it"
         note_failed_birth(tree, child, now_ns)
     forget(tree, child)
 
 
 def _kill(tree: Tree, child: Child, now_ns: int) -> None:
     if child.reason:
-        tree.last_error[child.role] = child.reason
+        if not child.trial:
+            tree.last_error[child.role] = child.reason
         _log.error(log.ROLE_REPLACED, role=child.role, slot=child.slot, child=child.pid, error=child.reason)
     try:
         os.kill(child.pid, signal.SIGKILL)
@@ -132,11 +140,12 @@ def _bury_worker(tree: Tree, child: Child, reaped: Reaped, now_ns: int) -> None:
     if child.in_order and not child.served_ns:
         return  # not needed any more, before it could touch anything
     burial = tree.undertaker.bury(child, reaped, at_ms=tree.wall_ms(), now_ns=now_ns)
+    child.died_in_job = burial.in_job
     if child.in_order and burial.death is None:
         _log.info(log.WORKER_LEFT, slot=child.slot, worker=child.incarnation, reason=child.reason)
         _tell_left(tree, Left(child.incarnation, burial.counters))
     elif not burial.in_job:
-        tree.last_error[WORKER] = f"worker {child.slot} died outside a job: {burial.cause}"
+        child.reason = f"worker {child.slot} died outside a job: {burial.cause}"
         note_failed_birth(tree, child, now_ns)
 
 
@@ -153,12 +162,17 @@ def _bury_role(tree: Tree, child: Child, reaped: Reaped, now_ns: int) -> None:
         return
     how = f"signal {reaped.signal}" if reaped.signal else f"exit code {reaped.exit_code}"
     _log.error(log.ROLE_DIED, role=child.role, child=child.pid, how=how)
-    tree.last_error.setdefault(child.role, f"it ended with {how}")
+    if not child.reason:
+        child.reason = tree.last_error.get(child.role, "") or f"it ended with {how}"
     note_failed_birth(tree, child, now_ns)
 
 
 def note_failed_birth(tree: Tree, child: Child, now_ns: int) -> None:
-    """A death that is nobody's job's: the place pauses, and a tree that never stood may have to give up."""
+    """A death that is nobody's job's: the place pauses, and a tree that never stood may have to give up. What
+    was on trial has no place: its death is the reload's affair."""
+    if child.trial:
+        return
+    tree.last_error[child.role] = child.reason
     lived_ns = now_ns - child.served_ns if child.served_ns else 0
     pace = WORKER_PACE if child.is_worker else tree.spec(child.role).pace
     tree.restarts.died(births.place(child), pace, lived_ns, now_ns)

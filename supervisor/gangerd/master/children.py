@@ -20,7 +20,9 @@ class Child:
     Instants are monotonic. `pid` is 0 while nobody has told it yet: a worker is forked by the template.
     `served_ns` is when its service began (a worker's GO), 0 before.
     `in_order` says it was asked to leave or announced it, `leaving` that it takes no more work; `reason` is
-    why it is being ended, for the log."""
+    why it is being ended, for the log. `trial`: of a generation that has yet to prove itself, so it stands in
+    nobody's place. `outdated_ns`: since when a newer generation is the current one, 0 while its own is.
+    `died_in_job`: known when it is buried."""
 
     role: str
     slot: int
@@ -35,6 +37,9 @@ class Child:
     leaving: bool = False
     reason: str = ""
     detail: str = ""
+    trial: bool = False
+    outdated_ns: int = 0
+    died_in_job: bool = False
 
     @property
     def is_worker(self) -> bool:
@@ -55,12 +60,13 @@ class Children:
 
     def add(self, child: Child) -> None:
         """Raises ValueError when its slot or role is taken: a mistake of the caller."""
-        if (child.is_worker and child.slot in self._by_slot) or child.role in self._by_role:
+        taken = child.slot in self._by_slot if child.is_worker else child.role in self._by_role
+        if taken and (child.is_worker or not child.trial):
             raise ValueError(f"{child.role} {child.slot} is there already")
         self._by_incarnation[child.incarnation] = child
         if child.is_worker:
             self._by_slot[child.slot] = child
-        else:
+        elif not child.trial:
             self._by_role[child.role] = child
         if child.pid:
             self._by_pid[child.pid] = child
@@ -70,13 +76,19 @@ class Children:
         child.pid = pid
         self._by_pid[pid] = child
 
+    def promote(self, child: Child) -> None:
+        """Its trial is over: a role takes its place; whoever had it is one of the children still."""
+        child.trial = False
+        if not child.is_worker:
+            self._by_role[child.role] = child
+
     def remove(self, child: Child) -> None:
         self._by_incarnation.pop(child.incarnation, None)
         self._by_pid.pop(child.pid, None)
         if child.is_worker:
             self._by_slot.pop(child.slot, None)
-        else:
-            self._by_role.pop(child.role, None)
+        elif self._by_role.get(child.role) is child:
+            del self._by_role[child.role]
 
     def by_incarnation(self, incarnation: str) -> Child | None:
         return self._by_incarnation.get(incarnation)
@@ -95,7 +107,8 @@ class Children:
         return [self._by_slot[slot] for slot in sorted(self._by_slot)]
 
     def roles(self) -> list[Child]:
-        return list(self._by_role.values())
+        """All of them: those on trial, and those whose place another has taken."""
+        return [child for child in self._by_incarnation.values() if not child.is_worker]
 
     def __iter__(self) -> Iterator[Child]:
         return iter(list(self._by_incarnation.values()))

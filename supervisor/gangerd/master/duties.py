@@ -10,13 +10,15 @@ from gangerd.master.actions import close_roles, step_child, step_system
 from gangerd.master.cast import COORDINATOR
 from gangerd.master.children import WORKER, Child
 from gangerd.master.ending import MEMORY_LIMIT, RELEASED
+from gangerd.master.generations import Phase
 from gangerd.master.herald import Herald
 from gangerd.master.lifecycle import ChildEvent, ChildState, System, SystemEvent
 from gangerd.master.restarts import SECOND
 from gangerd.master.stalls import Stalls
 from gangerd.master.tree import Tree
 from gangerd.master.turnover import Turnover
-from gangerd.recorder import HeaderWord, Phase
+from gangerd.recorder import HeaderWord
+from gangerd.recorder import Phase as Shown
 
 STUCK_WAIT_S = 10.0
 """How long an end waits for a process that even SIGKILL does not end."""
@@ -28,8 +30,10 @@ def under_way(tree: Tree) -> bool:
     """Whether something can become due soon: a job's deadline, a child's, the tree's own."""
     if tree.system not in (System.STARTING, System.SERVING) or tree.dumps_due_ns is not None:
         return True
+    if tree.generations.phase is not Phase.RESTING or tree.generations.wanted or tree.outdated():
+        return True
     return any(
-        child.deadline_ns is not None or (child.is_worker and tree.seat(child).page.phase >= Phase.RUNNING)
+        child.deadline_ns is not None or (child.is_worker and tree.seat(child).page.phase >= Shown.RUNNING)
         for child in tree.children
     )
 
@@ -53,6 +57,10 @@ class Duties:
         for child in tree.children:
             if child.deadline_ns is not None:
                 child.deadline_ns += gap_ns
+            if child.outdated_ns:
+                child.outdated_ns += gap_ns
+        if tree.incoming is not None:
+            tree.incoming.since_ns += gap_ns
         if tree.drain_until_ns is not None:
             tree.drain_until_ns += gap_ns
         tree.watch.moved(gap_ns)

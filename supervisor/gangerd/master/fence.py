@@ -48,6 +48,10 @@ class Fence:
         self._failing = False
         return leaf
 
+    def relimit(self, limit_bytes: int | None) -> None:
+        """Of the leaves made from now on."""
+        self._limit_bytes = limit_bytes
+
     def remove(self, leaf: str) -> None:
         """After the burial. A leaf that still holds a process (a zombie, a child in the kernel) is removed
         at a later call."""

@@ -10,6 +10,7 @@ import os
 from gangerd import log
 from gangerd.linux.notify import Notifier
 from gangerd.master.children import WORKER
+from gangerd.master.generations import Phase as Generation
 from gangerd.master.lifecycle import ChildState, System
 from gangerd.master.restarts import SECOND
 from gangerd.master.tree import Tree
@@ -103,7 +104,7 @@ def line(tree: Tree, now_ns: int) -> str:
         return "ended in order"
     if tree.system is not System.SERVING:
         return f"ending: {len(serving)} workers left, {len(tree.deaths)} deaths to settle"
-    said = [figures, f"generation {tree.generations.current}"]
+    said = [figures, f"generation {tree.generations.current}", *_reload(tree)]
     if tree.quiet:
         said.insert(0, "claims nothing (SIGTSTP)")
     if tree.restarts.total:
@@ -113,6 +114,17 @@ def line(tree: Tree, now_ns: int) -> str:
     if tree.restarts.held_back(now_ns):
         said.append(f"workers are held back: {tree.last_error.get(WORKER, 'they die outside jobs')}")
     return ", ".join(said)
+
+
+def _reload(tree: Tree) -> list[str]:
+    """What becomes of the last reload, as long as somebody may want to know."""
+    outcome, old = tree.outcome, len(tree.outdated())
+    said = [f"{old} in older generations"] if old else []
+    if tree.generations.phase is not Generation.RESTING:
+        said.append(f"reloading to {outcome.generation}: {tree.generations.phase.value}")
+    elif outcome.state == "failed":
+        said.append(f"the reload failed: {outcome.error}")
+    return said
 
 
 def _missing(tree: Tree) -> str:

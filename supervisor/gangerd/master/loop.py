@@ -8,13 +8,14 @@ touches neither Redis nor the engine nor the app. Called by `ganger run`.
 import contextlib
 import select
 import time
+from collections.abc import Callable
 
 from gangerd import log
 from gangerd.config import Config
 from gangerd.linux import faults, processes, reaping, signals
 from gangerd.linux.signals import Meaning
 from gangerd.linux.title import Title
-from gangerd.master import births, duties, mail, orders, reserve, spawning
+from gangerd.master import births, duties, mail, orders, reloading, reserve, spawning
 from gangerd.master.cast import Cast, cast_for
 from gangerd.master.children import Child
 from gangerd.master.lifecycle import ChildState, System
@@ -23,10 +24,16 @@ from gangerd.master.tree import Timing, Tree, plant
 _log = log.get()
 
 
-def run(config: Config, cast: Cast | None = None, timing: Timing | None = None) -> int:
+def run(
+    config: Config,
+    cast: Cast | None = None,
+    timing: Timing | None = None,
+    reread: Callable[[], Config] | None = None,
+) -> int:
     """Be the master until drained or failed; the exit code. Raises OSError when the run directory or the
     machine's limits don't let it begin.
 
+    `reread` tells the settings as they are written when a reload is asked for; without it they stay.
     `cast` and `timing` are for those who test masters."""
     log.configure(config.log_format, config.log_level, role="master")  # type: ignore[arg-type]
     _log.info(log.STARTING, app=config.app, workers=config.workers, run_dir=str(config.run_dir))
@@ -37,6 +44,7 @@ def run(config: Config, cast: Cast | None = None, timing: Timing | None = None) 
     processes.set_subreaper()
     processes.raise_nofile()
     tree = plant(config, cast or cast_for(config), timing or Timing(), time.monotonic_ns())
+    tree.reread = reread
     try:
         Loop(tree, pipe).run()
     finally:
@@ -114,6 +122,7 @@ class Loop:
         elif tree.endings.next_ns is not None and now_ns >= tree.endings.next_ns:
             tree.endings.tick(tree.children.workers(), now_ns)
         self._duties.move_on(now_ns)
+        reloading.turn(tree, now_ns)
         reserve.call_up(tree, now_ns)
         self._births_ns = births.fill(tree, now_ns)
         for child in tree.newborn_mail:

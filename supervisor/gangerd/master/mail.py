@@ -108,7 +108,11 @@ def _from_role(tree: Tree, child: Child, message: messages.Message, now_ns: int)
 
 
 def _failed(tree: Tree, child: Child, error: str, exit_code: int, now_ns: int) -> None:
-    """It will exit by itself. One that has served before is simply tried again, at its pace."""
+    """It will exit by itself. One that has served before is simply tried again, at its pace; one on trial is
+    not."""
+    child.reason = error
+    if child.trial:
+        return
     tree.last_error[child.role] = error
     if child.role not in tree.served:
         fail(tree, exit_code, now_ns)
@@ -117,18 +121,31 @@ def _failed(tree: Tree, child: Child, error: str, exit_code: int, now_ns: int) -
 def _template_ready(
     tree: Tree, child: Child, message: messages.TemplateReady, fds: tuple[int, ...], now_ns: int
 ) -> None:
-    if fds:
-        said = shared_memory.read_all(fds[0])
-        close_all(fds)
+    said = shared_memory.read_all(fds[0]) if fds else b""
+    close_all(fds)
+    if child.trial:
+        if tree.incoming is not None and tree.incoming.template is child:
+            tree.incoming.manifest, tree.incoming.edition = said, message.edition
+    else:
+        tree.edition = tree.edition or message.edition
         coordinator = tree.children.role(COORDINATOR)
-        if manifest.renew(tree.fds["manifest"], tree.config.run_dir, said) and coordinator is not None:
+        renewed = bool(said) and manifest.renew(tree.fds["manifest"], tree.config.run_dir, said)
+        if renewed and coordinator is not None:
             coordinator.reason = "the app's jobs are others than it was told"
             step_child(tree, coordinator, ChildEvent.OVERDUE, now_ns)
     child.detail = f"{message.types} types, imported in {message.import_ms} ms"
     for warning in message.warnings:
         _log.warning(log.TEMPLATE_WARNING, warning=warning)
-    _log.info(log.TEMPLATE_READY, types=message.types, import_ms=message.import_ms, child=child.pid)
+    _log.info(
+        log.TEMPLATE_READY,
+        types=message.types,
+        import_ms=message.import_ms,
+        child=child.pid,
+        generation=child.generation,
+    )
     step_child(tree, child, ChildEvent.READY, now_ns)
+    if child.trial:
+        return
     for role in tree.children.roles():
         # It has waited for the manifest: its own time begins now.
         if role.state is ChildState.STARTING and role.deadline_ns is None:
@@ -169,13 +186,15 @@ def died(tree: Tree, reaped: Reaped, now_ns: int) -> None:
         return
     step_child(tree, child, ChildEvent.DIED, now_ns, reaped)
     if child.role == TEMPLATE:
-        _orphan_the_unborn(tree, now_ns)
+        _orphan_the_unborn(tree, child.generation, now_ns)
 
 
-def _orphan_the_unborn(tree: Tree, now_ns: int) -> None:
+def _orphan_the_unborn(tree: Tree, generation: int, now_ns: int) -> None:
     """Those the dead template had not brought forth. One that did get through has said READY by now or
     finds its channel closed."""
     for worker in tree.children.workers():
+        if worker.generation != generation:
+            continue
         if worker.state is ChildState.SPAWNING:
             read(tree, worker, now_ns)
         if worker.state is ChildState.SPAWNING:

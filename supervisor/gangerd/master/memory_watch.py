@@ -55,6 +55,10 @@ class MemoryWatch:
             self._growths[child.incarnation] = memory.born(rss)
             self._pids[child.incarnation] = child.pid
 
+    def relimit(self, limit_bytes: int | None) -> None:
+        """From now on, for those that run too."""
+        self._limit_bytes = limit_bytes
+
     def forget(self, incarnation: str) -> None:
         """It is buried."""
         self._growths.pop(incarnation, None)

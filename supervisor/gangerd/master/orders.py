@@ -10,7 +10,8 @@ from gangerd.linux import faults
 from gangerd.linux.signals import Meaning
 from gangerd.master import report
 from gangerd.master.actions import control_bits, step_child, step_system
-from gangerd.master.lifecycle import ChildEvent, ChildState, SystemEvent
+from gangerd.master.generations import Phase
+from gangerd.master.lifecycle import ChildEvent, ChildState, System, SystemEvent
 from gangerd.master.tree import Tree
 from gangerd.messages import Wake
 
@@ -27,7 +28,10 @@ def _drain(tree: Tree, now_ns: int) -> None:
 
 
 def _reload(tree: Tree, now_ns: int) -> None:
-    _log.warning(log.RELOAD_REFUSED, error="this version can't reload yet: restart the service instead")
+    if tree.system not in (System.STARTING, System.SERVING):
+        _log.warning(log.RELOAD_IGNORED, error="the service is being stopped")
+    elif tree.generations.ask() and tree.generations.phase is not Phase.RESTING:
+        _log.info(log.RELOAD_REMEMBERED, phase=tree.generations.phase.value)
 
 
 def _quiet(tree: Tree, now_ns: int) -> None:
@@ -43,7 +47,7 @@ def _resume(tree: Tree, now_ns: int) -> None:
 def _tell_workers(tree: Tree) -> None:
     for child in tree.children.workers():
         if child.state is ChildState.SERVING:
-            tree.seat(child).page.set_control(control_bits(tree))
+            tree.seat(child).page.set_control(control_bits(tree, child))
             tree.post(child).send(Wake())
 
 
@@ -54,9 +58,11 @@ def _more(tree: Tree, now_ns: int) -> None:
 
 def _fewer(tree: Tree, now_ns: int) -> None:
     tree.wanted = max(tree.wanted - 1, 0)
-    serving = [child for child in tree.children.workers() if child.state is ChildState.SERVING]
-    if len(serving) > tree.wanted:
-        step_child(tree, serving[-1], ChildEvent.RETIRE, now_ns)
+    workers = [child for child in tree.children.workers() if not child.trial]
+    serving = [child for child in workers if child.state is ChildState.SERVING]
+    if len(serving) > tree.places():
+        old = [child for child in serving if child.outdated_ns]
+        step_child(tree, (old or serving)[-1], ChildEvent.RETIRE, now_ns)
 
 
 def _dump(tree: Tree, now_ns: int) -> None:

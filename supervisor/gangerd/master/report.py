@@ -37,7 +37,8 @@ def write(tree: Tree, now_ns: int) -> None:
 def _what_matters(tree: Tree) -> tuple[object, ...]:
     children = tuple((child.incarnation, child.pid, child.state, child.detail) for child in tree.children)
     said = tuple(tree.last_error.items())
-    return tree.system, tree.quiet, tree.wanted, tree.restarts.total, len(tree.deaths), said, children
+    reload = (tree.generations.phase, tree.generations.asks, tree.generations.answered, tree.outcome.state)
+    return tree.system, tree.quiet, tree.wanted, tree.restarts.total, len(tree.deaths), said, children, reload
 
 
 def compose(tree: Tree, now_ns: int) -> dict[str, Any]:
@@ -49,6 +50,7 @@ def compose(tree: Tree, now_ns: int) -> dict[str, Any]:
         "state": tree.system.name.lower(),
         "quiet": tree.quiet,
         "generation": tree.generations.current,
+        "reload": _reload(tree),
         "fence": tree.fence.kind,
         "workers_wanted": tree.wanted,
         "workers": [_line(tree, child, now_ns) for child in tree.children.workers()],
@@ -58,6 +60,23 @@ def compose(tree: Tree, now_ns: int) -> dict[str, Any]:
         "undelivered_deaths": len(tree.deaths),
         "log_lines_dropped": log.dropped(),
         "last_errors": dict(tree.last_error),
+    }
+
+
+def _reload(tree: Tree) -> dict[str, Any]:
+    """`asks` counts the HUPs, `answered` those whose reload has ended; `outcome` is the last one's, or
+    "under way"."""
+    outcome = tree.outcome
+    return {
+        "phase": tree.generations.phase.value,
+        "asks": tree.generations.asks,
+        "answered": tree.generations.answered,
+        "outcome": outcome.state,
+        "generation": outcome.generation,
+        "error": outcome.error,
+        "at_ms": outcome.at_ms,
+        "took_ms": outcome.took_ms,
+        "in_older_generations": len(tree.outdated()),
     }
 
 

@@ -21,13 +21,13 @@ def call_up(tree: Tree, now_ns: int) -> None:
     """Give GO to as many of those who stand by as places are free, lowest slot first."""
     if tree.system not in (System.STARTING, System.SERVING):
         return
-    workers = tree.children.workers()
+    workers = [child for child in tree.children.workers() if not child.trial]
     standing = sorted((each for each in workers if each.state is ChildState.STANDBY), key=_slot)
     if not standing:
         return
     stuck = sum(child.detail == "stuck" or tree.endings.stuck(child.incarnation) for child in workers)
     taken = sum(child.state not in _UNCALLED and not child.leaving for child in workers) - stuck
-    free = tree.wanted - taken - _pausing(tree, now_ns)
+    free = tree.places() - taken - _pausing(tree, now_ns)
     for child in standing[: max(free, 0)]:
         step_child(tree, child, ChildEvent.CALLED, now_ns)
 

@@ -7,6 +7,7 @@ loop.py calls them; report.py shows it.
 import secrets
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gangerd import log
@@ -23,8 +24,9 @@ from gangerd.master.deaths import Deaths
 from gangerd.master.endings import Endings
 from gangerd.master.fence import Fence
 from gangerd.master.generations import Generations
+from gangerd.master.incoming import Incoming, Outcome
 from gangerd.master.inheritance import inherit
-from gangerd.master.lifecycle import System
+from gangerd.master.lifecycle import ChildState, System
 from gangerd.master.mailbox import Mailbox
 from gangerd.master.memory_watch import MemoryWatch
 from gangerd.master.restarts import Restarts
@@ -53,6 +55,12 @@ class Timing:
     """How long a worker outside any job may show no sign of life; a healthy one does every few seconds."""
     away_s: float = 2.0
     """A longer gap between two ticks means that we were not running."""
+    canary_idle_s: float = 0.5
+    """How long a new generation's first worker must have been well when it finds no work."""
+    canary_s: float = 10.0
+    """From its READY until it must have been able to claim."""
+    patience_s: float = 30.0
+    """How long a reload waits for jobs under way, before it counts as done without them."""
     first_tries: int = 5
     """Deaths at birth, before anything ever served, until the start counts as failed."""
 
@@ -76,6 +84,13 @@ class Tree:
     status_file: StatusFile
     children: Children = field(default_factory=Children)
     generations: Generations = field(default_factory=Generations)
+    reread: Callable[[], Config] | None = None
+    """The settings as they are written now; raises GangerdError or OSError. None: nobody can say."""
+    edition: str = ""
+    """Of the ganger that runs, as the first template told it."""
+    incoming: Incoming | None = None
+    """The generation that a reload is bringing in, until its canary has passed."""
+    outcome: Outcome = field(default_factory=Outcome)
     mail: dict[str, Mailbox] = field(default_factory=dict)
     """By the child's incarnation."""
     strays: deque[Reaped] = field(default_factory=lambda: deque(maxlen=64))
@@ -103,6 +118,18 @@ class Tree:
 
     def seat(self, child: Child) -> seats.Seat:
         return self.recorder.seats[child.slot]
+
+    def outdated(self) -> list[Child]:
+        """Workers of older generations that serve, by slot."""
+        return [
+            child
+            for child in self.children.workers()
+            if child.outdated_ns and child.state is ChildState.SERVING and not child.leaving
+        ]
+
+    def places(self) -> int:
+        """How many workers are to serve: those wanted, and one more while old ones are being replaced."""
+        return self.wanted + bool(self.outdated())
 
     def in_service(self) -> int:
         """Workers that have had GO; the others are being born or stand by."""

@@ -11,6 +11,7 @@ from gangerd.master import recycling
 from gangerd.master.actions import step_child
 from gangerd.master.children import Child
 from gangerd.master.deadlines import look
+from gangerd.master.generations import Phase
 from gangerd.master.lifecycle import ChildEvent, ChildState, System
 from gangerd.master.recycling import Life, Limits, Reason
 from gangerd.master.tree import Tree
@@ -69,6 +70,8 @@ class Turnover:
         tree = self._tree
         if tree.system is not System.SERVING or tree.quiet:
             return False
+        if tree.generations.phase is not Phase.RESTING or tree.outdated():
+            return False  # a reload replaces them all, and gives the turns
         if self._turn is not None:
             incarnation, since_ns = self._turn
             if tree.children.by_incarnation(incarnation) is not None and now_ns - since_ns < PATIENCE_NS:

@@ -42,6 +42,7 @@ from gangerd.worker.perform import Performer
 from gangerd.worker.prepare import prepare
 from gangerd.worker.report import Report
 from gangerd.worker.sight import Sight, Target
+from gangerd.worker.turn import Turn
 
 __all__ = ["main", "prepare"]
 
@@ -55,7 +56,7 @@ PATROL = 24
 """Partitions tried by a worker on each of these rounds."""
 REDIS_AWAY_S = 0.2
 _RENEWED_AT_NS = int(HeaderWord.RENEWED_AT_NS)
-_MAY_CLAIM, _RETIRE = int(Control.MAY_CLAIM), int(Control.RETIRE)
+_MAY_CLAIM, _RETIRE, _YIELD = int(Control.MAY_CLAIM), int(Control.RETIRE), int(Control.YIELD)
 
 
 def main(birth: Birth) -> int:
@@ -89,6 +90,7 @@ class Worker:
         self._page = PageWriter(memoryview(page_memory))
         self._page.begin(birth.incarnation, os.getpid(), birth.generation, time.monotonic_ns())
         self._hand = Hand(self._page, birth.recorder_fd, birth.slot)
+        self._turn = Turn(birth.recorder_fd, self._page)
         self._sight = Sight(self._board, birth.config.namespace, birth.config.strict_order)
         self._costs = Costs()
         self._cluster = connect(birth)
@@ -123,6 +125,9 @@ class Worker:
         reason = "retired"
         try:
             while not self._retiring():
+                if self._page.control() & _YIELD and self._turn.take():
+                    reason = "a newer generation has its place"
+                    break
                 target = self._sight.next() if self._may_claim() else None
                 if target is not None:
                     self._visit(target)

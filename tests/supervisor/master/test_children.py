@@ -1,9 +1,8 @@
-"""The process table and the generations: facts go in, and are found by every index."""
+"""The process table: facts go in, and are found by every index."""
 
 import pytest
 
 from gangerd.master.children import NO_SLOT, WORKER, Child, Children
-from gangerd.master.generations import Generations
 from gangerd.master.lifecycle import ChildState
 
 
@@ -50,8 +49,15 @@ def test_workers_come_in_the_order_of_their_slots() -> None:
     assert [worker.slot for worker in children.workers()] == [0, 1, 2]
 
 
-def test_a_generation_is_outdated_when_a_newer_one_has_begun() -> None:
-    generations = Generations()
-    assert not generations.outdated(1)
-    assert generations.begin() == 2
-    assert generations.outdated(1) and not generations.outdated(2)
+def test_one_on_trial_takes_a_roles_place_only_when_it_is_promoted() -> None:
+    children = Children()
+    old = child("template", NO_SLOT, "a" * 16, 70)
+    new = child("template", NO_SLOT, "b" * 16, 71)
+    new.trial = True
+    children.add(old)
+    children.add(new)
+    assert children.role("template") is old and children.roles() == [old, new]
+    children.promote(new)
+    assert children.role("template") is new and not new.trial
+    children.remove(old)
+    assert children.role("template") is new and children.by_pid(70) is None

@@ -51,9 +51,3 @@ def test_usr2_writes_the_state_and_every_workers_stack_to_the_log(running: Maste
     dumped = running.await_log("master.state_dumped", 3)
     assert dumped[0]["state"] in ("serving", "starting")
     assert all("tiny_worker.py" in line["stack"] for line in dumped[1:])
-
-
-def test_hup_says_that_reload_is_not_there_yet(running: MasterProcess) -> None:
-    running.signal(signal.SIGHUP)
-    running.await_log("reload.refused")
-    assert not running.ended()

@@ -43,6 +43,8 @@ ANNOUNCE_CRONS_EVERY = 10
 REFRESH_EVERY = 5
 """Beats between two looks at the catalog: whether our queues are still in it."""
 FLUSH_S = 5.0
+SUCCEEDED_FLUSH_S = 0.5
+"""Leases want renewing, and what is not settled by then is the successor's."""
 DRAIN_MS = 50
 HEARTBEAT_S = 0.5
 _logger = log.get()
@@ -71,6 +73,7 @@ class Coordinator:
         self._pids: set[int] = set()
         self._beats = 0
         self._leaving_s: float | None = None
+        self._succeeded = False
 
     def begin(self) -> str:
         """Publish the board and take up the duties; one line for status. Raises GangerError, ValueError."""
@@ -94,8 +97,9 @@ class Coordinator:
                 self._role.loop.soon("burials")
             case Left():
                 self._figures.left(message)
-            case Drain():
-                self._leaving_s = time.monotonic() + FLUSH_S
+            case Drain(successor=successor):
+                self._succeeded = successor
+                self._leaving_s = time.monotonic() + (SUCCEEDED_FLUSH_S if successor else FLUSH_S)
                 self._role.loop.soon("drain")
             case _:
                 _logger.warning(log.MESSAGE_UNEXPECTED, kind=type(message).__name__)
@@ -160,20 +164,25 @@ class Coordinator:
             self._role.loop.soon("burials", max(0.0, (next_ns - time.monotonic_ns()) / MS))
 
     def _drain(self) -> None:
-        """The workers are gone: what is owed is paid, then this host has left."""
+        """The workers are gone: what is owed is paid, then this host has left; or only this process has, and
+        the host is still there."""
         assert self._leaving_s is not None
         late = time.monotonic() > self._leaving_s
         flushed = self._hand_back.flush()
         if not late and not (flushed and not len(self._deathbed) and self._role.told_everything()):
             self._role.loop.soon("drain", DRAIN_MS)
             return
-        with contextlib.suppress(GangerError):  # its rows go by themselves within a minute
-            control.depart(self._cluster, self._keys, self._role.host, deadline_s=HEARTBEAT_S)
-            cron.withdraw(self._cluster, self._keys, self._role.host, deadline_s=HEARTBEAT_S)
+        if not self._succeeded:
+            self._depart()
         self._figures.close(self._role.pages)
         self._lookout.close()
         self._cluster.close()
         raise LeaveLoop(0)
+
+    def _depart(self) -> None:
+        with contextlib.suppress(GangerError):  # its rows go by themselves within a minute
+            control.depart(self._cluster, self._keys, self._role.host, deadline_s=HEARTBEAT_S)
+            cron.withdraw(self._cluster, self._keys, self._role.host, deadline_s=HEARTBEAT_S)
 
     # ---- what they need ----------------------------------------------------------------------------------
 
