@@ -119,7 +119,7 @@ class Canary:
     page is not its own; `shown_for_s` how long it has shown that; `age_s` counts from the wish for it."""
 
     state: ChildState
-    shown: Shown | None
+    shown: int | None
     shown_for_s: float
     age_s: float
     died_in_job: bool = False
@@ -140,7 +140,7 @@ def judge(canary: Canary, idle_s: float, bound_s: float) -> tuple[Event | None, 
         return Event.FAILED, f"its first worker did not become ready: {canary.reason}"
     if canary.shown in WORKED:
         return Event.PASSED, ""
-    if canary.shown is Shown.IDLE and canary.shown_for_s >= idle_s:
+    if canary.shown == Shown.IDLE and canary.shown_for_s >= idle_s:
         return Event.PASSED, ""
     if canary.age_s >= bound_s:
         return Event.FAILED, f"its first worker was not able to claim a job within {bound_s:g} s"
@@ -148,8 +148,8 @@ def judge(canary: Canary, idle_s: float, bound_s: float) -> tuple[Event | None, 
 
 
 def may_leave(*, given: int, taken: int, serving: int, leaving: int, wanted: int) -> bool:
-    """Whether one more of the old may be given its turn: the last turn was taken and its taker is gone
-    from its place, and without this one there would still be as many as are wanted."""
+    """Whether one more of the old may be given its turn: the last turn was taken and its taker is gone from
+    its place, and without this one as many as are wanted would still be able to claim (`serving`)."""
     return given == taken and not leaving and serving > wanted
 
 

@@ -22,7 +22,6 @@ from gangerd.master.incoming import Incoming, Outcome
 from gangerd.master.lifecycle import ChildEvent, ChildState, System
 from gangerd.master.restarts import SECOND
 from gangerd.master.tree import Tree
-from gangerd.recorder import Phase as Shown
 from gangerd.recorder import Word
 
 _log = log.get()
@@ -125,7 +124,7 @@ def _seen(tree: Tree, incoming: Incoming, canary: Child, now_ns: int) -> Canary:
     page = tree.seat(canary).page
     shown, for_ns = None, 0
     if canary.state is ChildState.SERVING and page.incarnation == canary.incarnation:
-        shown, for_ns = Shown(page.phase), now_ns - page.words[Word.SINCE_NS]
+        shown, for_ns = page.phase, now_ns - page.words[Word.SINCE_NS]
     return Canary(
         canary.state,
         shown,

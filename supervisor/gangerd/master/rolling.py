@@ -74,11 +74,12 @@ def turn(tree: Tree, now_ns: int) -> None:
             tree.endings.end(child, RELEASED, now_ns)
     workers = [child for child in tree.children.workers() if not child.trial and not child.leaving]
     serving = [child for child in workers if child.state is ChildState.SERVING]
-    leaving = sum(tree.seat(child).page.phase == Phase.LEAVING for child in serving)
+    shown = [_shown(tree, child) for child in serving]
+    # One that has just had its GO is not there yet.
+    at_work, leaving = sum(Phase.IDLE <= each < Phase.LEAVING for each in shown), shown.count(Phase.LEAVING)
     header = tree.recorder.header
     given, taken = header[HeaderWord.TURNS_GIVEN], header[HeaderWord.TURNS_TAKEN]
-    count = len(serving) - leaving
-    if generations.may_leave(given=given, taken=taken, serving=count, leaving=leaving, wanted=tree.wanted):
+    if generations.may_leave(given=given, taken=taken, serving=at_work, leaving=leaving, wanted=tree.wanted):
         header[HeaderWord.TURNS_GIVEN] = given + 1
         for child in old:
             tree.post(child).send(Wake())
@@ -96,6 +97,12 @@ def settled(tree: Tree, now_ns: int) -> bool:
         since_s=(now_ns - tree.outcome.committed_ns) / SECOND,
         patience_s=tree.timing.patience_s,
     )
+
+
+def _shown(tree: Tree, child: Child) -> int:
+    """What its page says that it does; whatever bytes a job may have left there."""
+    page = tree.seat(child).page
+    return page.phase if page.incarnation == child.incarnation else Phase.VACANT
 
 
 def _busy(tree: Tree, child: Child) -> bool:

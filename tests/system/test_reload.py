@@ -1,0 +1,127 @@
+"""New code comes in under load: no job is lost or run twice, no place is empty; what is no good stays out.
+
+GANGER_TEST_RELOADS=20 has the first test reload so often, with an app of 100 MB, and print what it saw."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.checker import counters_balance, ran_exactly_once
+from support.command import ganger
+from support.gang import Gang
+from support.places import Places
+from support.scene import Scene
+from support.waiting import until
+
+RELOADS = int(os.environ.get("GANGER_TEST_RELOADS", "0"))
+APP = """
+import pathlib, time
+from ganger import current, job
+from support.journal import note, noted
+VERSION = {version}
+WEIGHT = bytearray({weight})
+
+@job(name="live.work", queue="incidents")
+def work(work_ms):
+    now = current()
+    with noted(now.jid, now.attempt, f"v{{VERSION}}"):
+        time.sleep(work_ms / 1000)
+
+@job(name="live.gate", queue="incidents")
+def gate(path):
+    now = current()
+    with noted(now.jid, now.attempt, f"v{{VERSION}}"):
+        while not pathlib.Path(path).exists():
+            time.sleep(0.01)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_bytecode(scene: Scene) -> None:
+    """Two versions of one size within a second are one to the interpreter's cache."""
+    scene.env["PYTHONDONTWRITEBYTECODE"] = "1"
+
+
+def deploy(root: Path, version: int, weight: int = 0, text: str = "") -> None:
+    root.mkdir(exist_ok=True)
+    (root / "live_app.py").write_text(APP.format(version=version, weight=weight) + text)
+
+
+def push(scene: Scene, kind: str, calls: list[list[Any]]) -> list[str]:
+    return scene.client.push_many(kind, calls)
+
+
+def reload(scene: Scene, gang: Gang) -> tuple[int, dict[str, Any]]:
+    """`ganger reload --wait --json` in the host's directory: exit code and document."""
+    done = ganger("reload", "--wait", "--json", cwd=gang.root, env=scene.env, timeout_s=120)
+    assert done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return done.returncode, found
+
+
+def kinds(scene: Scene) -> set[str]:
+    return {line["kind"] for line in scene.journal.lines() if line["what"] == "begin"}
+
+
+def test_new_code_comes_in_under_load_and_no_job_and_no_place_is_missing(scene: Scene) -> None:
+    deploy(scene.root / "host", 1, (100 << 20) if RELOADS else 0)
+    gang = scene.gang(workers=3, app="live_app")
+    jids = push(scene, "live.work", [[2]] * 200)
+    until(lambda: "v1" in kinds(scene), "the old code at work")
+    gang.await_workers(3)
+    took = []
+    with Places(gang.root / ".ganger/run") as places:
+        for version in range(2, max(RELOADS, 1) + 2):
+            deploy(gang.root, version, (100 << 20) if RELOADS else 0)
+            while scene.waiting() < 1500:
+                jids += push(scene, "live.work", [[2]] * 500)
+            code, said = reload(scene, gang)
+            assert (code, said["outcome"], said["generation"]) == (0, "done", version), said
+            took.append(said["took_ms"])
+    scene.await_all_done(within_s=120.0)
+    ran_exactly_once(scene, jids)
+    counters_balance(scene)
+    assert places.fewest >= 3 and places.looks > 100
+    assert f"v{max(RELOADS, 1) + 1}" in kinds(scene)
+    assert not gang.log("worker.died") and not scene.crashes()
+    assert {row["generation"] for row in gang.status()["workers"]} == {max(RELOADS, 1) + 1}
+    if RELOADS:
+        print(f"{RELOADS} reloads: {len(jids)} jobs, took_ms {took}, fewest places {places.fewest} of 3")
+
+
+def test_a_broken_app_stays_outside_and_a_long_job_ends_where_it_began(scene: Scene) -> None:
+    deploy(scene.root / "host", 1)
+    gang = scene.gang(workers=2, app="live_app", settings={"reload_timeout": 600})
+    opened = scene.root / "opened"
+    (long,) = push(scene, "live.gate", [[str(opened)]])
+    scene.await_begin(long)
+    deploy(gang.root, 2, text="raise RuntimeError('half a deploy')")
+    code, said = reload(scene, gang)
+    assert code == 1 and "half a deploy" in said["error"] and "live_app.py" in said["error"]
+    shown = scene.command("status", "--json", "--dir", str(gang.root / ".ganger"))["local"]
+    assert shown["generation"] == 1 and shown["reload"]["error"] == said["error"]
+    (short,) = push(scene, "live.work", [[1]])
+    scene.await_end(short)
+    assert kinds(scene) == {"v1"}
+    deploy(gang.root, 3)
+    began = time.monotonic()
+    gang.signal(signal.SIGHUP)
+    gang.await_log("reload.committed")
+    until(lambda: "v3" in _kinds_of(scene, push(scene, "live.work", [[1]])[0]), "new code beside it")
+    assert time.monotonic() - began < 60 and scene.journal.ended(long) == 0
+    opened.touch()
+    scene.await_end(long)
+    gang.await_log("reload.done")
+    scene.await_all_done()
+    assert _kinds_of(scene, long) == {"v1"} and scene.journal.begun(long) == 1
+    assert not gang.log("worker.died") and gang.drain() == 0
+
+
+def _kinds_of(scene: Scene, jid: str) -> set[str]:
+    scene.await_end(jid)
+    return {line["kind"] for line in scene.journal.lines() if line["jid"] == jid}
