@@ -10,12 +10,14 @@ from pathlib import Path
 
 from gangerd.page import Page
 from gangerd.recorder import HEADER_BYTES, PAGE_BYTES, HeaderWord, Phase, page_offset
+from support.waiting import until
 
 
 class Places:
-    """Looks every few milliseconds inside `with`; `fewest` is the least it saw, `looks` how often."""
+    """Looks every few milliseconds inside `with`, once `all_there` can; `fewest` is the least it saw, `looks`
+    how often."""
 
-    def __init__(self, run_dir: Path, every_s: float = 0.002) -> None:
+    def __init__(self, run_dir: Path, *, all_there: int, every_s: float = 0.002) -> None:
         (path,) = run_dir.glob("recorder-*")
         with path.open("rb") as file:
             self._memory = memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ))
@@ -25,7 +27,8 @@ class Places:
         self._every_s = every_s
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
-        self.fewest = self.count()
+        until(lambda: self.count() >= all_there, f"{all_there} at work")
+        self.fewest = all_there
         self.looks = 0
 
     def count(self) -> int:
