@@ -25,7 +25,7 @@ local taken, spent, bytes, dearest, fattest, chunk = 0, 0, 0, 1, 1, tonumber(ahe
 local ranges, firsts = '', nil
 
 local function full()
-  return taken >= cap_n or spent >= budget_us or bytes >= cap_bytes or sifted >= 1000 or sifted_bytes >= 4194304
+  return taken >= cap_n or spent >= budget_us or bytes >= cap_bytes or sifted >= 250 or sifted_bytes >= 4194304
 end
 
 -- Takes up to `count` from one stream; answers how many there were and the last one's id.

@@ -11,7 +11,7 @@ from ganger.errors import Uninitialised
 from ganger.keys import Partition
 from ganger.scripts import script
 
-CHUNK = 500
+CHUNK = 150
 """Jobs a call, to bound how long the node is busy with it."""
 
 

@@ -1,6 +1,6 @@
 -- Of entries just delivered, in a partition that is careful or has paused types: those that may run. What has expired
--- ends here; jobs of a paused type are parked, out of the way of those behind them. At most 1,000 of both a call, or
--- 4 MiB of them.
+-- ends here; jobs of a paused type are parked, out of the way of those behind them. At most 250 of both a call (their
+-- ends may owe something, some milliseconds in all), or 4 MiB of them.
 -- Needs parked and what lib/ending needs.
 local sifted, sifted_bytes = 0, 0
 local function is_paused(kind)
