@@ -10,12 +10,14 @@ asked for again under the same op, and answers the same numbers.
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from msgspec.structs import replace
+
 from ganger.calls import open_partition
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.errors import BadOptions, GangerError, OutcomeUnknown, Uninitialised
 from ganger.keys import BatchKeys, Partition
-from ganger.label import with_member
+from ganger.label import encode, split
 from ganger.operations import batch, enqueue, outbox
 from ganger.operations.batch import NewEffect
 from ganger.operations.outbox import Effect
@@ -141,8 +143,10 @@ class Draft:
         self.parcel: Parcel | None = None
 
     def push_one(self, target: Target, body: bytes, *, jid: str | None = None) -> str:
-        labelled = with_member(body, f"{self._bid}:{self._which}")
-        (self.parcel,) = parcels_of(self._pusher, target, [labelled])
+        label, rest = split(body)
+        # Its time to expire would run from now, and the batch may take days.
+        label = replace(label, member=f"{self._bid}:{self._which}", expires_at_ms=None)
+        (self.parcel,) = parcels_of(self._pusher, target, [encode(label) + rest])
         return self.parcel.name
 
     def push_many(self, target: Target, bodies: Sequence[bytes]) -> list[str]:

@@ -19,6 +19,7 @@ from ganger.job import BLANK, Entry
 from ganger.keys import BatchKeys, Control, partitions
 from ganger.label import split
 from ganger.operations import outbox
+from ganger.parcel import decode
 from ganger.testing import inline, recording
 from support.servers import ClusterServers
 
@@ -176,6 +177,18 @@ def test_after_its_success_it_is_closed(send: Any) -> None:
         batch.push(send, 1)
     with pytest.raises(BatchClosed), batch.child():
         pass
+
+
+def test_a_callback_does_not_expire_while_the_batch_goes_on(cluster: Cluster, send: Any) -> None:
+    @job(name="shop.soon", queue="mail", expires_in=60, track=True)
+    def soon() -> None: ...
+
+    with Batch(success=soon) as batch:
+        pass
+    head = cluster.run(Command(keys_of(batch).slot, ("HGET", keys_of(batch).head, "success_job")))
+    label = split(decode("ganger", head).jobs[0].body)[0]
+    assert (label.expires_at_ms, label.member) == (None, f"{batch.bid}:success")
+    assert label.track_ms is not None
 
 
 def test_a_child_may_be_entered_long_after_it_was_asked_for(send: Any) -> None:
