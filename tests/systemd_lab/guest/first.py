@@ -4,6 +4,7 @@ work."""
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ from systemd_lab.guest.lab import (
     push,
     push_many,
     ran,
+    say,
     settings,
     sh,
     show,
@@ -33,6 +35,7 @@ from systemd_lab.guest.lab import (
     until,
 )
 
+HEALTH = "/run/ganger/lab/health.sock"
 UNITS = Path("/etc/systemd/system")
 SERVERS = """\
 [Unit]
@@ -50,6 +53,8 @@ workers = 2
 memory_max = "64M"
 shutdown_timeout = {SHUTDOWN_S}
 log_format = "json"
+run_dir = "/run/ganger/lab"
+health = "unix:{HEALTH}"
 """
 
 
@@ -116,6 +121,18 @@ def start() -> None:
     )
     push("work", "a")
     check(ended("a"), "a job is run", ran("a"))
+    code, said = ganger("health", "-c", "/etc/ganger/lab.toml")
+    check(code == 0, "ganger health says that it is well", said)
+    check(probe("/live") == probe("/ready") == 200, "and so do the probes")
+
+
+def probe(path: str) -> int:
+    """The status with which the endpoint answers."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        caller.settimeout(10)
+        caller.connect(HEALTH)
+        caller.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
+        return int(caller.recv(4096).split()[1])
 
 
 def memory() -> None:
@@ -134,6 +151,12 @@ def memory() -> None:
     push("forks_a_hog", "forked", 200)
     check(until(lambda: len(document("crashes")) == 2, "a second death"), "a job whose child leaks is ended")
     check(document("crashes")[0]["cause"] == "oom_kill", "with its child, as one", document("crashes")[0])
+    push("capped", "capped", 48)
+    check(until(lambda: len(document("crashes")) == 3, "a third"), "a type's own limit holds below that")
+    cause = document("crashes")[0]["cause"]
+    check(cause in ("oom_kill", "memory_limit"), "and is named", document("crashes")[0])
+    push("capped", "fits", 8)
+    check(ended("fits"), "what fits is run")
 
 
 def children() -> None:
@@ -159,7 +182,11 @@ def stopped_master() -> None:
         lambda: int(prop("NRestarts")) == restarts + 1 and prop("ActiveState") == "active", "restart"
     )
     check(back, "a stopped master is restarted by the watchdog", f"{time.monotonic() - begun_s:.1f} s")
-    check(any("atchdog" in line for line in journal("-b")), "systemd says so", prop("StatusText"))
+    timed = sh("journalctl", "-b", "-u", UNIT, "-o", "short-monotonic", "--no-pager")[1].splitlines()
+    say("\n".join(line[:120] for line in timed if "systemd[1]" in line or "Fatal" in line))
+    lines = [line for line in journal("-b") if "atchdog" in line or "Fatal Python error" in line]
+    check(any("atchdog" in line for line in lines), "systemd says so", lines)
+    check(any("Fatal" in line for line in lines), "and the journal has the master's stack")
     check(ended("orphan") and ran("orphan")[1:] == ["begin1", "end1"], "its job is run again", ran("orphan"))
     check(bool(logged("master.predecessor_found")), "from the pages it left, not after a lease")
 
@@ -169,6 +196,7 @@ def no_redis() -> None:
     before = show("MainPID", "NRestarts")
     sh("systemctl", "stop", "servers")
     time.sleep(2.5 * WATCHDOG_S)
+    check((probe("/live"), probe("/ready")) == (503, 200), "without Redis it is ready and not live")
     after = show("MainPID", "NRestarts")
     check(after == before, "an outage of Redis trips no watchdog", prop("StatusText"))
     sh("systemctl", "start", "servers")
@@ -185,6 +213,7 @@ def drain() -> None:
         code == 0 and ran("short") == ["begin1", "end1"], "TERM lets a job finish", f"{seconds:.1f} s {said}"
     )
     check(prop("Result") == "success", "the drain is a success", show("Result", "ExecMainStatus"))
+    check(ganger("health", "-c", "/etc/ganger/lab.toml")[0] == 1, "and ganger health says that nothing runs")
     sh("systemctl", "start", UNIT)
     push("work", "long", 20)
     begun("long")

@@ -18,7 +18,8 @@ WATCHDOG_S = 8
 
 def check(good: bool, what: str, detail: object = "") -> None:
     """The detail helps whoever looks for what went wrong."""
-    print(f"{'ok' if good else 'not ok'} - {what}" + (f" # {detail}" if detail != "" else ""), flush=True)
+    more = " ".join(str(detail).split())[:600]
+    print(f"{'ok' if good else 'not ok'} - {what}" + (f" # {more}" if more else ""), flush=True)
 
 
 def skip(what: str, reason: str) -> None:

@@ -20,6 +20,13 @@ def note(name: str, word: str) -> None:
         os.close(fd)
 
 
+def take(megabytes: int) -> bytearray:
+    taken = bytearray(megabytes << 20)
+    for at in range(0, len(taken), 4096):
+        taken[at] = 1
+    return taken
+
+
 @job(queue=QUEUE, retry=3, backoff=0.5)
 def work(name: str, seconds: float = 0) -> None:
     """Be busy for a while."""
@@ -34,10 +41,17 @@ def work(name: str, seconds: float = 0) -> None:
 def hog(name: str, megabytes: int) -> None:
     """Take so much memory and touch all of it."""
     note(name, "begin")
-    taken = bytearray(megabytes << 20)
-    for at in range(0, len(taken), 4096):
-        taken[at] = 1
+    take(megabytes)
     note(name, "end")
+
+
+@job(queue=QUEUE, retry=0, dead=True, memory=24 << 20)
+def capped(name: str, megabytes: int) -> None:
+    """The same, of a type with a limit of its own."""
+    note(name, "begin")
+    taken = take(megabytes)
+    time.sleep(2)
+    note(name, f"end{len(taken)}")
 
 
 @job(queue=QUEUE, retry=0, dead=True)
@@ -45,9 +59,7 @@ def forks_a_hog(name: str, megabytes: int) -> None:
     """Have a child take it: the worker itself does nothing wrong."""
     pid = os.fork()
     if pid == 0:
-        taken = bytearray(megabytes << 20)
-        for at in range(0, len(taken), 4096):
-            taken[at] = 1
+        take(megabytes)
         os._exit(0)
     note(name, f"waits{os.waitpid(pid, 0)[1]}")
 
