@@ -1,0 +1,175 @@
+"""Fifty holders contend on three real servers that are killed, paused, emptied and cut off at random, and so
+are they: no more than the limit ever hold a valid permit, by their own clocks.
+
+GANGER_NEMESIS_S=60 runs each limit for so long; without it all of them run together for some seconds.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import support.permit_holders
+from ganger.clock import boottime_s
+from support.cuts import Cables
+from support.servers import free_port
+from support.throttles import ThrottleServers
+from support.waiting import until
+
+LONG_S = float(os.environ.get("GANGER_NEMESIS_S", "0"))
+PROCESSES, HOLDERS = 5, 10
+TTL_MS = 1000
+LIMITS = [1, 2, 3, 10]
+
+
+class Stage:
+    """Servers, holders, and a cable from each process of holders to each server."""
+
+    def __init__(self, directory: Path, limits: list[int]) -> None:
+        self.directory = directory
+        self.limits = limits
+        self.servers = ThrottleServers()
+        self.cables = Cables()
+        self.ports: list[list[int]] = []
+        self.holders: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> "Stage":
+        self.servers.__enter__()
+        # Ports in the order of the servers: whose order everybody must agree on.
+        drawn: set[int] = set()
+        while len(drawn) < PROCESSES * 3:
+            drawn.add(free_port())
+        ports = sorted(drawn)
+        self.ports = [
+            [ports[server * PROCESSES + number] for server in range(3)] for number in range(PROCESSES)
+        ]
+        for number in range(PROCESSES):
+            for server in range(3):
+                self.cables.lay(self.ports[number][server], self.servers.all[server].server.port)
+            self.holders.append(self._holders(number))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.holders:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
+        self.cables.close()
+        self.servers.__exit__(None, None, None)
+
+    def _holders(self, number: int) -> subprocess.Popen[bytes]:
+        account = self.servers.urls[0].rpartition("@")[0]
+        settings = {
+            "urls": [f"{account}@127.0.0.1:{port}" for port in self.ports[number]],
+            "limits": self.limits,
+            "ttl_ms": TTL_MS,
+            "holders": HOLDERS,
+            "seed": number,
+            "directory": str(self.directory),
+        }
+        command = [sys.executable, support.permit_holders.__file__, json.dumps(settings)]
+        return subprocess.Popen(command, stdin=subprocess.PIPE)
+
+    def leave(self) -> None:
+        """All holders end as they please."""
+        for process in self.holders:
+            assert process.stdin is not None
+            process.stdin.close()
+        for process in self.holders:
+            process.wait(60)
+
+    def permits(self) -> Iterator[tuple[int, float, float]]:
+        """(limit, from, to) of each permit that anybody had."""
+        for log in self.directory.glob("*.log"):
+            for line in log.read_text().splitlines():
+                limit, _, began, ended = line.split()
+                yield int(limit), float(began), float(ended)
+
+
+def most_at_once(permits: list[tuple[float, float]]) -> int:
+    steps = sorted(
+        [(began, 1) for began, ended in permits if ended > began] + [(e, -1) for b, e in permits if e > b]
+    )
+    now = most = 0
+    for _, step in steps:
+        now += step
+        most = max(most, now)
+    return most
+
+
+class Nemesis:
+    """One mishap at a time begins; some last while the next comes."""
+
+    def __init__(self, stage: Stage, rng: random.Random) -> None:
+        self.stage = stage
+        self.rng = rng
+        self.done: Counter[str] = Counter()
+        self.repairs: list[tuple[float, int, object]] = []
+
+    def run(self, until_s: float) -> None:
+        while (now_s := boottime_s()) < until_s:
+            self.mishap(now_s)
+            time.sleep(self.rng.random() * TTL_MS / 3000)
+            for due_s, _, repair in [each for each in self.repairs if each[0] <= boottime_s()]:
+                repair()  # type: ignore[operator]
+                self.repairs = [each for each in self.repairs if each[0] != due_s]
+        for _, _, repair in self.repairs:
+            repair()  # type: ignore[operator]
+        self.repairs = []
+
+    def mishap(self, now_s: float) -> None:
+        rng, servers = self.rng, self.stage.servers.all
+        number = rng.randrange(3)
+        due_s = now_s + rng.random() * 2 * TTL_MS / 1000
+        match rng.choice(("restart", "pause", "cut", "cut", "freeze")):
+            case "restart":
+                server = servers[number].server
+                server.signal(signal.SIGCONT)
+                server.signal(signal.SIGKILL)
+                server.start()
+                self.done["restarted empty"] += 1
+            case "pause":
+                server = servers[number].server
+                server.signal(signal.SIGSTOP)
+                self.repairs.append((due_s, number, lambda: server.signal(signal.SIGCONT)))
+                self.done["paused"] += 1
+            case "cut":
+                port = rng.choice(self.stage.ports)[number]
+                self.stage.cables.cut(port)
+                self.repairs.append((due_s, port, lambda: self.stage.cables.mend(port)))
+                self.done["cut off"] += 1
+            case _:
+                holder = rng.choice(self.stage.holders)
+                holder.send_signal(signal.SIGSTOP)
+                self.repairs.append((due_s, holder.pid, lambda: holder.send_signal(signal.SIGCONT)))
+                self.done["holders frozen"] += 1
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("limits", [[limit] for limit in LIMITS] if LONG_S else [LIMITS], ids=str)
+def test_no_more_than_the_limit_whatever_happens(tmp_path: Path, limits: list[int]) -> None:
+    calm_s, span_s = (10.0, LONG_S) if LONG_S else (2.0, 5.0)
+    with Stage(tmp_path, limits) as stage:
+        until(lambda: len(list(stage.permits())) > 20, "permits are granted", 60)
+        time.sleep(calm_s)  # the subject: some seconds in which nothing happens
+        storm_ms = boottime_s() * 1000
+        nemesis = Nemesis(stage, random.Random(os.environ.get("GANGER_NEMESIS_SEED", "4")))
+        nemesis.run(boottime_s() + span_s)
+        stage.leave()
+        permits = list(stage.permits())
+    for limit in limits:
+        of = [(began, ended) for each, began, ended in permits if each == limit]
+        calm = [(began, ended) for began, ended in of if began < storm_ms]
+        print(f"limit {limit}: {len(of)} permits, most at once {most_at_once(of)}, calm {most_at_once(calm)}")
+        assert most_at_once(of) <= limit
+        assert most_at_once(calm) == limit, "with all servers up the full limit is used"
+        assert len(of) > len(calm), "some are granted in the storm"
+    print(dict(nemesis.done))
