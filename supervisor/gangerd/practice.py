@@ -55,6 +55,7 @@ class PracticeServer:
         assert layout is not None
         for port in [*layout.shards, layout.semaphore]:
             wire.ask(port, layout.password, ("FLUSHALL",), timeout_s=10.0)
+        self._fleet.vouch()
 
     def perform_all(self, most: int = MOST) -> "list[Run]":
         """Run what is ready and what is due in this process, as a worker would, until nothing is left; each

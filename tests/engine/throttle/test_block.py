@@ -14,6 +14,7 @@ from ganger import NoPermit, PermitLost, QuorumLost, semaphore, testing
 from ganger.errors import BadOptions
 from ganger.throttle.block import SemaphoreBlock
 from ganger.throttle.default import Throttles, set_default_throttles
+from ganger.throttle.keeper import Keeper
 from ganger.throttle.semaphore import Semaphore
 from ganger.throttle.servers import Servers
 from support.throttles import ThrottleServers
@@ -23,6 +24,7 @@ from support.waiting import until
 @pytest.fixture
 def throttles(throttle_servers: ThrottleServers) -> Iterator[Throttles]:
     made = Throttles(Servers(throttle_servers.urls, answer_s=2.0), "ganger")
+    made.keeper = Keeper(made.servers, idle_s=0.05)
     set_default_throttles(made)
     yield made
     set_default_throttles(None)
@@ -146,7 +148,7 @@ def test_a_cancelled_wait_leaves_nothing_behind(throttles: Throttles) -> None:
     asyncio.run(main())
 
 
-def test_the_keeper_renews_and_ends_with_the_last_permit(throttles: Throttles) -> None:
+def test_the_keeper_renews_and_ends_when_there_is_nothing_left_to_renew(throttles: Throttles) -> None:
     with shorten(semaphore("api", limit=1), 1500) as permit:
         assert permit.permit is not None
         first = permit.permit.holding.valid_until_ms()

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,19 @@ def test_without_a_server_program_it_says_what_to_install(tmp_path: Path) -> Non
     old.chmod(0o755)
     with pytest.raises(NoServerBinary, match=r"is Redis 6\.2, and 7\.0 is the oldest that serves"):
         binary.find({binary.OVERRIDE: str(old)})
+
+
+def test_a_permit_is_to_be_had_at_once_and_found_without_settings(tmp_path: Path) -> None:
+    """A server that nobody vouches for grants nothing for its first ten seconds."""
+    code = """if True:
+        from ganger import rate_limit, semaphore
+        with semaphore("api", 1, wait=0):
+            rate_limit("api", "9/h").take()
+    """
+    env = {name: value for name, value in os.environ.items() if not name.startswith("GANGER_")}
+    with running("embedded", cwd=tmp_path) as keeper:
+        first_line(keeper)
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
