@@ -80,7 +80,8 @@ def test_parked_jobs_come_back_although_whoever_resumed_their_type_is_gone(
     pause_type(cluster, KEYS, "shop.once")
     jobs.push(cluster, mail[0], 450)
     (other,) = jobs.push(cluster, mail[0], 1, type="shop.once")
-    assert jobs.take(cluster, mail[0], HOST, HOST) == []
+    for op in (1, 2):
+        assert jobs.take(cluster, mail[0], HOST, HOST, op) == []
     assert jobs.seen(cluster, mail[0]).parked == 451
     pause.unwant(cluster, KEYS, "type", "shop.send", deadline_s=5)
     tell(cluster, mail[0], ("-", "shop.send"))
