@@ -71,6 +71,7 @@ WORKERS_HELD_BACK = "worker.restarts_held_back"
 # Jobs
 JOB_FAILED = "job.failed"
 JOB_ENDED = "job.ended_from_outside"
+JOB_LEFTOVERS = "job.leftovers"
 JOB_MEMORY_HIGH = "job.memory_high"
 JOB_SPARED = "job.spared"
 JOBS_RELEASED = "job.released"

@@ -54,6 +54,13 @@ def child_eats(megabytes: int) -> None:
         subprocess.run([sys.executable, "-c", eater], check=True)
 
 
+@job(queue=QUEUE)
+def leaves_a_child() -> None:
+    """A process of its own that nobody waits for."""
+    with _noted():
+        subprocess.Popen(["sleep", "3600"], stdin=subprocess.DEVNULL)
+
+
 @job(queue=QUEUE, retry=0, dead=True)
 def grows(megabytes: int) -> None:
     """So much at once, and then on, slow enough for somebody who looks twice a second."""

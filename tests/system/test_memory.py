@@ -12,6 +12,7 @@ import pytest
 from gangerd.linux import cgroup
 from support import incident_app as app
 from support import memory_app
+from support.gang import alive
 from support.scene import Scene
 from support.waiting import until
 
@@ -57,6 +58,11 @@ def test_each_type_has_its_own_fence_in_one_worker(scene: Scene) -> None:
     ended = scene.journal.count("end")
     assert [ended[jid] for jid in fine] == [1] * len(fine)
     assert len(gang.log("worker.died")) == 1
+    scene.push(memory_app.leaves_a_child)
+    (left,) = gang.await_log("job.leftovers")
+    assert (left["commands"], left["types"]) == (["sleep"], ["support.memory_app.leaves_a_child"])
+    assert gang.drain() == 0
+    assert gang.log("worker.leftovers")[-1]["pids"] == left["pids"] and not alive(left["pids"][0])
 
 
 @pytest.mark.oom

@@ -63,6 +63,14 @@ def parent(pid: int) -> int | None:
     return int(fields[1]) if fields else None
 
 
+def command(pid: int) -> str:
+    """The name of what it runs, at most 15 characters; empty: no such process."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
+    except OSError:
+        return ""
+
+
 def is_uninterruptible(pid: int) -> bool:
     """True when it hangs in the kernel (state D): not even SIGKILL ends it now."""
     return _stat_fields(pid)[:1] == ["D"]

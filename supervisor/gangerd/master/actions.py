@@ -80,6 +80,7 @@ def _serve(tree: Tree, child: Child, now_ns: int) -> None:
     if child.is_worker:
         tree.seat(child).page.set_control(control_bits(tree, child))
         tree.memory.born(child, now_ns)
+        tree.leftovers.born(child, tree.seat(child).leaf)
         tree.post(child).send(Go())
         _log.info(
             log.WORKER_READY,
@@ -206,6 +207,7 @@ def forget(tree: Tree, child: Child) -> None:
         seat = tree.seat(child)
         # A sleeper that died must not be counted among those a ring can wake.
         tree.recorder.board.set_idle(child.slot, False)
+        tree.leftovers.forget(child.incarnation)
         tree.fence.remove(seat.leaf)
         seat.leaf = ""
 

@@ -82,6 +82,8 @@ class Duties:
         tree.endings.tick(workers, now_ns)
         for child in tree.memory.tick(workers, now_ns):
             tree.endings.end(child, MEMORY_LIMIT, now_ns)
+        for child in tree.memory.come_to_rest:
+            tree.leftovers.look(child, tree.seat(child))
         tree.recorder.header[HeaderWord.MEMORY_HIGH] = tree.memory.alarm.total
         self._end_the_hung(workers, now_ns)
         self._turnover.tick(now_ns)

@@ -40,6 +40,8 @@ class MemoryWatch:
         self._reasons: dict[str, str] = {}
         self._log = log.get()
         self.alarm = Alarm()
+        self.come_to_rest: list[Child] = []
+        """Whom the last tick found at rest who had worked before."""
         self._limit_bytes = limit_bytes
         self._usage = Usage()
         self._growths: dict[str, Growth] = {}
@@ -70,6 +72,7 @@ class MemoryWatch:
 
     def tick(self, workers: Iterable[Child], now_ns: int) -> list[Child]:
         """Sample if it is time; the workers whose run under way is over its limit, or has to make room."""
+        self.come_to_rest = []
         if self._sampled_ns is not None and now_ns - self._sampled_ns < EVERY_NS:
             return []
         self._sampled_ns = now_ns
@@ -147,6 +150,7 @@ class MemoryWatch:
             return False
         if not seen.run_seq:
             self._rested[child.incarnation] = batch
+            self.come_to_rest.append(child)
         kills = (cgroup.oom_kills(seat.leaf) or 0) if seat.leaf else 0
         limit = memory.limit_of(seen.memory_bytes, self._limit_bytes)
         over = growth.sample(seen.run_seq, rss, limit, kills)

@@ -26,6 +26,7 @@ from gangerd.master.fence import Fence
 from gangerd.master.generations import Generations
 from gangerd.master.incoming import Incoming, Outcome
 from gangerd.master.inheritance import inherit
+from gangerd.master.leftovers import Leftovers
 from gangerd.master.lifecycle import ChildState, System
 from gangerd.master.mailbox import Mailbox
 from gangerd.master.memory_watch import MemoryWatch
@@ -83,6 +84,7 @@ class Tree:
     watch: Watch
     status_file: StatusFile
     children: Children = field(default_factory=Children)
+    leftovers: Leftovers = field(default_factory=Leftovers)
     generations: Generations = field(default_factory=Generations)
     reread: Callable[[], Config] | None = None
     """The settings as they are written now; raises GangerdError or OSError. None: nobody can say."""
