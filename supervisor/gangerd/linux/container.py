@@ -1,7 +1,8 @@
 """The memory limit that this process and all its children are under together: a container's, mostly.
 
 Where it is passed the kernel ends whom it likes, or all at once. Page cache that nobody uses is given up
-before that, so it counts as free. Used by the master where workers have no cgroups of their own.
+before that, so it counts as free. Used by the master where workers have no cgroups of their own, and by
+headroom.py.
 """
 
 import contextlib

@@ -8,12 +8,13 @@ import contextlib
 from pathlib import Path
 
 from gangerd.linux import cgroup
+from gangerd.linux.container import Container
 
 
 def available_bytes(proc: Path = Path("/proc")) -> int | None:
     """The least of all these; None when nothing can be read."""
-    found = [_machine(proc / "meminfo")]
-    found += [_group(directory) for directory in cgroup.own_directories(proc / "self")]
+    room = Container(cgroup.own_directories(proc / "self")).room()
+    found = [_machine(proc / "meminfo"), room.free_bytes if room is not None else None]
     return min((each for each in found if each is not None), default=None)
 
 
@@ -23,24 +24,3 @@ def _machine(meminfo: Path) -> int | None:
             if line.startswith("MemAvailable:"):
                 return int(line.split()[1]) * 1024
     return None
-
-
-def _group(directory: Path) -> int | None:
-    """v2 or v1, told apart by their files; None without a limit."""
-    for limit, current, idle in (
-        ("memory.max", "memory.current", "inactive_file"),
-        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    ):
-        with contextlib.suppress(OSError, ValueError):  # "max" is no number: no limit
-            most, used = int((directory / limit).read_text()), int((directory / current).read_text())
-            return max(0, most - used + _idle(directory / "memory.stat", idle))
-    return None
-
-
-def _idle(stat: Path, name: str) -> int:
-    with contextlib.suppress(OSError, ValueError):
-        for line in stat.read_text().splitlines():
-            key, _, value = line.partition(" ")
-            if key == name:
-                return int(value)
-    return 0

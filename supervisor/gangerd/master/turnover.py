@@ -12,6 +12,7 @@ from gangerd.master.actions import step_child
 from gangerd.master.children import Child
 from gangerd.master.deadlines import look
 from gangerd.master.generations import Phase
+from gangerd.master.generations import Phase as Reload
 from gangerd.master.lifecycle import ChildEvent, ChildState, System
 from gangerd.master.recycling import Life, Limits, Reason
 from gangerd.master.tree import Tree
@@ -66,9 +67,12 @@ class Turnover:
         step_child(self._tree, child, ChildEvent.RETIRE, now_ns)
 
     def _may(self, now_ns: int) -> bool:
-        """Nobody is missing, one stands by, and the last one has left, or works on for long."""
+        """Nobody is missing, one stands by, and the last one has left, or works on for long. A reload
+        replaces everybody anyway."""
         tree = self._tree
         if tree.system is not System.SERVING or tree.quiet:
+            return False
+        if tree.generations.phase is not Reload.RESTING or tree.outdated():
             return False
         if tree.generations.phase is not Phase.RESTING or tree.outdated():
             return False  # a reload replaces them all, and gives the turns
