@@ -59,6 +59,8 @@ def main(birth: Birth) -> int:
     _live(birth, channel, page, wanted)
     page.enter(Phase.LEAVING, time.monotonic_ns())
     channel.send(Leaving(birth.incarnation, "retired"))
+    while mode == "lingers" and not wanted["job"]:
+        time.sleep(0.01)
     return 0
 
 

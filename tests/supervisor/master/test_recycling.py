@@ -76,6 +76,19 @@ def test_after_its_jobs_a_worker_leaves_while_another_takes_its_place(tmp_path: 
         assert len(running.log("worker.recycled")) == 1 and not running.told()
 
 
+def test_the_place_of_one_that_takes_long_to_leave_is_taken_at_once(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mode").write_text("lingers")
+    with master(tmp_path, workers=1, recycle_jobs=1) as running:
+        lingers = running.start_job(0)
+        running.await_log("worker.recycled")
+        os.kill(lingers, signal.SIGUSR2)
+        running.worker(1)
+        assert not gone(lingers) and not running.log("worker.left")
+        os.kill(lingers, signal.SIGUSR1)
+        running.await_log("worker.left")
+
+
 def test_age_replaces_all_one_after_the_other_and_none_is_missing(tmp_path: Path) -> None:
     with master(tmp_path, recycle_age_ms=300) as running:
         running.await_log("worker.left", 4)
