@@ -140,13 +140,20 @@ class JobNotFound(GangerError, LookupError):
     """No job of this jid is in its partition (any more)."""
 
 
-class StillPending(GangerError):
-    """once(): another holder is running the block of this key. `retry_in_s` says when to look again; a job
-    that lets it through comes back then, with no attempt used."""
+class NotNow(GangerError):
+    """Something isn't to be had now, and nothing has been done; `retry_in_s` says when to look again. A job
+    that lets one through comes back then, with no attempt used."""
 
-    def __init__(self, message: str, *, retry_in_s: float, jid: str = "", attempt: int = 0) -> None:
+    def __init__(self, message: str, *, retry_in_s: float) -> None:
         super().__init__(message)
         self.retry_in_s = retry_in_s
+
+
+class StillPending(NotNow):
+    """once(): another holder is running the block of this key."""
+
+    def __init__(self, message: str, *, retry_in_s: float, jid: str = "", attempt: int = 0) -> None:
+        super().__init__(message, retry_in_s=retry_in_s)
         self.jid = jid
         """Of the holder; empty when that is no job."""
         self.attempt = attempt
@@ -215,35 +222,20 @@ class BadThrottleServer(GangerError):
     """A server of GANGER_SEMAPHORES that can't be one: in cluster mode, a replica, the same as another..."""
 
 
-class QuorumLost(GangerError):
+class QuorumLost(NotNow):
     """Too few of the servers for semaphores answer, so nothing is granted."""
 
-    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-        """Seconds after which to look again."""
 
-
-class NoPermit(GangerError, TimeoutError):
+class NoPermit(NotNow):
     """No permit of this semaphore was to be had in the time given."""
 
-    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-        """Seconds after which one may be free."""
+
+class RateExceeded(NotNow):
+    """The rate allows no more now; nothing was consumed."""
 
 
 class PermitLost(GangerError):
     """The permit's validity ended under its holder: others may hold as many by now as the limit allows."""
-
-
-class RateExceeded(GangerError):
-    """The rate allows no more now; nothing was consumed."""
-
-    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-        """Seconds after which it does, if nobody else comes."""
 
 
 class Uninitialised(GangerError):

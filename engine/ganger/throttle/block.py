@@ -23,6 +23,7 @@ from ganger import diversion
 from ganger import options as known
 from ganger.current import NoJob, current
 from ganger.errors import BadOptions, PermitLost
+from ganger.passages import passage
 from ganger.throttle.default import Throttles, default_throttles
 from ganger.throttle.semaphore import Permit, Semaphore, this_process
 from ganger.throttle.waiting import Turnstile, acquire, acquire_async, release_async
@@ -66,6 +67,7 @@ class SemaphoreBlock:
         self._lock = threading.Lock()
         self._open: dict[Any, list[Held]] = {}
 
+    @passage
     def __enter__(self) -> Held:
         if diversion.current() is not None:
             return self._push(threading.get_ident(), None)

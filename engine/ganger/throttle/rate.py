@@ -13,7 +13,7 @@ the next server is asked.
 
 import random
 import secrets
-import time
+import threading
 import zlib
 from collections.abc import Iterable
 from datetime import timedelta
@@ -25,6 +25,7 @@ from ganger.clock import monotonic_s
 from ganger.command import Command
 from ganger.errors import BadOptions, QuorumLost, RateExceeded
 from ganger.keys import RateKeys
+from ganger.passages import passage
 from ganger.scripts import script
 from ganger.threads import Threads
 from ganger.throttle.default import Throttles, default_throttles
@@ -75,10 +76,11 @@ class RateLimit:
         if not waits:
             raise QuorumLost(
                 f"No server that has a share of the rate {self.name} answers ({self._servers.problems()}).",
-                retry_after=_AGAIN_S,
+                retry_in_s=_AGAIN_S,
             )
         return min(waits)
 
+    @passage
     def take(self, cost: int = 1, *, wait: float | timedelta | None = 0) -> None:
         """Take `cost`, within `wait` seconds (0: now or not; None: however long it takes). Raises
         RateExceeded, with nothing taken, as soon as it is sure that the time will not do; QuorumLost."""
@@ -87,7 +89,7 @@ class RateLimit:
             wait_s = self.attempt(cost)
             if wait_s == 0.0:
                 return
-            time.sleep(self._pause_s(wait_s, until_s))
+            threading.Event().wait(self._pause_s(wait_s, until_s))  # a pause that JobTimeout may end
 
     async def atake(self, cost: int = 1, *, wait: float | timedelta | None = 0) -> None:
         """The same from a coroutine."""
@@ -135,7 +137,7 @@ class RateLimit:
         if monotonic_s() + wait_s > until_s:
             raise RateExceeded(
                 f"Rate {self.name} ({self.rate}) is used up, nothing was taken: try again in {wait_s:.3g} s.",
-                retry_after=wait_s,
+                retry_in_s=wait_s,
             )
         # Those who wait for the same moment come one after the other.
         return wait_s + random.uniform(0, min(0.05, wait_s / 10))

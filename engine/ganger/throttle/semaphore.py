@@ -28,7 +28,7 @@ from ganger.throttle.server_check import Life
 from ganger.throttle.servers import Servers
 
 MOST_LIMIT = 100_000
-_SOON_S = 0.1
+_AGAIN_S = 1.0
 
 
 class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -141,18 +141,18 @@ class Semaphore:
             return QuorumLost(
                 f"Too few servers for semaphores answer to grant {self.name}: {self.terms.quorum} of"
                 f" {self.terms.servers} are needed ({why}).",
-                retry_after=1.0,
+                retry_in_s=_AGAIN_S,
             )
         if refused.why == "young":
             return NoPermit(
                 f"No permit of {self.name}: servers for semaphores have started, or were emptied, a short"
                 f" while ago. They may have forgotten holders, so they grant nothing new for"
                 f" {refused.wait_ms / 1000:.1f} s.",
-                retry_after=max(_SOON_S, refused.wait_ms / 1000),
+                retry_in_s=max(_AGAIN_S, refused.wait_ms / 1000),
             )
         return NoPermit(
             f"No permit of {self.name} is free: {self.terms.limit} may hold one at a time.",
-            retry_after=_SOON_S,
+            retry_in_s=_AGAIN_S,
         )
 
     def inspect(self) -> list[Seat]:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from ganger.clock import monotonic_s
 from ganger.errors import GangerError
+from ganger.passages import passage
 from ganger.threads import Threads
 from ganger.throttle.quorum import Refused
 from ganger.throttle.semaphore import Holder, Permit, Semaphore
@@ -73,6 +74,7 @@ class _Patience:
         return min(left_s, pause_s)
 
 
+@passage
 def acquire(semaphore: Semaphore, turnstile: Turnstile, holder: Holder, wait_s: float | None) -> Permit:
     """A permit, within `wait_s` seconds (None: however long it takes; 0: one try). Raises NoPermit,
     QuorumLost, BadThrottleServer."""

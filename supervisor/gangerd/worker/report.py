@@ -18,9 +18,9 @@ from ganger.errors import (
     BadArguments,
     GangerError,
     JobTimeout,
+    NotNow,
     ScriptFailed,
     ServerFull,
-    StillPending,
     UnknownType,
 )
 from ganger.job import Entry, clip
@@ -191,8 +191,8 @@ def describe(error: BaseException, ran_ms: int, host: str, worker: str, told: To
         peak_rss_bytes=told.peak_bytes,
         evidence=told.evidence,
         delay_s=_delay_s(error),
-        # Another holder is at its block: this attempt has done nothing that could be used up.
-        uses_attempt=False if isinstance(error, StillPending) else None,
+        # Another is at its block, or a limit is reached: this attempt has done nothing that could be used up.
+        uses_attempt=False if isinstance(error, NotNow) else None,
         names=exception_names(type(error)),
     )
 

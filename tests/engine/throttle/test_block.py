@@ -55,7 +55,7 @@ def test_a_block_has_a_permit_while_it_runs(throttles: Throttles) -> None:
         assert (seat.holder.process, seat.holder.note) == (f"pid {os.getpid()}", "nightly import")
         with pytest.raises(NoPermit) as caught, semaphore("api", limit=1, wait=0):
             raise AssertionError("two in the block")
-        assert caught.value.retry_after > 0
+        assert caught.value.retry_in_s > 0
     assert held(throttles) == 0
 
 

@@ -117,7 +117,7 @@ class Nemesis:
     def run(self, until_s: float) -> None:
         while (now_s := boottime_s()) < until_s:
             self.mishap(now_s)
-            time.sleep(self.rng.random() * TTL_MS / 3000)
+            time.sleep(self.rng.random() * TTL_MS / 2000)
             for due_s, _, repair in [each for each in self.repairs if each[0] <= boottime_s()]:
                 repair()  # type: ignore[operator]
                 self.repairs = [each for each in self.repairs if each[0] != due_s]
@@ -129,7 +129,7 @@ class Nemesis:
         rng, servers = self.rng, self.stage.servers.all
         number = rng.randrange(3)
         due_s = now_s + rng.random() * 2 * TTL_MS / 1000
-        match rng.choice(("restart", "pause", "cut", "cut", "freeze")):
+        match rng.choice(("restart", "pause", "pause", "cut", "cut", "cut", "freeze", "freeze")):
             case "restart":
                 server = servers[number].server
                 server.signal(signal.SIGCONT)
