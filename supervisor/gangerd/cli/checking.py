@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from gangerd.cli.words import plural
 from gangerd.config import EXIT_CONFIG
 from gangerd.errors import BadConfig
 from gangerd.settings import build, serving_mistakes
+
+if TYPE_CHECKING:
+    from ganger.cluster import Cluster
 
 
 @click.command()
@@ -35,14 +38,18 @@ def check(app: str | None, path: Path | None, look_at_redis: bool, as_json: bool
         mistakes += bad.mistakes
     types: dict[str, str] = {}
     crons: dict[str, str] = {}
+    warnings: list[str] = []
     if app is None and not mistakes:
         mistakes.append("no app is named: give its module, or set `app` in ganger.toml")
     elif app is not None:
         mistakes += examine(app, types, crons, preload=preload, tables=tables, queues=queues)
     if look_at_redis and not mistakes:
-        mistakes += reach(path)
+        mistakes += reach(path, warnings)
+    for warning in [] if as_json else warnings:
+        click.echo(f"ganger: warning: {warning}", err=True)
     if as_json:
-        rendering.document({"ok": not mistakes, "errors": mistakes, "types": types, "crons": crons})
+        told = {"types": types, "crons": crons, "warnings": warnings}
+        rendering.document({"ok": not mistakes, "errors": mistakes, **told})
     elif mistakes:
         for mistake in mistakes:
             click.echo(f"ganger: {mistake}", err=True)
@@ -90,12 +97,34 @@ def keys() -> list[str]:
     return []
 
 
-def reach(path: Path | None) -> list[str]:
-    """What keeps the configured cluster from being used."""
+def reach(path: Path | None, warnings: list[str]) -> list[str]:
+    """What keeps the configured cluster from being used; adds to `warnings` what does not."""
     from ganger.errors import GangerError
 
     try:
-        with connected(path):
+        with connected(path) as (cluster, _):
+            warnings += cluster.check()
+            warnings += all_or_none(cluster)
             return []
     except GangerError as error:
         return [str(error)]
+
+
+def all_or_none(cluster: "Cluster") -> list[str]:
+    """Which nodes refuse everything while any one slot is without a node: Redis's default."""
+    from ganger.errors import GangerError
+
+    setting = "cluster-require-full-coverage"
+    strict = []
+    for node in cluster.nodes():
+        try:
+            if b"yes" in cluster.run_on(node, ("CONFIG", "GET", setting)):
+                strict.append(str(node))
+        except GangerError:  # a hosted Redis may not let us ask
+            continue
+    if not strict:
+        return []
+    return [
+        f"with {setting} yes (at {', '.join(strict)}) all queues stop while one primary is gone and has no"
+        f" replica to follow it: set {setting} no, and only that node's share stops."
+    ]

@@ -123,6 +123,25 @@ def test_check_shows_what_is_wrong_with_an_app(tmp_path: Path) -> None:
     )
 
 
+def test_check_warns_of_a_cluster_that_stops_as_a_whole(shop: Shop) -> None:
+    (shop.cwd / "shop.py").write_text("from ganger import job\n\n@job\ndef send() -> None: ...\n")
+    name = "cluster-require-full-coverage"
+    nodes = shop.cluster.nodes()
+    before = shop.cluster.run_on(nodes[0], ("CONFIG", "GET", name))
+    try:
+        for value, warns in (("yes", True), ("no", False)):
+            for node in nodes:
+                shop.cluster.run_on(node, ("CONFIG", "SET", name, value))
+            done = ganger("check", "shop", "--redis", cwd=shop.cwd, env=shop.env)
+            assert done.returncode == 0, done.stderr
+            assert (f"warning: with {name} yes (at {nodes[0]}" in done.stderr) is warns, done.stderr
+            told = shop.json("check", "shop", "--redis")
+            assert told["ok"] and bool(told["warnings"]) is warns
+    finally:
+        for node in nodes:
+            shop.cluster.run_on(node, ("CONFIG", "SET", name, "yes" if b"yes" in before else "no"))
+
+
 def test_jobs_are_cancelled_by_name_and_each_is_answered_for(shop: Shop) -> None:
     ready = shop.text("push", "shop.send", "1", "--force").strip()
     later = shop.text("push", "shop.send", "1", "--force", "--delay", "1h").strip()
