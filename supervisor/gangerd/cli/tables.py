@@ -57,7 +57,14 @@ def rate(value: float | None) -> str:
 
 
 def pause(queue: Document, now_ms: int) -> str:
-    """paused 3 m ago: the shop moves; and in how many partitions, while the change is still on its way."""
+    """paused 3 m ago: the shop moves; and in how many partitions, while the change is still on its way. With
+    some out of reach the numbers beside it are those of the others, so that is said first."""
+    if missing := queue["unreachable"]:
+        return f"{missing} of {queue['partitions']} partitions out of reach; {_paused(queue, now_ms)}"
+    return _paused(queue, now_ms)
+
+
+def _paused(queue: Document, now_ms: int) -> str:
     held, known = queue["paused_partitions"], queue["partitions"] - queue["unreachable"]
     some = f" (in {held} of {queue['partitions']} partitions)"
     if not queue["paused"]:

@@ -95,6 +95,14 @@ def test_a_crash_is_one_row() -> None:
     ]
 
 
+def test_a_queue_with_nodes_out_of_reach_says_so_beside_its_numbers() -> None:
+    queue = {"paused": False, "paused_partitions": 0, "partitions": 12, "unreachable": 4}
+    assert tables.pause(queue, 0) == "4 of 12 partitions out of reach; open"
+    paused = queue | {"paused": True, "paused_partitions": 8, "paused_since_ms": 1, "paused_note": "it moves"}
+    assert tables.pause(paused, 60_001) == "4 of 12 partitions out of reach; paused 1 m ago: it moves"
+    assert tables.pause(queue | {"unreachable": 0}, 0) == "open"
+
+
 def test_the_most_frequent_cause_comes_first() -> None:
     assert tables.causes({"timeout": 1, "segfault": 1200}) == "1,200 segfault, 1 timeout"
     assert tables.causes({}) == "none"
