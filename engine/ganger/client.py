@@ -86,10 +86,12 @@ class Client(Follower):
         chosen = push_options(options)
         of_type = self._options_of(type)
         with quiet(type, of_type):
-            if isinstance(args, str | bytes | Mapping):
+            if isinstance(args, str | bytes | Mapping) or not isinstance(args, Iterable):
                 raise BadArguments(
                     f"args must be a list or tuple, not {args!r:.80}; named ones go into kwargs."
                 )
+            if not isinstance(kwargs or {}, Mapping):
+                raise BadArguments(f"kwargs must be a dict of named arguments, not {kwargs!r:.80}.")
             body = [plain(value, f"args[{place}]") for place, value in enumerate(args)]
             named = {name: plain(value, name) for name, value in (kwargs or {}).items()}
         return self.send(type, of_type, chosen, [(body, named)], jid=jid)[0]

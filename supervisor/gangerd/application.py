@@ -124,20 +124,20 @@ def _import(app: str) -> None:
     except ModuleNotFoundError as error:
         if error.name is not None and (error.name == name or name.startswith(error.name + ".")):
             raise AppFailed(f"there is no module {name!r} to import (looked from {Path.cwd()})") from error
-        raise AppFailed(f"importing {name!r} failed: {_sentence(error)}") from error
+        raise AppFailed(f"importing {name!r} failed: {sentence(error)}") from error
     except SyntaxError as error:
         raise AppFailed(
             f"importing {name!r} failed: {error.msg} ({error.filename}, line {error.lineno})"
         ) from error
     except (Exception, SystemExit) as error:
-        raise AppFailed(f"importing {name!r} failed: {_sentence(error)}") from error
+        raise AppFailed(f"importing {name!r} failed: {sentence(error)}") from error
     for part in attribute.split(".") if attribute else ():
         if not hasattr(found, part):
             raise AppFailed(f"the module {name!r} has no {attribute!r}")
         found = getattr(found, part)
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
     """The error with its place: the innermost line that is neither the import system's nor the engine's."""
     text = " ".join(str(error).split())
     engine = importlib.util.find_spec(REGISTRY.partition(".")[0])
@@ -186,7 +186,7 @@ def _manifest(app: str, crons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         manifest: dict[str, Any] = importlib.import_module(REGISTRY).manifest()
         entries, mistakes = importlib.import_module(ROSTER).collect(crons)
     except Exception as error:
-        raise AppFailed(f"the jobs of {app!r} can't be listed: {_sentence(error)}") from error
+        raise AppFailed(f"the jobs of {app!r} can't be listed: {sentence(error)}") from error
     if not manifest.get("types"):
         raise AppFailed(f"the app {app!r} defines no job: decorate a function with @job, or name its module")
     if mistakes:

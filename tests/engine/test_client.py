@@ -133,6 +133,8 @@ def test_bad_arguments_reach_no_server(cluster: Cluster, client: Client, send: A
         lambda: client.push("x", [b"y"]),
         lambda: client.push("x", "ab"),
         lambda: client.push("x", {"to": "ab"}),  # type: ignore[arg-type]
+        lambda: client.push("x", 5),  # type: ignore[arg-type]
+        lambda: client.push("x", [], [5]),  # type: ignore[arg-type]
     ):
         with pytest.raises(BadArguments):
             bad()

@@ -135,12 +135,25 @@ def _print_local(local: dict[str, Any]) -> None:
         elif name == "last_errors" and isinstance(value, dict):
             for whose, error in value.items():
                 click.secho(f"  last error of {whose}: {rendering.clean(str(error))}", fg="red")
+        elif name == "reload" and isinstance(value, dict):
+            if said := _reload(value, now_ms):
+                click.echo(f"  {said}")
         elif name.endswith("_ms") and isinstance(value, int):
             said = ago(value, now_ms) if name.endswith("_at_ms") else span(value)
             click.echo(f"  {name.removesuffix('_ms').replace('_', ' ')}: {said}")
         else:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             click.echo(f"  {name.replace('_', ' ')}: {rendering.clean(text)}")
+
+
+def _reload(found: dict[str, Any], now_ms: int) -> str:
+    """reload: done, generation 2, 5 s ago; nothing where there never was one."""
+    if not found.get("asks"):
+        return ""
+    phase, outcome = found.get("phase"), found.get("outcome")
+    stands = outcome if phase == "resting" else phase
+    error = f": {rendering.clean(str(found['error']))}" if found.get("error") else ""
+    return f"reload: {stands}, generation {found.get('generation')}, {ago(found.get('at_ms'), now_ms)}{error}"
 
 
 def _states(workers: list[Any]) -> str:

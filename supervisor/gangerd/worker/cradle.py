@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 
 from ganger import hooks
-from gangerd import application, messages
+from gangerd import application, log, messages
 from gangerd.linux import cgroup_leaf, faults, processes, signals, title
 from gangerd.linux.channel import Channel, Closed
 from gangerd.worker.birth import Birth
@@ -23,15 +23,23 @@ OOM_SCORE_ADJ = 500
 """Above the supervisor's: under pressure the kernel takes a job, not the one who can say what happened."""
 
 
+class HookFailed(Exception):
+    """An @on_worker_start hook of the app raised. It is logged."""
+
+
 def settle_in(birth: Birth, retire: Callable[[], None]) -> Channel[messages.Message] | None:
     """Make this process a worker; None when nobody wants it any more. `retire` is called on SIGTERM.
 
-    Raises what a hook of the app raises at a worker's start."""
+    Raises HookFailed when a hook of the app does not let it start."""
     _take_signals(retire)
     _own_the_process(birth)
     if birth.import_app:
         application.load(birth.config.app, forking=False)
-    hooks.run_start()
+    try:
+        hooks.run_start()
+    except Exception as error:
+        log.get().exception(log.HOOK_FAILED, error=application.sentence(error), slot=birth.slot)
+        raise HookFailed from error
     channel = Channel(birth.channel_fd, messages.encode, messages.decode)
     try:
         channel.send(messages.Ready(birth.incarnation))

@@ -16,7 +16,7 @@ from ganger.cluster import Cluster
 from ganger.config import parse_redis_url
 from ganger.errors import GangerError
 from ganger.keeping import Keeper
-from gangerd import log, messages
+from gangerd import application, log, messages
 from gangerd.board import Board
 from gangerd.linux import doorbell, signals
 from gangerd.linux.channel import Channel, Closed
@@ -35,7 +35,7 @@ from gangerd.recorder import (
 from gangerd.worker.allowance import Allowance
 from gangerd.worker.birth import Birth
 from gangerd.worker.costs import Costs
-from gangerd.worker.cradle import settle_in
+from gangerd.worker.cradle import HookFailed, settle_in
 from gangerd.worker.fetch import Fetch
 from gangerd.worker.hand import Hand
 from gangerd.worker.perform import Performer
@@ -69,7 +69,10 @@ def main(birth: Birth) -> int:
         retired[0] = True
         os.eventfd_write(alarm, 1)
 
-    channel = settle_in(birth, retire)
+    try:
+        channel = settle_in(birth, retire)
+    except HookFailed:
+        return 1
     if channel is None:
         return 0
     return Worker(birth, channel, alarm, retired).run()
@@ -235,7 +238,7 @@ class Worker:
             log.get().warning(log.REDIS_DOWN, error=str(error))
         # After everything that others wait for, and whether or not Redis was there to be told.
         for raised in hooks.run_stop():
-            log.get().error(log.HOOK_FAILED, error=repr(raised))
+            log.get().error(log.HOOK_FAILED, error=application.sentence(raised))
         self._cluster.close()
         sys.stdout.flush()
         return 0

@@ -123,13 +123,16 @@ def test_status_shows_what_the_master_wrote_when_redis_is_gone(tmp_path: Path) -
     (run_dir / "status.json").write_text(
         '{"at_ms": 1, "pid": 4194305, "state": "serving", "fence": "rss", "workers": [{"state": "ready"}],'
         ' "roles": [{"role": "coordinator", "state": "ready", "detail": ""}],'
-        ' "last_errors": {"template": "no module named shop"}}'
+        ' "last_errors": {"template": "no module named shop"},'
+        ' "reload": {"phase": "resting", "asks": 1, "outcome": "failed", "generation": 2, "at_ms": 1,'
+        ' "error": "no"}}'
     )
     env = {"GANGER_REDIS": f"redis://127.0.0.1:{free_port()}"}
     done = ganger("status", cwd=tmp_path, env=env)
     assert done.returncode == 1
     assert "Redis can't be reached" in done.stderr
     assert "no module named shop" in done.stdout
+    assert "  reload: failed, generation 2, " in done.stdout
     assert "pid 4194305 (that process is gone)" in done.stdout
     as_json = ganger("status", "--json", cwd=tmp_path, env=env)
     assert as_json.returncode == 1

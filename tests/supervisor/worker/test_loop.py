@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ganger import Client, job, on_worker_start, on_worker_stop
+from ganger import Client, hooks, job, on_worker_start, on_worker_stop
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
 from ganger.keys import Control, partitions
@@ -72,7 +72,7 @@ def tell(what: str) -> None:
 class Hosted:
     """A worker in slot 0, its header and board in the test's hands."""
 
-    def __init__(self, servers: ClusterServers, *queues: str, **settings: Any) -> None:
+    def __init__(self, servers: ClusterServers, *queues: str, starts: bool = True, **settings: Any) -> None:
         self.recorder_fd = recorder(slots=1)
         self.header = memoryview(map_region(self.recorder_fd, 0, HEADER_BYTES)).cast("Q")
         self.board = Board(memoryview(map_region(self.recorder_fd, HEADER_BYTES, BOARD_BYTES)))
@@ -87,6 +87,8 @@ class Hosted:
             ours.close()
             self._be_worker(theirs.fileno(), Config(redis=servers.url, app="x", **settings))
         theirs.close()
+        if not starts:
+            return
         until(lambda: bool(self.channel.receive()), "READY")
         self.page.set_control(Word.MAY_CLAIM)
         self.channel.send(messages.Go())
@@ -217,6 +219,19 @@ def test_hooks_run_before_ready_and_at_an_orderly_end(told: Path, hosted: Hosted
     until(lambda: any(isinstance(m, messages.Leaving) for m, _ in hosted.channel.receive()), "Leaving")
     until((told / "stopped").exists, "the hook at the end")
     until(lambda: (told / "stopped").read_text() == str(hosted.pid), "what it tells")
+
+
+def test_a_hook_that_raises_at_the_start_is_named_and_its_worker_ends(
+    cluster_servers: ClusterServers, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def connect() -> None:
+        raise RuntimeError("no database")
+
+    monkeypatch.setattr(hooks, "_start", [connect])
+    hosted = Hosted(cluster_servers, "l", starts=False)
+    assert os.waitstatus_to_exitcode(os.waitpid(hosted.pid, 0)[1]) == 1
+    told = capfd.readouterr().err
+    assert "worker.hook_failed" in told and "RuntimeError: no database" in told and "test_loop.py" in told
 
 
 def counters(cluster: Cluster) -> dict[str, int]:
