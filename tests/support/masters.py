@@ -58,7 +58,9 @@ class MasterProcess:
     # what it says
 
     def log(self, event: str = "") -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in self.log_file.read_text().splitlines() if line.startswith("{")]
+        text = self.log_file.read_text().splitlines()
+        # The last line may be half written.
+        lines = [json.loads(line) for line in text if line.startswith("{") and line.endswith("}")]
         return [line for line in lines if not event or line["event"] == event]
 
     def await_log(self, event: str, count: int = 1, deadline_s: float = 15.0) -> list[dict[str, Any]]:

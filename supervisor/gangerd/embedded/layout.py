@@ -76,6 +76,8 @@ def write_private(path: Path, content: Any) -> None:
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)
+        file.flush()
+        os.fsync(file.fileno())  # else a machine that loses its power has an empty one
     fresh.replace(path)
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from gangerd.embedded import wire
+from gangerd.embedded import tail, wire
 from gangerd.embedded.layout import BUS_OFFSET, write_private
 from gangerd.errors import ServerFailed
 from gangerd.linux import processes
@@ -42,6 +42,7 @@ class Server:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = self.directory / "server.conf"
         write_private(config, self._directives().encode())
+        tail.mend(self.directory)
         self._process = subprocess.Popen(
             [self.binary, config.name],
             cwd=self.directory,

@@ -12,6 +12,8 @@ FIXED = {
     "namespace": "namespace",
     "embedded": "embedded",
     "dir": "dir",
+    "run_at": "run_dir",
+    "health": "health",
     "host": "host",
     "lease_ms": "lease_ms",
     "renew_ms": "renew_ms",

@@ -118,6 +118,11 @@ def ended(name: str) -> bool:
     return until(lambda: ran(name)[-1].startswith("end"), f"{name} ends")
 
 
+def done(names: list[str]) -> bool:
+    """Each has come to its end at least once."""
+    return all(any(word.startswith("end") for word in ran(name)) for name in names)
+
+
 def journal(*more: str) -> list[str]:
     return sh("journalctl", "-u", UNIT, "-o", "cat", "--no-pager", *more)[1].splitlines()
 

@@ -3,14 +3,10 @@
 import time
 from pathlib import Path
 
-from systemd_lab.guest.lab import DONE, UNIT, check, journal, prop, push_many, ran, settings, until
+from systemd_lab.guest.lab import DONE, UNIT, check, done, journal, prop, push_many, ran, settings, until
 
 NAMES = [f"reboot{number}" for number in range(30)]
 CUT = [f"cut{number}" for number in range(30)]
-
-
-def done(names: list[str]) -> bool:
-    return all(any(word.startswith("end") for word in ran(name)) for name in names)
 
 
 def main() -> None:
