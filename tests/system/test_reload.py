@@ -16,6 +16,7 @@ import pytest
 from support.checker import counters_balance, ran_exactly_once
 from support.command import GANGER, environment
 from support.gang import Gang
+from support.incident_app import QUEUE
 from support.places import Places
 from support.scene import Scene
 from support.waiting import until
@@ -55,7 +56,8 @@ def deploy(root: Path, version: int, weight: int = 0, text: str = "") -> None:
 
 
 def push(scene: Scene, kind: str, calls: list[list[Any]]) -> list[str]:
-    return scene.client.push_many(kind, calls)
+    """By name, and perhaps before the host has said what it serves."""
+    return scene.client.push_many(kind, calls, queue=QUEUE)
 
 
 def reload(scene: Scene, gang: Gang, meanwhile: Callable[[], None] = lambda: None) -> dict[str, Any]:
