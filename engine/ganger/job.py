@@ -68,6 +68,8 @@ class FailureRecord(msgspec.Struct, frozen=True, array_like=True):
     """The most memory that this run used, 0: not known."""
     evidence: str = ""
     """What else was found out, in a sentence."""
+    generation: int = 0
+    """Which import of the app it ran in, 0: not known."""
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):

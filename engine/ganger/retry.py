@@ -87,6 +87,8 @@ class Failure:
     """The most memory that this run used, 0: not known."""
     evidence: str = ""
     """What else was found out, in a sentence."""
+    generation: int = 0
+    """Which import of the app it ran in, 0: not known."""
     delay_s: float | None = None
     """A delay that the exception itself asked for."""
     names: tuple[str, ...] = ()
@@ -208,6 +210,7 @@ def _record(state: State, failure: Failure) -> FailureRecord:
         stack=failure.stack,
         peak_rss_bytes=failure.peak_rss_bytes,
         evidence=failure.evidence,
+        generation=failure.generation,
     )
 
 

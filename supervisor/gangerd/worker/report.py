@@ -28,7 +28,7 @@ from ganger.operations import failing, track, unique
 from ganger.retry import Bury, Discard, Failure, Policy, Retry, exception_names
 from gangerd import log
 from gangerd.page import PageWriter
-from gangerd.recorder import Counter, Phase
+from gangerd.recorder import Counter, Phase, Word
 from gangerd.worker.allowance import NOTHING, Told
 from gangerd.worker.hand import Hand
 
@@ -77,7 +77,8 @@ class Report:
         told: Told = NOTHING,
     ) -> None:
         """The attempt ended with this error: retry, dead letter or gone, as the policy says."""
-        failure = describe(error, ran_ms, self._host, self._worker, told)
+        generation = self._page.words[Word.GENERATION]
+        failure = describe(error, ran_ms, self._host, self._worker, told, generation)
         self._ran()
         verdict = self._until_answered(
             entry, lambda: failing.fail(self._cluster, entry, self._consumer, policy, failure, self._rng)
@@ -96,6 +97,7 @@ class Report:
             queue=entry.partition.queue,
             attempt=entry.state.attempt,
             cause=failure.cause,
+            generation=failure.generation,
             error=f"{failure.error}: {failure.message}"[:500],
             peak_rss_bytes=failure.peak_rss_bytes,
             evidence=failure.evidence or None,
@@ -176,7 +178,9 @@ class Report:
                 counters[Counter.EXHAUSTED] += 1
 
 
-def describe(error: BaseException, ran_ms: int, host: str, worker: str, told: Told = NOTHING) -> Failure:
+def describe(
+    error: BaseException, ran_ms: int, host: str, worker: str, told: Told = NOTHING, generation: int = 0
+) -> Failure:
     """The failure as it is kept with the job: cause, class, text, the handler's part of the traceback, what
     is known of its memory."""
     return Failure(
@@ -190,6 +194,7 @@ def describe(error: BaseException, ran_ms: int, host: str, worker: str, told: To
         stack=_stack(error),
         peak_rss_bytes=told.peak_bytes,
         evidence=told.evidence,
+        generation=generation,
         delay_s=_delay_s(error),
         # Another is at its block, or a limit is reached: this attempt has done nothing that could be used up.
         uses_attempt=False if isinstance(error, NotNow) else None,

@@ -51,6 +51,11 @@ class Figures:
         idle = sum(row["state"] == "idle" for row in rows)
         self._statsd.gauge(metrics.WORKERS_IDLE, idle, host=self._host)
         self._statsd.gauge(metrics.WORKERS_BUSY, len(rows) - idle, host=self._host)
+        generations = [row["generation"] for row in rows if "generation" in row]
+        newest = max(generations, default=0)
+        older = sum(generation < newest for generation in generations)
+        self._statsd.gauge(metrics.GENERATION, newest, host=self._host)
+        self._statsd.gauge(metrics.WORKERS_OLDER, older, host=self._host)
         self._statsd.flush()
 
     def death(self, death: Death) -> None:

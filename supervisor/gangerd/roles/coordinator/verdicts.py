@@ -65,6 +65,7 @@ def failure(death: Death, host: str) -> Failure:
         stack=death.stack,
         peak_rss_bytes=death.peak_rss_bytes if death.peak_of == "job" else 0,
         evidence=death.evidence[0] if death.evidence else "",
+        generation=death.generation,
         uses_attempt=death.uses_attempt,
         counts_as_crash=death.counts_as_crash,
     )
