@@ -48,6 +48,8 @@ def test_a_reload_that_fails_is_exit_1_and_one_sentence(running: MasterProcess) 
     assert f"generation {before} serves on" in line and "namespace" in line and "restart" in line
     code, found = document(running.root, "--wait")
     assert code == 1 and found["outcome"] == "failed" and "namespace" in found["error"]
+    shown = ganger("status", "--dir", str(running.root), cwd=running.root).stdout
+    assert "reload: failed" in shown and "namespace is another one now" in shown
     settings.unlink()
 
 
