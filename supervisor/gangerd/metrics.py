@@ -56,7 +56,7 @@ QUEUE_PAUSED = "queue.<queue>.paused"
 QUEUE_OLDEST_AGE_MS = "queue.<queue>.oldest_age_ms"
 WORKERS_BUSY = "host.<host>.workers.busy"
 WORKERS_IDLE = "host.<host>.workers.idle"
-WORKERS_OLDER = "host.<host>.workers.older"
+WORKERS_OLDER = "host.<host>.older_workers"
 GENERATION = "host.<host>.generation"
 
 PAGE_COUNTERS: Mapping[int, str] = MappingProxyType(
