@@ -76,3 +76,11 @@ def test_what_an_operator_took_away_is_not_renewed(throttle_servers: ThrottleSer
     before = snapshot(server)
     assert renew(server, A, "0") == [b"revoked"]
     assert snapshot(server) == before
+
+
+def test_a_holder_says_what_it_is_at_now(throttle_servers: ThrottleServers) -> None:
+    server = throttle_servers.one
+    acquire(server, A, "0")
+    token, since, _ = server.call("HGET", API.holders, "0").split(b"|")
+    assert renew(server, A, "0", who="at|j2") == [b"renewed"]
+    assert server.call("HGET", API.holders, "0") == b"|".join((token, since, b"at|j2"))

@@ -14,7 +14,8 @@ from typing import Any
 
 from ganger.clock import boottime_s
 from ganger.errors import GangerError
-from ganger.throttle.semaphore import Permit, Semaphore, renew, this_process
+from ganger.throttle.holders import this_process
+from ganger.throttle.semaphore import Permit, Semaphore, renew
 from ganger.throttle.servers import Servers
 
 

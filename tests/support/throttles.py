@@ -85,9 +85,17 @@ def acquire(
 
 
 def renew(
-    server: Server, token: str, seat: str, *, cap: int = 0, run: str = RUN, up_ms: int = 0, held_ms: int = 0
+    server: Server,
+    token: str,
+    seat: str,
+    *,
+    cap: int = 0,
+    run: str = RUN,
+    up_ms: int = 0,
+    held_ms: int = 0,
+    who: str = "who",
 ) -> Any:
-    return call(server, "permit_renew", API.all, run, up_ms, TTL_MS, token, "who", cap, held_ms, seat)
+    return call(server, "permit_renew", API.all, run, up_ms, TTL_MS, token, who, cap, held_ms, seat)
 
 
 def snapshot(server: Server) -> dict[bytes, Any]:

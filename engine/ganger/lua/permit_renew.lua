@@ -5,14 +5,15 @@
 -- ARGV run up_ms ttl_ms token who cap held_ms seat
 -- USES now life seats
 -- REPLY renewed lost revoked
--- lost: another has the seat, or the cap is reached.
+-- lost: another has the seat, or the cap is reached. `who` may be another than before: the holder says what it is at.
 -- Crash points: the caller dies after this: the seat is free when ttl_ms are over. A repeat does the same once more.
 local now, ttl = now_ms(), tonumber(ttl_ms)
 life(marker, run, up_ms, now)
 sweep_seats(now)
 if redis.call('ZSCORE', revoked, token) then return {'revoked'} end
 if has_seat(seat, token) then
-  take_seat(seat, token, nil, nil, now, ttl)
+  local since, before = string.match(redis.call('HGET', holders, seat), '^%x+|(%d+)|(.*)$')
+  take_seat(seat, token, before ~= who and tonumber(since), who, now, ttl)
   return {'renewed'}
 end
 if redis.call('ZSCORE', taken, seat) then return {'lost'} end

@@ -25,7 +25,8 @@ from ganger.current import NoJob, current
 from ganger.errors import BadOptions, PermitLost
 from ganger.passages import passage
 from ganger.throttle.default import Throttles, default_throttles
-from ganger.throttle.semaphore import Permit, Semaphore, this_process
+from ganger.throttle.holders import this_process
+from ganger.throttle.semaphore import Permit, Semaphore
 from ganger.throttle.waiting import Turnstile, acquire, acquire_async, release_async
 
 

@@ -9,7 +9,6 @@ daemon, which renews the permits of all its workers in one conversation.
 import os
 import random
 import secrets
-import socket
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -22,6 +21,7 @@ from ganger.errors import BadOptions, GangerError, NoPermit, QuorumLost
 from ganger.keys import SemaphoreKeys
 from ganger.scripts import script
 from ganger.throttle.attempt import Attempt, seats_in_turn
+from ganger.throttle.holders import Holder, Seat, seats_of
 from ganger.throttle.line import Call
 from ganger.throttle.quorum import TTL_MS, Answer, Ask, Holding, Refused, Terms
 from ganger.throttle.server_check import Life
@@ -31,34 +31,6 @@ MOST_LIMIT = 100_000
 _AGAIN_S = 1.0
 
 
-class Holder(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who has a permit, for people to read and for a host to know its own by."""
-
-    host: str
-    process: str
-    """An incarnation of a worker, or `pid 4711`."""
-    jid: str = ""
-    note: str = ""
-
-
-def this_process(jid: str = "", note: str = "") -> Holder:
-    """The holder that a process is which is no worker."""
-    return Holder(socket.gethostname(), f"pid {os.getpid()}", jid, note)
-
-
-class Seat(msgspec.Struct, frozen=True):
-    """A permit as the servers know it."""
-
-    seat: str
-    token: str
-    holder: Holder | None
-    held_ms: int
-    left_ms: int
-    """Until it is free if nobody renews it."""
-    votes: int
-    revoked: bool
-
-
 class Permit:
     """The right to be one of `limit`. Valid until `valid_for_s` runs out; renew it well before."""
 
@@ -66,6 +38,7 @@ class Permit:
         self.semaphore = semaphore
         self.holding = holding
         self.holder = holder
+        """May be set anew: the next renewal tells the servers."""
         self.pid = os.getpid()
         """A forked child has only a copy, and must not release it."""
 
@@ -110,29 +83,11 @@ class Semaphore:
 
     def attempt(self, holder: Holder) -> Permit | Refused:
         """One try, without waiting for anybody else's release. Raises BadThrottleServer."""
-        token = secrets.token_hex(8)
-        if self.terms.cap:
-            # In rotation, so that all are filled evenly.
-            self._turn += 1
-            attempt = Attempt(self.terms, token, self.servers.order(self._turn))
-        else:
-            attempt = Attempt(self.terms, token, self.servers.order(self._turn), self._seats())
-        asks = attempt.begin(_now_ms())
-        self.servers.converse(
-            self._calls(attempt, asks, holder), lambda: isinstance(attempt.outcome, Holding)
-        )
-        outcome = attempt.outcome
-        if isinstance(outcome, Holding):
-            self._last_seat = outcome.seat
-            return Permit(self, outcome, holder)
-        return outcome or Refused("quorum")
+        return attempt_all(self.servers, [(self, holder)])[0]
 
     def release(self, permit: Permit) -> None:
         """Give it back. Never raises for a server that is away: there the seat is free at its time."""
-        if permit.pid != os.getpid():
-            return
-        asks = permit.holding.release(_now_ms())
-        self.servers.converse(self._calls(permit.holding, asks, permit.holder))
+        release_all(self.servers, [permit])
 
     def refusal(self, refused: Refused) -> GangerError:
         """The error to raise for a refusal."""
@@ -192,6 +147,23 @@ class Semaphore:
         )
         return replies
 
+    def _begin(self, holder: Holder) -> tuple[Attempt, list[Call]]:
+        token = secrets.token_hex(8)
+        if self.terms.cap:
+            # In rotation, so that all are filled evenly.
+            self._turn += 1
+            attempt = Attempt(self.terms, token, self.servers.order(self._turn))
+        else:
+            attempt = Attempt(self.terms, token, self.servers.order(self._turn), self._seats())
+        return attempt, self._calls(attempt, attempt.begin(_now_ms()), holder)
+
+    def _end(self, attempt: Attempt, holder: Holder) -> Permit | Refused:
+        outcome = attempt.outcome
+        if isinstance(outcome, Holding):
+            self._last_seat = outcome.seat
+            return Permit(self, outcome, holder)
+        return outcome or Refused("quorum")
+
     def _seats(self) -> list[str]:
         """The one it had last comes first: nobody else begins there, as often as not."""
         seats = list(seats_in_turn(self.terms, self._rng))
@@ -221,6 +193,32 @@ class Semaphore:
         return self.servers.call(ask.server, build, hear)
 
 
+def attempt_all(servers: Servers, wishes: Sequence[tuple[Semaphore, Holder]]) -> list[Permit | Refused]:
+    """One try for each in one conversation, without waiting for anybody's release. Two of one semaphore may
+    meet in each other's way. All on these servers. Raises BadThrottleServer."""
+    begun = [semaphore._begin(holder) for semaphore, holder in wishes]
+    open_ones = [attempt for attempt, _ in begun]
+
+    def done() -> bool:
+        return all(attempt.outcome is not None for attempt in open_ones)
+
+    servers.converse([call for _, calls in begun for call in calls], done)
+    return [
+        semaphore._end(attempt, holder)
+        for (semaphore, holder), (attempt, _) in zip(wishes, begun, strict=True)
+    ]
+
+
+def release_all(servers: Servers, permits: Iterable[Permit]) -> None:
+    """Give them back in one conversation. A server that is away frees them at their time."""
+    calls: list[Call] = []
+    for permit in permits:
+        if permit.pid == os.getpid():
+            asks = permit.holding.release(_now_ms())
+            calls += permit.semaphore._calls(permit.holding, asks, permit.holder)
+    servers.converse(calls)
+
+
 def renew(servers: Servers, permits: Iterable[Permit]) -> list[Permit]:
     """Renew them all in one conversation; those that are lost. Permits of any semaphores on these servers."""
     kept = list(permits)
@@ -229,36 +227,6 @@ def renew(servers: Servers, permits: Iterable[Permit]) -> list[Permit]:
         calls += permit.semaphore._calls(permit.holding, permit.holding.renew(_now_ms()), permit.holder)
     servers.converse(calls)
     return [permit for permit in kept if not permit.valid]
-
-
-def seats_of(replies: Sequence[Sequence[Any]]) -> list[Seat]:
-    """What inspect's replies say together: one row a token and seat."""
-    found: dict[tuple[str, str], Seat] = {}
-    for reply in replies:
-        now_ms = int(reply[1])
-        for seat, until, record, revoked in zip(*(iter(reply[2:]),) * 4, strict=True):
-            token, since, who = bytes(record).split(b"|", 2)
-            held, left = now_ms - int(since), int(until) - now_ms
-            key = (seat.decode(), token.decode())
-            known = found.get(key)
-            if known is None:
-                known = Seat(*key, _holder(who), held, left, 0, False)
-            found[key] = Seat(
-                *key,
-                known.holder,
-                max(known.held_ms, held),
-                max(known.left_ms, left),
-                known.votes + 1,
-                known.revoked or bool(revoked),
-            )
-    return sorted(found.values(), key=lambda seat: -seat.held_ms)
-
-
-def _holder(who: bytes) -> Holder | None:
-    try:
-        return msgspec.json.decode(who, type=Holder)
-    except msgspec.MsgspecError:
-        return None
 
 
 def _answer(reply: Any) -> Answer:

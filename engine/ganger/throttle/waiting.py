@@ -15,8 +15,9 @@ from ganger.clock import monotonic_s
 from ganger.errors import GangerError
 from ganger.passages import passage
 from ganger.threads import Threads
+from ganger.throttle.holders import Holder
 from ganger.throttle.quorum import Refused
-from ganger.throttle.semaphore import Holder, Permit, Semaphore
+from ganger.throttle.semaphore import Permit, Semaphore
 
 _FIRST_S, _LONGEST_S = 0.005, 0.1
 _THREADS = Threads(4)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 
 from ganger.errors import BadOptions, BadSettings, BadThrottleServer, NoPermit, NotConfigured, QuorumLost
+from ganger.throttle.holders import Holder
 from ganger.throttle.quorum import Refused
-from ganger.throttle.semaphore import Holder, Permit, Semaphore, renew
+from ganger.throttle.semaphore import Permit, Semaphore, attempt_all, release_all, renew
 from ganger.throttle.servers import Servers
 from support.servers import Standalone, free_port
 from support.throttles import ThrottleServers
@@ -69,6 +70,23 @@ def test_a_renewal_lengthens_many_at_once(servers: Servers) -> None:
     before = [permit.holding.valid_until_ms() for permit in permits]
     assert renew(servers, permits) == []
     assert all(p.holding.valid_until_ms() > old for p, old in zip(permits, before, strict=True))
+
+
+def test_many_are_tried_for_and_given_back_at_once(servers: Servers) -> None:
+    one, two = Semaphore(servers, "ganger", "one", 1), Semaphore(servers, "ganger", "two", 2)
+    got = attempt_all(servers, [(one, ME), (one, ME), (two, ME), (two, ME)])
+    permits = [each for each in got if isinstance(each, Permit)]
+    assert [each.semaphore for each in permits] == [one, two, two]
+    release_all(servers, permits)
+    assert one.inspect() == two.inspect() == []
+
+
+def test_a_renewal_tells_what_its_holder_is_at(servers: Servers) -> None:
+    api = Semaphore(servers, "ganger", "api", 1)
+    permit = taken(api.attempt(ME))
+    permit.holder = Holder("here", "a" * 16, jid="j2")
+    renew(servers, [permit])
+    assert [seat.holder for seat in api.inspect()] == [permit.holder]
 
 
 def test_a_permit_taken_away_is_lost_and_its_seat_free_at_its_time(servers: Servers) -> None:
