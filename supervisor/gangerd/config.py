@@ -125,6 +125,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         count = self.dead_max_count if own.max_count is None else own.max_count
         return count, self.dead_max_age_ms if own.max_age_ms is None else own.max_age_ms
 
+    @property
+    def leaf_bytes(self) -> int | None:
+        """The limit that a worker's memory cgroup is made with; None: none. A worker that imports the app by
+        itself sets it on top of that, when it has."""
+        return self.memory_max_bytes if self.preload else None
+
     def to_fd(self) -> int:
         """A memfd that holds this configuration; the caller closes it."""
         fd = os.memfd_create("ganger-config", os.MFD_CLOEXEC)

@@ -42,7 +42,7 @@ def commit(tree: Tree, incoming: Incoming, now_ns: int) -> None:
     if (incoming.config.log_format, incoming.config.log_level) != (old.log_format, old.log_level):
         log.configure(incoming.config.log_format, incoming.config.log_level, role="master")  # type: ignore[arg-type]
     tree.memory.relimit(incoming.config.memory_max_bytes)
-    tree.fence.relimit(incoming.config.memory_max_bytes)
+    tree.fence.relimit(incoming.config.leaf_bytes)
     manifest.renew(tree.fds["manifest"], tree.config.run_dir, incoming.manifest or b"")
     # A turn that nobody took the last time is nobody's now.
     tree.recorder.header[HeaderWord.TURNS_GIVEN] = tree.recorder.word(HeaderWord.TURNS_TAKEN)

@@ -163,7 +163,7 @@ def plant(config: Config, cast: Cast, timing: Timing, now_ns: int) -> Tree:
     if inherited:
         log.get().warning(log.PREDECESSOR_FOUND, deaths=inherited)
     endings = Endings(recorder.seats)
-    fence = Fence(incarnation, config.memory_max_bytes)
+    fence = Fence(incarnation, config.leaf_bytes)
     container = None if fence.kind != "rss" else Container()
     memory = MemoryWatch(recorder.seats, config.memory_max_bytes, container)
     return Tree(

@@ -34,12 +34,24 @@ NOTHING = Told()
 
 class Allowance:
     """`leaf` is the memory cgroup this process lives in, empty for none; `most_bytes` the limit it has,
-    None for none. `own_process`: the process is a worker and nothing else, so its peak may be reset."""
+    None for none. `above_warm`: it has none yet, since it is charged with the whole app, which this process
+    has imported by itself. `own_process`: the process is a worker and nothing else, so its peak may be
+    reset."""
 
-    def __init__(self, leaf: str = "", most_bytes: int | None = None, *, own_process: bool = False) -> None:
+    def __init__(
+        self,
+        leaf: str = "",
+        most_bytes: int | None = None,
+        *,
+        above_warm: bool = False,
+        own_process: bool = False,
+    ) -> None:
         self._leaf = LeafFiles(leaf) if leaf else None
         self._most_bytes = most_bytes
         self._warm_bytes = (self._leaf.used_bytes() or 0) if self._leaf else 0
+        if above_warm and most_bytes is not None:
+            self._most_bytes = self._warm_bytes + most_bytes
+            self.take_back()
         self._kills = self._oom_kills()
         self.peaks_are_runs = own_process and processes.reset_peak_rss()
         """The kernel's peak of this process is that of its last run, not that of its life."""

@@ -116,7 +116,7 @@ class Worker:
             replicas=1 if birth.config.durability == "replicated" else 0,
         )
         most = birth.config.memory_max_bytes
-        memory = Allowance(birth.leaf, most, own_process=True)
+        memory = Allowance(birth.leaf, most, above_warm=birth.import_app, own_process=True)
         self._page.words[Word.PEAKS_ARE_RUNS] = memory.peaks_are_runs
         self._performer = Performer(
             self._page, self._hand, self._costs, report, keeper, birth.slot, most or 0, memory

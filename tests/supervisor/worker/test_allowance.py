@@ -89,6 +89,18 @@ class TestRealV1:
 
         assert status_of(leaf, body) == 0
 
+    def test_a_worker_that_has_imported_the_app_is_limited_above_that(self, leaf: str) -> None:
+        def body() -> None:
+            app = bytearray(b"x") * (50 * MB)
+            memory = Allowance(leaf, 32 * MB, above_warm=True)
+            assert 82 * MB <= limit_of(leaf) < 90 * MB
+            memory.grant(16 * MB)
+            assert 66 * MB <= limit_of(leaf) < 74 * MB
+            memory.take_back()
+            assert 82 * MB <= limit_of(leaf) < 90 * MB and app
+
+        assert status_of(leaf, body) == 0
+
     def test_a_child_that_the_kernel_took_is_evidence_for_this_failure_alone(self, leaf: str) -> None:
         def body() -> None:
             memory = Allowance(leaf)
