@@ -4,6 +4,8 @@ state must not wait for the import of what it does not use."""
 
 def main() -> None:
     """The entry point of the console script; ends the process with the exit codes of config.py."""
-    from gangerd.cli.entry import run
-
+    try:
+        from gangerd.cli.entry import run
+    except KeyboardInterrupt:  # the import alone takes a tenth of a second
+        raise SystemExit(130) from None
     run()

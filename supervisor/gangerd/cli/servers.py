@@ -53,7 +53,7 @@ def _announce(file: Path, asked: int) -> None:
     if not asked:
         click.echo(f"ganger: these run already, kept by process {known['pid']}.", err=True)
     elif shards != asked:
+        held = "1 primary" if shards == 1 else f"{shards} primaries"
         click.echo(
-            f"ganger: the servers of {file.parent} have {shards} primaries, not {asked}: their data says so.",
-            err=True,
+            f"ganger: the servers of {file.parent} have {held}, not {asked}: their data says so.", err=True
         )

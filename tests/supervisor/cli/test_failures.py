@@ -112,6 +112,20 @@ def test_wrong_usage_is_2(sentence) -> None:  # type: ignore[no-untyped-def]
     assert "argument 1 is no JSON" in sentence("push", "a.b", "hello", code=2)
 
 
+def test_ctrl_c_while_it_is_still_being_imported_is_no_traceback(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'click': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from gangerd.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_systemd_must_ask_for_the_embedded_servers(sentence) -> None:  # type: ignore[no-untyped-def]
     said = sentence("run", "app", env={"INVOCATION_ID": "1"}, code=78)
     assert "must be asked for by name" in said
