@@ -72,8 +72,7 @@ def turn(tree: Tree, now_ns: int) -> None:
             if tree.endings.intent(child.incarnation) is None:
                 _log.warning(log.JOB_OUTSTAYED, slot=child.slot, child=child.pid, generation=child.generation)
             tree.endings.end(child, RELEASED, now_ns)
-    workers = [child for child in tree.children.workers() if not child.trial and not child.leaving]
-    serving = [child for child in workers if child.state is ChildState.SERVING]
+    serving = [child for child in tree.children.workers() if _in_place(tree, child)]
     shown = [_shown(tree, child) for child in serving]
     # One that has just had its GO is not there yet.
     at_work, leaving = sum(Phase.IDLE <= each < Phase.LEAVING for each in shown), shown.count(Phase.LEAVING)
@@ -97,6 +96,13 @@ def settled(tree: Tree, now_ns: int) -> bool:
         since_s=(now_ns - tree.outcome.committed_ns) / SECOND,
         patience_s=tree.timing.patience_s,
     )
+
+
+def _in_place(tree: Tree, child: Child) -> bool:
+    """It counts as one of those that are wanted; a process that nothing can end does not."""
+    if child.trial or child.leaving or child.state is not ChildState.SERVING:
+        return False
+    return child.detail != "stuck" and not tree.endings.stuck(child.incarnation)
 
 
 def _shown(tree: Tree, child: Child) -> int:

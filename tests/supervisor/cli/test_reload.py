@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gangerd.cli.running import working_directory
 from support.command import ganger
 from support.masters import MasterProcess, master
 
@@ -69,3 +70,16 @@ def test_no_master_and_one_that_is_gone_are_told_apart(running: MasterProcess, t
     (tmp_path / "run" / "status.json").write_text(json.dumps(report))
     code, _, err = reload(tmp_path)
     assert code == 1 and "is gone" in err and not running.ended()
+
+
+def test_the_directory_keeps_the_name_that_the_shell_had_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "release-1").mkdir()
+    (tmp_path / "current").symlink_to("release-1")
+    monkeypatch.chdir(tmp_path / "current")
+    monkeypatch.setenv("PWD", str(tmp_path / "current"))
+    assert working_directory() == tmp_path / "current"
+    for stale in (str(tmp_path), "current", "", "/no/such/place"):
+        monkeypatch.setenv("PWD", stale)
+        assert working_directory() == tmp_path / "release-1"
