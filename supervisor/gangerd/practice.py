@@ -16,6 +16,7 @@ from ganger.client import Client, known_default_client, set_default_client
 from ganger.config import EngineConfig
 from ganger.keys import Control
 from ganger.testing import MOST
+from ganger.throttle.default import set_default_throttles
 from gangerd.embedded import binary, wire
 from gangerd.embedded.fleet import Fleet
 
@@ -96,10 +97,12 @@ class PracticeServer:
         self.client = Client(replace(found, durability="fast"))
         before = known_default_client()
         set_default_client(self.client)
+        set_default_throttles(None)
         try:
             yield
         finally:
             set_default_client(before)
+            set_default_throttles(None)
             if self._solo is not None:
                 self._solo.close()
                 self._solo = None

@@ -77,7 +77,7 @@ def test_a_real_server_is_a_fixture_and_empty_for_each_test(tmp_path: Path) -> N
         tmp_path,
         """
 import os
-from ganger import inspect
+from ganger import inspect, rate_limit, semaphore
 from ganger.client import known_default_client
 from ganger.keys import Control
 
@@ -91,6 +91,8 @@ def test_push(ganger_server, number):
     assert inspect.job(cluster, Control("ganger"), jid)["state"] == "ready"
     assert inspect.queues(cluster, Control("ganger"))["mail"]["ready"] == 3
     assert os.environ["GANGER_REDIS"] == ganger_server.url
+    with semaphore("api", 1, wait=0):
+        rate_limit("api", "1/h").take()
 
 def test_after():
     assert known_default_client() is None and "GANGER_REDIS" not in os.environ

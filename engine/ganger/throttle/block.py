@@ -23,6 +23,7 @@ from ganger import diversion
 from ganger import options as known
 from ganger.current import NoJob, current
 from ganger.errors import BadOptions, PermitLost
+from ganger.keys import check_limit
 from ganger.passages import passage
 from ganger.throttle.default import Throttles, default_throttles
 from ganger.throttle.holders import this_process
@@ -64,8 +65,7 @@ class SemaphoreBlock:
         self._wait_s = wait_s
         self._note = note
         self._throttles = throttles
-        self._made: tuple[Semaphore, Turnstile, Throttles] | None = None
-        self._lock = threading.Lock()
+        self._made: tuple[Semaphore, Throttles] | None = None
         self._open: dict[Any, list[Held]] = {}
 
     @passage
@@ -83,10 +83,10 @@ class SemaphoreBlock:
         permit = self._pop(threading.get_ident()).permit
         if permit is None:
             return
-        semaphore, turnstile, throttles = self._ready()
+        _, turnstile, throttles = self._ready()
         lost = not permit.valid
         throttles.keeper.drop(permit)
-        semaphore.release(permit)
+        permit.semaphore.release(permit)
         turnstile.ring()
         if lost:
             _tell(permit, error)
@@ -116,12 +116,12 @@ class SemaphoreBlock:
     # ---- inside ------------------------------------------------------------------------------------
 
     def _ready(self) -> tuple[Semaphore, Turnstile, Throttles]:
-        with self._lock:
-            if self._made is None:
-                throttles = self._throttles or default_throttles()
-                semaphore = Semaphore(throttles.servers, throttles.namespace, self._name, self._limit)
-                self._made = semaphore, throttles.turnstile(self._name), throttles
-            return self._made
+        """As things are now: the default servers may be others since (a test), the turnstile is (a fork)."""
+        throttles = self._throttles or default_throttles()
+        if self._made is None or self._made[1] is not throttles:
+            made = Semaphore(throttles.servers, throttles.namespace, self._name, self._limit)
+            self._made = made, throttles
+        return self._made[0], throttles.turnstile(self._name), throttles
 
     def _holder(self) -> Any:
         try:
@@ -130,18 +130,17 @@ class SemaphoreBlock:
             return this_process(note=self._note)
 
     def _push(self, whose: Any, permit: Permit | None) -> Held:
+        # Without a lock, which a fork might find taken: nobody else looks at what is this thread's or task's.
         held = Held(permit)
-        with self._lock:
-            self._open.setdefault(whose, []).append(held)
+        self._open.setdefault(whose, []).append(held)
         return held
 
     def _pop(self, whose: Any) -> Held:
-        with self._lock:
-            stack = self._open[whose]
-            held = stack.pop()
-            if not stack:
-                del self._open[whose]
-            return held
+        stack = self._open[whose]
+        held = stack.pop()
+        if not stack:
+            del self._open[whose]
+        return held
 
 
 def semaphore(
@@ -159,7 +158,7 @@ def semaphore(
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise BadOptions(f"limit must be a whole number above 0, not {limit!r}.")
     wait_s = None if wait is None else 0.0 if wait == 0 else known.check_span("wait", wait)
-    return SemaphoreBlock(name, limit, wait_s, note[:200], throttles)
+    return SemaphoreBlock(check_limit(name), limit, wait_s, note[:200], throttles)
 
 
 def _task() -> Any:

@@ -24,7 +24,7 @@ from ganger import options as known
 from ganger.clock import monotonic_s
 from ganger.command import Command
 from ganger.errors import BadOptions, QuorumLost, RateExceeded
-from ganger.keys import RateKeys
+from ganger.keys import RateKeys, check_limit
 from ganger.passages import passage
 from ganger.scripts import script
 from ganger.threads import Threads
@@ -37,12 +37,13 @@ _THREADS = Threads(4)
 _AGAIN_S = 1.0
 
 
-class RateLimit:
-    """See above; to be shared by threads and tasks."""
+class Tap:
+    """A rate on the servers it is on: whom to ask, and what was heard of them."""
 
     def __init__(self, name: str, rate: Rate, throttles: Throttles) -> None:
-        self.name = name
-        self.rate = rate
+        self.throttles = throttles
+        self._name = name
+        self._rate = rate
         self._servers = throttles.servers
         self._keys = RateKeys(throttles.namespace, name).all(rate.kind)
         self._shares = shares(rate, self._servers.count, zlib.crc32(name.encode()))
@@ -50,16 +51,13 @@ class RateLimit:
         self._dry: dict[int, tuple[float, int]] = {}
         """Server -> until when it can't have so many: nobody needs to ask it before."""
 
-    def attempt(self, cost: int = 1) -> float:
-        """Take `cost`: 0.0 when it is taken, else the seconds after which to try again, nothing being taken.
-        Raises QuorumLost when no server that has a share answers."""
-        if isinstance(cost, bool) or not isinstance(cost, int) or not 0 < cost <= self._most:
+    def attempt(self, cost: int) -> float:
+        """See RateLimit.attempt."""
+        if cost > self._most:
             raise BadOptions(
-                f"cost {cost!r}: {self.name} lets 1 to {self._most} through at once ({self.rate},"
+                f"cost {cost}: {self._name} lets 1 to {self._most} through at once ({self._rate},"
                 f" in shares of {len(self._shares)} servers)."
             )
-        if diversion.current() is not None:
-            return 0.0
         waits: list[float] = []
         for server in self._order(cost):
             until_s, of = self._dry.get(server, (0.0, 0))
@@ -75,10 +73,62 @@ class RateLimit:
                 self._dry[server] = monotonic_s() + wait_s, cost
         if not waits:
             raise QuorumLost(
-                f"No server that has a share of the rate {self.name} answers ({self._servers.problems()}).",
+                f"No server that has a share of the rate {self._name} answers ({self._servers.problems()}).",
                 retry_in_s=_AGAIN_S,
             )
         return min(waits)
+
+    def _order(self, cost: int) -> list[int]:
+        """Servers with share enough, the well ones first, from one drawn at random on."""
+        order = self._servers.order(random.randrange(self._servers.count))
+        return [server for server in order if server in self._shares and cost <= self._shares[server].most]
+
+    def _take(self, server: int, cost: int) -> float | None:
+        """0.0, or seconds to wait; None when it does not answer."""
+        share, nonce = self._shares[server], secrets.token_hex(6)
+        replies: list[Any] = []
+
+        def build(life: Life) -> Command:
+            return script(f"rate_{self._rate.kind}").command(
+                0, self._keys, self._args(life, share, cost, nonce)
+            )
+
+        def hear(reply: Any) -> Iterable[Call]:
+            replies.append(reply)
+            return ()
+
+        self._servers.converse([self._servers.call(server, build, hear)])
+        if not replies or replies[0] is None:
+            return None
+        return 0.0 if replies[0][0] == b"allowed" else max(1, replies[0][1]) / 1e6
+
+    def _args(self, life: Life, share: Share, cost: int, nonce: str) -> tuple[str | int, ...]:
+        if self._rate.kind == "bucket":
+            return life.run, life.up_ms, share.each_us, share.most, cost
+        return life.run, life.up_ms, self._rate.period_us, share.most, cost, nonce
+
+
+class RateLimit:
+    """See above; to be shared by threads and tasks."""
+
+    def __init__(self, name: str, rate: Rate, throttles: Throttles | None = None) -> None:
+        self.name = check_limit(name)
+        self.rate = rate
+        self._throttles = throttles
+        self._tap: Tap | None = None
+
+    def attempt(self, cost: int = 1) -> float:
+        """Take `cost`: 0.0 when it is taken, else the seconds after which to try again, nothing being taken.
+        Raises QuorumLost when no server that has a share answers, NotConfigured."""
+        if isinstance(cost, bool) or not isinstance(cost, int) or cost < 1:
+            raise BadOptions(f"cost must be a whole number above 0, not {cost!r}.")
+        if diversion.current() is not None:
+            return 0.0
+        throttles = self._throttles or default_throttles()
+        tap = self._tap
+        if tap is None or tap.throttles is not throttles:
+            tap = self._tap = Tap(self.name, self.rate, throttles)
+        return tap.attempt(cost)
 
     @passage
     def take(self, cost: int = 1, *, wait: float | timedelta | None = 0) -> None:
@@ -102,37 +152,6 @@ class RateLimit:
                 return
             await asyncio.sleep(self._pause_s(wait_s, until_s))
 
-    # ---- inside ------------------------------------------------------------------------------------
-
-    def _order(self, cost: int) -> list[int]:
-        """Servers with share enough, the well ones first, from one drawn at random on."""
-        order = self._servers.order(random.randrange(self._servers.count))
-        return [server for server in order if server in self._shares and cost <= self._shares[server].most]
-
-    def _take(self, server: int, cost: int) -> float | None:
-        """0.0, or seconds to wait; None when it does not answer."""
-        share, nonce = self._shares[server], secrets.token_hex(6)
-        replies: list[Any] = []
-
-        def build(life: Life) -> Command:
-            return script(f"rate_{self.rate.kind}").command(
-                0, self._keys, self._args(life, share, cost, nonce)
-            )
-
-        def hear(reply: Any) -> Iterable[Call]:
-            replies.append(reply)
-            return ()
-
-        self._servers.converse([self._servers.call(server, build, hear)])
-        if not replies or replies[0] is None:
-            return None
-        return 0.0 if replies[0][0] == b"allowed" else max(1, replies[0][1]) / 1e6
-
-    def _args(self, life: Life, share: Share, cost: int, nonce: str) -> tuple[str | int, ...]:
-        if self.rate.kind == "bucket":
-            return life.run, life.up_ms, share.each_us, share.most, cost
-        return life.run, life.up_ms, self.rate.period_us, share.most, cost, nonce
-
     def _pause_s(self, wait_s: float, until_s: float) -> float:
         if monotonic_s() + wait_s > until_s:
             raise RateExceeded(
@@ -148,7 +167,7 @@ def rate_limit(
 ) -> RateLimit:
     """At most `rate` ("100/60s") of all that use this name. Without `burst`, in any such time; with it, on
     average, and so many at once. Raises BadName, BadOptions, NotConfigured."""
-    return RateLimit(name, parse_rate(rate, burst), throttles or default_throttles())
+    return RateLimit(name, parse_rate(rate, burst), throttles)
 
 
 def _until_s(wait: float | timedelta | None) -> float:

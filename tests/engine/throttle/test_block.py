@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ganger import NoPermit, PermitLost, QuorumLost, semaphore, testing
+from ganger import NoPermit, PermitLost, QuorumLost, rate_limit, semaphore, testing
 from ganger.errors import BadOptions
 from ganger.throttle.block import SemaphoreBlock
 from ganger.throttle.default import Throttles, set_default_throttles
@@ -37,12 +37,9 @@ def held(throttles: Throttles, name: str = "api") -> int:
 
 def shorten(block: SemaphoreBlock, ttl_ms: int) -> SemaphoreBlock:
     """With permits that live so long only."""
-    made, turnstile, throttles = block._ready()
-    block._made = (
-        Semaphore(made.servers, "ganger", made.name, made.terms.limit, ttl_ms=ttl_ms),
-        turnstile,
-        throttles,
-    )
+    made, _, throttles = block._ready()
+    short = Semaphore(made.servers, "ganger", made.name, made.terms.limit, ttl_ms=ttl_ms)
+    block._made = short, throttles
     return block
 
 
@@ -195,6 +192,42 @@ def test_a_forked_child_has_no_part_in_its_parent_s_permit(throttles: Throttles)
                 os._exit(code)
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         assert held(throttles) == 1
+
+
+def test_a_child_does_not_wait_behind_its_parent_s_threads(throttles: Throttles) -> None:
+    api = semaphore("api", limit=2)
+    with api, semaphore("api", limit=2):
+        waiting = threading.Thread(target=lambda: api.__enter__())
+        waiting.start()
+        until(lambda: len(throttles.turnstile("api")._queue) == 1, "a thread of the parent waits")
+        queue_in_child = ""
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.write(writer, str(len(api._ready()[1]._queue)).encode())
+            os._exit(0)
+        os.waitpid(pid, 0)
+        queue_in_child = os.read(reader, 10).decode()
+        os.close(reader)
+        os.close(writer)
+    waiting.join(30)
+    assert queue_in_child == "0"
+
+
+def test_a_block_made_before_its_servers_are_known_follows_the_settings(
+    throttles: Throttles, throttle_servers: ThrottleServers
+) -> None:
+    set_default_throttles(None)
+    api, mail = semaphore("api", limit=1), rate_limit("mail", "2/h")
+    set_default_throttles(throttles)
+    with api:
+        mail.take()
+    other = Throttles(Servers(throttle_servers.urls[:1], answer_s=2.0), "other")
+    set_default_throttles(other)
+    with api:
+        assert held(throttles) == 0
+        mail.take(2)
+    other.servers.close()
 
 
 def test_a_child_that_leaves_its_parent_s_block_gives_nothing_back(throttles: Throttles) -> None:
