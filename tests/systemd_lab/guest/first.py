@@ -9,7 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from systemd_lab.guest import reloading
+from systemd_lab.guest import dynamic, reloading
 from systemd_lab.guest.lab import (
     DONE,
     SHUTDOWN_S,
@@ -68,6 +68,7 @@ def main() -> None:
     drain()
     reloading.main()
     bad_settings()
+    dynamic.main()
     reboot()
 
 
@@ -170,6 +171,8 @@ def children() -> None:
     took("systemctl", "restart", UNIT)
     check(not child.exists(), "it ends with its worker")
     check(bool(logged("worker.leftovers")), "and is reported", logged("worker.leftovers")[-1:])
+    left = until(lambda: len(leaves()) == 3, "as many leaves as workers")
+    check(left, "no leaf of a worker that is gone stays", leaves())
 
 
 def stopped_master() -> None:
@@ -248,5 +251,5 @@ def reboot() -> None:
     until(lambda: sum(bool(ran(f"reboot{number}")) for number in range(30)) > 4, "some have begun")
     Path("/host/stage").write_text("second")
     (DONE / "boot").write_text(Path("/proc/sys/kernel/random/boot_id").read_text())
-    print("# systemctl reboot, with jobs under way", flush=True)
-    subprocess.run(["systemctl", "reboot"])
+    print("# reboot, with jobs under way", flush=True)
+    subprocess.run(["systemctl", "--no-block", "start", "reboot.target"])
