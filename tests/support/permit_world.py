@@ -161,23 +161,29 @@ class World:
             for _ in range(terms.servers)
         ]
         self.clients = [Client(self) for _ in range(clients)]
+        for client in self.clients:
+            self.later(self.rng.random() * terms.ttl_ms / 2, client.begin, client)
+        self.later(self.rng.random() * terms.ttl_ms, self.mishap)
 
     def later(self, delay_ms: float, act: Callable[[], None], client: Client | None = None) -> None:
         self._count += 1
         heapq.heappush(self._events, (self.now + delay_ms, self._count, act, client))
 
-    def run(self, span_ms: float) -> "World":
-        for client in self.clients:
-            self.later(self.rng.random() * self.terms.ttl_ms / 2, client.begin, client)
-        if not self.calm:
-            self.later(self.rng.random() * self.terms.ttl_ms, self.mishap)
-        while self._events and self._events[0][0] <= span_ms:
+    def run(self, until_ms: float) -> "World":
+        """Until this instant; then it may be run on."""
+        while self._events and self._events[0][0] <= until_ms:
             self.now, count, act, whose = heapq.heappop(self._events)
             if whose is not None and whose.frozen_until > self.now:
                 heapq.heappush(self._events, (whose.frozen_until, count, act, whose))
                 continue
             act()
         return self
+
+    def heal(self) -> None:
+        """From now on nothing goes wrong."""
+        self.calm = True
+        for client in self.clients:
+            client.cut = set()
 
     def carry(self, client: Client, machine: Attempt | Holding, ask: Ask) -> None:
         """There, and the answer back; or silence, when that takes too long for its sender."""
@@ -203,6 +209,8 @@ class World:
 
     def mishap(self) -> None:
         rng = self.rng
+        if self.calm:
+            return
         match rng.randrange(4):
             case 0:
                 server = rng.choice(self.servers)
