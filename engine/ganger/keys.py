@@ -261,6 +261,8 @@ class Control:
     batches_over: bytes = field(init=False, repr=False, compare=False)
     """Those of the last day that can't, by when that was seen."""
     crons: bytes = field(init=False, repr=False, compare=False)
+    limits: bytes = field(init=False, repr=False, compare=False)
+    """Limits on queues that were set at runtime."""
 
     def __post_init__(self) -> None:
         stem = f"{check_namespace(self.namespace)}:{{{_CONTROL_TAG}}}:".encode()

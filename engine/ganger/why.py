@@ -180,6 +180,29 @@ def type_unknown(case: Case) -> Reason | None:
     return Reason("type_unknown", text, {"type": case.type})
 
 
+def throttled(case: Case) -> Reason | None:
+    """Its queue is limited, and no permit is to be had."""
+    if case.state != JobState.READY:
+        return None
+    for host in case.hosts or []:
+        for row in host.status.get("limits", []):
+            if row["queue"] == case.queue and row["served"] and row["state"] != "ok":
+                return _throttled(case, row)
+    return None
+
+
+def _throttled(case: Case, row: dict[str, Any]) -> Reason:
+    name, state = row["name"], row["state"]
+    rows = [one for host in case.hosts or [] for one in host.status.get("limits", [])]
+    used = sum(one["used"] for one in rows if one["name"] == name)
+    about = {"limit": name, "state": state, "used": used, "concurrency": row["concurrency"]}
+    if state == "full":
+        text = f"It is throttled by the limit {name}: {used} of {row['concurrency']} of its jobs run now."
+    else:
+        text = f"Its queue is limited by {name} and stands still: {state}."
+    return Reason("throttled", text, about)
+
+
 def behind(case: Case) -> Reason | None:
     if case.ahead is None or not case.ahead.count:
         return None
@@ -209,6 +232,7 @@ CHECKS: tuple[Callable[[Case], Reason | None], ...] = (
     no_host,
     queue_unserved,
     type_unknown,
+    throttled,
     behind,
 )
 

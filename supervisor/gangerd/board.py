@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from gangerd.recorder import BOARD_BYTES
+from gangerd.recorder import PASSES_AT
 
 MAX_PARTITIONS = 4096
 MAX_SLOTS = 1024
@@ -19,7 +19,7 @@ _DIRECTORY_AT, _DIRECTORY_HALF = 64, 48 * 1024
 _SIGNALS_AT = 128 * 1024
 _DRAINED_AT = _SIGNALS_AT + 8 * MAX_PARTITIONS
 _IDLE_AT = _DRAINED_AT + 8 * MAX_PARTITIONS
-assert _IDLE_AT + MAX_SLOTS <= BOARD_BYTES
+assert _IDLE_AT + MAX_SLOTS <= PASSES_AT
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
@@ -28,6 +28,8 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     queue: str
     partitions: int
     weight: int
+    limited: bool = False
+    """A worker must hold a pass (passes.py) to claim there."""
 
 
 class Board:
@@ -92,6 +94,9 @@ class Board:
 
     def set_idle(self, slot: int, idle: bool) -> None:
         self._idle[slot] = 1 if idle else 0
+
+    def is_idle(self, slot: int) -> bool:
+        return slot < MAX_SLOTS and bool(self._idle[slot])
 
     def idle_count(self, slots: int) -> int:
         return bytes(self._idle[:slots]).count(1)

@@ -26,6 +26,14 @@ class DeadBounds(msgspec.Struct, frozen=True):
     max_age_ms: int | None = None
 
 
+class Limit(msgspec.Struct, frozen=True):
+    """How much of one queue may go on at once, over all hosts."""
+
+    queue: str
+    concurrency: int
+    """Jobs that run at one moment."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting of `ganger run`, with its default."""
 
@@ -79,6 +87,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     dead_max_age_ms: int = 180 * 24 * 3600 * 1000
     dead: dict[str, DeadBounds] = {}
     """By queue, where one's own bounds differ."""
+    limits: dict[str, Limit] = {}
+    """By name; those set by `ganger limits set` come before them."""
     crons: tuple[dict[str, Any], ...] = ()
     """The [[cron]] tables as they were written."""
 

@@ -22,6 +22,10 @@ class BadConfig(GangerdError):
         self.mistakes = tuple(mistakes)
 
 
+class Refused(ValueError):
+    """Internal, of one setting: what is allowed, as the rest of a sentence that begins with its name."""
+
+
 class Usage(GangerdError):
     """The command line does not make sense."""
 

@@ -45,6 +45,7 @@ MEMORY_HIGH = "jobs.memory_high"
 CRON_FIRED = "cron.fired"
 CRON_SKIPPED = "cron.skipped"
 CRON_MISSED = "cron.missed"
+PERMITS_LOST = "limits.permits_lost"
 LOG_DROPPED = "log.lines_dropped"
 # Timers, in milliseconds
 RUN = "jobs.run"
@@ -58,6 +59,8 @@ WORKERS_BUSY = "host.<host>.workers.busy"
 WORKERS_IDLE = "host.<host>.workers.idle"
 WORKERS_OLDER = "host.<host>.older_workers"
 GENERATION = "host.<host>.generation"
+LIMIT_USED = "host.<host>.limit.<limit>.used"
+LIMIT_STANDING = "host.<host>.limit.<limit>.standing"
 
 PAGE_COUNTERS: Mapping[int, str] = MappingProxyType(
     {

@@ -12,6 +12,8 @@ import msgspec
 MAGIC = int.from_bytes(b"gangerF1", "little")
 HEADER_BYTES = 4096
 BOARD_BYTES = 256 * 1024
+PASSES_AT = 200 * 1024
+"""Where in the board's part the passes of limited queues begin (passes.py)."""
 PAGE_BYTES = 64 * 1024
 MAX_HELD = 128
 """Entries a page can hold: what one claim may take (64) and as many finished ones whose settling has not

@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 
 from gangerd.config import Config
-from gangerd.errors import BadConfig
-from gangerd.values import SETTINGS, Refused
+from gangerd.errors import BadConfig, Refused
+from gangerd.limit_values import crowded
+from gangerd.values import SETTINGS
 
 FILE = "ganger.toml"
 ENVIRONMENT = {
@@ -24,7 +25,7 @@ ENVIRONMENT = {
     "GANGER_STATSD": "statsd",
     "GANGER_NAMESPACE": "namespace",
 }
-_TABLES = {"queues", "dead", "retain"}
+_TABLES = {"queues", "dead", "retain", "limits"}
 
 
 @dataclass(slots=True)
@@ -78,6 +79,7 @@ def build(
         layers.mistakes.append(
             f"renew_ms must be at most half of lease_ms: they are {config.renew_ms} and {config.lease_ms}"
         )
+    layers.mistakes += crowded(config.limits)
     if layers.mistakes:
         raise BadConfig(layers.mistakes)
     return msgspec.structs.replace(config, dir=str((cwd / config.dir).absolute()))

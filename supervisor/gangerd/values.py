@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gangerd.config import DeadBounds
+from gangerd.errors import Refused
+from gangerd.limit_values import limit_tables
 
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?", re.IGNORECASE)
@@ -22,10 +24,6 @@ _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\.[^\W\d]\w*)*)?")
 
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 _TEN_YEARS_S = 3653 * 86400
-
-
-class Refused(ValueError):
-    """What is allowed, as the rest of a sentence that begins with the setting's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,5 +263,6 @@ SETTINGS: dict[str, Setting] = {
         Setting("dead_max_age", "dead_max_age_ms", age_ms),
         Setting("dead", "dead", dead_bounds),
         Setting("cron", "crons", cron_tables),
+        Setting("limits", "limits", limit_tables),
     )
 }

@@ -111,6 +111,10 @@ class Holding:
         self._votes = votes
         self._asked = set(votes)
 
+    def votes(self) -> dict[int, float]:
+        """Server -> until when its vote counts: who makes the holding anew needs no more."""
+        return dict(self._votes)
+
     def valid_until_ms(self) -> float:
         """When the quorum's last vote ends to count."""
         ends = sorted(self._votes.values(), reverse=True)

@@ -8,8 +8,8 @@ import click
 from gangerd.cli import rendering
 from gangerd.cli.connection import connected, dir_option, file_option, json_option
 from gangerd.cli.words import number, plural, span
-from gangerd.errors import Usage
-from gangerd.values import Refused, span_ms
+from gangerd.errors import Refused, Usage
+from gangerd.values import span_ms
 
 if TYPE_CHECKING:
     from ganger.operations.retain import Retention

@@ -44,6 +44,7 @@ def status(watch: bool, as_json: bool, path: Path | None, directory: str | None)
         if local is None and isinstance(error, NotConfigured):
             raise
         document = {"queues": {}, "workers": [], "totals": {}, "paused_types": {}, "unserved": []}
+        document["standing"] = []
         document["error"] = str(error)
         code = EXIT_CONFIG if is_wrong_setting(error) else EXIT_FAILED
     document["local"] = local
@@ -63,13 +64,15 @@ def _watch(path: Path | None, directory: str | None) -> int:
 
 
 def _look(path: Path | None, directory: str | None) -> dict[str, Any]:
-    from ganger import inspect
+    from ganger import inspect, limiting
     from ganger.unserved import unserved
 
     with connected(path, directory) as (cluster, control):
         found = inspect.status(cluster, control)
         groups = inspect.all_partitions(cluster, control)
-        return found | {"unserved": [asdict(one) for one in unserved(cluster, control, groups)]}
+        standing = limiting.standing(limiting.survey(cluster, control, None))
+        found |= {"unserved": [asdict(one) for one in unserved(cluster, control, groups)]}
+        return found | {"standing": standing}
 
 
 def _local(config: Config) -> dict[str, Any] | None:
@@ -109,6 +112,9 @@ def _print(document: dict[str, Any], config: Config) -> None:
         if document["paused_types"]:
             types = tables.paused_types(document["paused_types"], now_ms)
             click.echo(f"paused types: {rendering.clean(types)}")
+        for one in document["standing"]:
+            where = f"queue {one['queue']} (limit {one['limit']}) on {one['host']}"
+            click.echo(rendering.clean(f"stands still: {where}: {one['state']}"))
         rendering.table(*tables.workers(document["workers"], now_ms), out=out)
         if document["unserved"]:
             title = "Waiting for a worker that knows them"

@@ -53,7 +53,8 @@ class Role:
         if size < file_bytes(slots):
             raise ValueError(f"a recorder of {size} bytes has no room for {slots} slots")
         self.host = f"{self.header[HeaderWord.INCARNATION]:016x}"
-        self.board = Board(memory[HEADER_BYTES : HEADER_BYTES + BOARD_BYTES])
+        self.board_memory = memory[HEADER_BYTES : HEADER_BYTES + BOARD_BYTES]
+        self.board = Board(self.board_memory)
         offsets = [page_offset(slot) for slot in range(slots)]
         self.pages = [Page(memory[offset : offset + PAGE_BYTES]) for offset in offsets]
         self._outbox: deque[Message] = deque()

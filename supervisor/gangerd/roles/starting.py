@@ -12,6 +12,7 @@ from dataclasses import replace
 from ganger.cluster import Cluster
 from ganger.errors import (
     BadSettings,
+    BadThrottleServer,
     EvictionEnabled,
     GangerError,
     NotACluster,
@@ -28,7 +29,7 @@ TRY_MS = 300
 MANIFEST_MS = 10
 CHECK_S = 1.5
 PATIENCE_S = 10.0
-HOPELESS = (WrongPassword, NotACluster, ServerTooOld, EvictionEnabled, BadSettings)
+HOPELESS = (WrongPassword, NotACluster, ServerTooOld, EvictionEnabled, BadSettings, BadThrottleServer)
 SOCKET_S, CONNECT_S = 0.9, 0.5
 """No I/O of a role may keep its loop for longer."""
 

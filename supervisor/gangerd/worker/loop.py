@@ -22,6 +22,7 @@ from gangerd.linux import doorbell, signals
 from gangerd.linux.channel import Channel, Closed
 from gangerd.linux.shared_memory import map_region
 from gangerd.page import PageWriter
+from gangerd.passes import Passes
 from gangerd.recorder import (
     BOARD_BYTES,
     HEADER_BYTES,
@@ -39,6 +40,7 @@ from gangerd.worker.cradle import HookFailed, settle_in
 from gangerd.worker.fetch import Fetch
 from gangerd.worker.hand import Hand
 from gangerd.worker.perform import Performer
+from gangerd.worker.pocket import Pocket
 from gangerd.worker.prepare import prepare
 from gangerd.worker.report import Report
 from gangerd.worker.sight import Sight, Target
@@ -87,14 +89,17 @@ class Worker:
         self._alarm = alarm
         self._retired = retired
         self._header = memoryview(map_region(birth.recorder_fd, 0, HEADER_BYTES, writable=False)).cast("Q")
-        self._board = Board(memoryview(map_region(birth.recorder_fd, HEADER_BYTES, BOARD_BYTES)))
+        shared = memoryview(map_region(birth.recorder_fd, HEADER_BYTES, BOARD_BYTES))
+        self._board = Board(shared)
+        self._pocket = Pocket(Passes(shared, birth.recorder_fd), birth.slot, birth.incarnation)
         self._slots = self._header[HeaderWord.SLOTS]
         page_memory = map_region(birth.recorder_fd, page_offset(birth.slot), PAGE_BYTES)
         self._page = PageWriter(memoryview(page_memory))
         self._page.begin(birth.incarnation, os.getpid(), birth.generation, time.monotonic_ns())
         self._hand = Hand(self._page, birth.recorder_fd, birth.slot)
         self._turn = Turn(birth.recorder_fd, self._page)
-        self._sight = Sight(self._board, birth.config.namespace, birth.config.strict_order)
+        config = birth.config
+        self._sight = Sight(self._board, config.namespace, config.strict_order, self._pocket.admits)
         self._costs = Costs()
         self._cluster = connect(birth)
         self._fetch = Fetch(self._cluster, self._page, self._hand, birth.host, birth.incarnation)
@@ -133,8 +138,12 @@ class Worker:
                     break
                 target = self._sight.next() if self._may_claim() else None
                 if target is not None:
-                    self._visit(target)
+                    if self._pocket.admitted(target.line):
+                        self._visit(target)
+                    else:
+                        self._sight.passed_over()
                     continue
+                self._pocket.spend()
                 self._sleep()
                 if self._coordinator_silent():
                     self._patrol()
@@ -147,13 +156,26 @@ class Worker:
         try:
             entries = self._fetch.trip(target, self._sight, self._costs)
         except GangerError as error:
+            self._pocket.spend()
             self._redis_away(error)
             return 0
+        if target.line >= 0:
+            self._perform_limited(len(entries))
+            return len(entries)
         if self._fetch.more:
             self._wake_another()
         if entries:
             self._perform(len(entries))
         return len(entries)
+
+    def _perform_limited(self, count: int) -> None:
+        """What a claim with a pass brought, one job or none; unless the pass ran out on the way."""
+        if count and not self._pocket.is_valid():
+            self._give_back()
+        elif count:
+            self._perform(count)
+        else:
+            self._pocket.spend()
 
     def _patrol(self) -> None:
         """Nobody rings: look for work without a sign of it, a stretch at a time."""
@@ -226,6 +248,7 @@ class Worker:
         """Crash point: whatever can't be settled now stands in the page, and the host settles it from
         there."""
         self._page.enter(Phase.LEAVING, time.monotonic_ns())
+        self._pocket.spend()
         try:
             self._hand.take_back()
             self._fetch.release_taken()

@@ -5,7 +5,7 @@ Combines the board (shared memory) with the choice (pure). The worker loop calls
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ganger.keys import Partition, partitions
@@ -15,11 +15,13 @@ from gangerd.worker.choice import Choice, QueueChoice, StrictChoice, pick_partit
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A partition to visit; `seen` is the signal that sent us there."""
+    """A partition to visit; `seen` is the signal that sent us there. `line`: of a limited queue its number in
+    the board's directory, else -1."""
 
     index: int
     partition: Partition
     seen: int
+    line: int = -1
 
 
 @dataclass(slots=True)
@@ -28,15 +30,24 @@ class _Stretch:
     count: int
     partitions: tuple[Partition, ...]
     last: int
+    line: int
 
 
 class Sight:
-    """`strict`: the queues in the order that rules out all weights; empty: the weights rule."""
+    """`strict`: the queues in the order that rules out all weights; empty: the weights rule. `admits(line)`:
+    whether there is a pass for a limited queue; without one it counts as empty."""
 
-    def __init__(self, board: Board, namespace: str, strict: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        board: Board,
+        namespace: str,
+        strict: Sequence[str] = (),
+        admits: Callable[[int], bool] = lambda line: False,
+    ) -> None:
         self._board = board
         self._namespace = namespace
         self._strict = strict
+        self._admits = admits
         self._word = 0
         self._stretches: dict[str, _Stretch] = {}
         self._choice: Choice = QueueChoice({})
@@ -47,9 +58,9 @@ class Sight:
         if self._board.directory_word != self._word:
             self._read_directory()
         return any(
-            True
+            stretch.line < 0 or self._admits(stretch.line)
             for stretch in self._stretches.values()
-            for _ in self._board.waiting(stretch.first, stretch.count)
+            if any(True for _ in self._board.waiting(stretch.first, stretch.count))
         )
 
     def next(self) -> Target | None:
@@ -60,6 +71,7 @@ class Sight:
             queue: found
             for queue, stretch in self._stretches.items()
             if (found := list(self._board.waiting(stretch.first, stretch.count)))
+            and (stretch.line < 0 or self._admits(stretch.line))
         }
         if not waiting:
             return None
@@ -68,16 +80,22 @@ class Sight:
         index = pick_partition(waiting[queue], stretch.last)
         assert index is not None
         stretch.last = index
-        return Target(index, stretch.partitions[index - stretch.first], self._board.signals[index])
+        place = stretch.partitions[index - stretch.first]
+        return Target(index, place, self._board.signals[index], stretch.line)
+
+    def passed_over(self) -> None:
+        """The target was not visited: somebody else took the last pass. It costs no turn."""
+        self._choice.charge(0)
 
     def patrol(self, most: int) -> list[Target]:
         """Partitions to try without any sign that work waits there, the next ones in turn: for the time in
-        which nobody keeps the board."""
+        which nobody keeps the board. Limited queues stand still then: nobody renews a pass."""
         if self._board.directory_word != self._word:
             self._read_directory()
         every = [
             Target(stretch.first + place, partition, self._board.signals[stretch.first + place])
             for stretch in self._stretches.values()
+            if stretch.line < 0
             for place, partition in enumerate(stretch.partitions)
         ]
         start = self._patrolled % len(every) if every else 0
@@ -96,10 +114,11 @@ class Sight:
         lines = self._board.directory()
         first = 0
         self._stretches = {}
-        for line in lines:
+        for number, line in enumerate(lines):
             place = first + random.randrange(line.partitions)  # siblings start at different partitions
             held = partitions(self._namespace, line.queue, line.partitions)
-            self._stretches[line.queue] = _Stretch(first, line.partitions, held, place)
+            limited = number if line.limited else -1
+            self._stretches[line.queue] = _Stretch(first, line.partitions, held, place, limited)
             first += line.partitions
         weights = {line.queue: line.weight for line in lines}
         self._choice = StrictChoice(self._strict) if self._strict else QueueChoice(weights)

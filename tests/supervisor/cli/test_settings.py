@@ -8,10 +8,10 @@ import pytest
 
 from ganger.config import parse_redis_url
 from ganger.errors import BadSettings
-from gangerd.config import Config
-from gangerd.errors import BadConfig
+from gangerd.config import Config, Limit
+from gangerd.errors import BadConfig, Refused
 from gangerd.settings import build, serving_mistakes
-from gangerd.values import SETTINGS, Refused
+from gangerd.values import SETTINGS
 
 
 def made(tmp_path: Path, toml: str) -> Path:
@@ -171,3 +171,41 @@ def test_a_strict_order_needs_the_queues_in_their_order(tmp_path: Path) -> None:
     assert not serving_mistakes(config)
     assert Config.load_fd(config.to_fd()).strict_order == ("urgent", "bulk", "a")
     assert build(cwd=tmp_path, env={}, flags={"order": "weighted"}).strict_order == ()
+
+
+def test_limits_are_read(tmp_path: Path) -> None:
+    mail, api = (
+        '[limits.mail]\nqueue = "mail"\nconcurrency = 10\n',
+        '[limits.api]\nqueue = "mail"\nconcurrency = 3\n',
+    )
+    made(tmp_path, mail + api)
+    assert build(cwd=tmp_path, env={}).limits == {"mail": Limit("mail", 10), "api": Limit("mail", 3)}
+
+
+def test_every_mistake_of_every_limit_is_told(tmp_path: Path) -> None:
+    made(
+        tmp_path,
+        "[limits.mail]\nconcurrency = 0\n"
+        '[limits.api]\nqueue = "api"\nrate = "5/s"\nburst = 2\n'
+        '[limits.type]\ntype = "shop.send"\nqueue = "q"\nconcurrency = 2\n'
+        '[limits.key]\nqueue = "q"\nconcurrency = 2\nlimit_key = "args.tenant"\n'
+        '[limits."a b"]\nqueue = "q"\nconcurrency = 2\n',
+    )
+    with pytest.raises(BadConfig) as caught:
+        build(cwd=tmp_path, env={})
+    mail, api, kind, key, name = caught.value.mistakes
+    assert mail == (
+        "ganger.toml line 1: limits of 'mail': queue must be the name of a queue, not None;"
+        " concurrency must be a whole number from 1 to 100,000, not 0"
+    )
+    assert "line 3" in api and "rate would limit how many begin in a time, which no host can do" in api
+    assert "burst is not known" in api and "concurrency must be" in api
+    assert "type would limit a job type, which no host can do" in kind
+    assert "limit_key would limit by key, which no host can do" in key
+    assert "has the name 'a b'" in name
+
+
+def test_a_queue_has_so_many_limits_and_no_more(tmp_path: Path) -> None:
+    made(tmp_path, "".join(f'[limits.l{n}]\nqueue = "mail"\nconcurrency = 2\n' for n in range(4)))
+    with pytest.raises(BadConfig, match=r"queue 'mail' 4 limits \(l0, l1, l2, l3\): 3 is the most"):
+        build(cwd=tmp_path, env={})

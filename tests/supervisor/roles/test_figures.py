@@ -102,6 +102,18 @@ def test_workers_are_busy_or_idle_and_hand_backs_are_counted_once(statsd: Statsd
     assert told["ganger.jobs.released"] == "3|c"
 
 
+def test_limits_are_told_with_what_is_used_and_whether_they_stand_still(statsd: Statsd) -> None:
+    figures = Figures(statsd.config, HEADER, fresh=True)
+    rows = [{"name": "mail", "used": 3, "state": "full"}, {"name": "a.b", "used": 0, "state": "quorum lost"}]
+    figures.beat([], [], 0, rows, lost=2)
+    figures.close([])
+    told = statsd.hear()
+    assert told["ganger.host.web-1.limit.mail.used"] == "3|g"
+    assert told["ganger.host.web-1.limit.mail.standing"] == "0|g"
+    assert told["ganger.host.web-1.limit.a_b.standing"] == "1|g"
+    assert told["ganger.limits.permits_lost"] == "2|c"
+
+
 def test_a_death_outside_a_job_is_no_crash(statsd: Statsd) -> None:
     figures = Figures(statsd.config, HEADER, fresh=True)
     figures.death(death(running=None, held=[], states=[]))

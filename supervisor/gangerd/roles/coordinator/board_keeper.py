@@ -5,7 +5,9 @@ but they may be lost) and the poll (each second, for everything the messages mis
 subscriptions.py and the poll bring what Redis says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+
+import msgspec
 
 from ganger.keys import Partition
 from gangerd.board import MAX_SLOTS, Board, Line
@@ -22,24 +24,40 @@ class BoardKeeper:
         self._slots = min(slots, MAX_SLOTS)
         self._bell = doorbell_fd
         self._news = 0
+        self.on_news: Callable[[], None] = lambda: None
+        """Called when work was seen, before the bell is rung for it."""
         self.lines: list[Line] = board.directory()
         self.partitions: list[Partition] = []
         self._by_channel: dict[bytes, int] = {}
 
-    def publish(self, queues: Mapping[str, tuple[tuple[Partition, ...], int]]) -> None:
-        """Write the directory: queue -> (its partitions, its weight). Queues of a predecessor keep their
-        lines and so their indices; new ones come last. Raises ValueError when they don't fit, KeyError when
-        an old line's queue is not among them."""
+    def publish(
+        self, queues: Mapping[str, tuple[tuple[Partition, ...], int]], limited: Collection[str] = ()
+    ) -> None:
+        """Write the directory: queue -> (its partitions, its weight), and which queues are limited. Queues of
+        a predecessor keep their lines and so their indices; new ones come last. Raises ValueError when they
+        don't fit, KeyError when an old line's queue is not among them."""
         known = {line.queue for line in self.lines}
-        lines = [Line(line.queue, line.partitions, queues[line.queue][1]) for line in self.lines]
-        lines += [
-            Line(queue, len(parts), weight) for queue, (parts, weight) in queues.items() if queue not in known
+        lines = [
+            Line(line.queue, line.partitions, queues[line.queue][1], line.queue in limited)
+            for line in self.lines
         ]
+        lines += [
+            Line(queue, len(parts), weight, queue in limited)
+            for queue, (parts, weight) in queues.items()
+            if queue not in known
+        ]
+        self._write(lines)
+        self.partitions = [part for line in lines for part in queues[line.queue][0][: line.partitions]]
+        self._by_channel = {part.wake: index for index, part in enumerate(self.partitions)}
+
+    def limit(self, limited: Collection[str]) -> None:
+        """These queues are limited from now on, and no others."""
+        self._write([msgspec.structs.replace(line, limited=line.queue in limited) for line in self.lines])
+
+    def _write(self, lines: list[Line]) -> None:
         if lines != self.lines:
             self._board.write_directory(lines)
             self.lines = lines
-        self.partitions = [part for line in lines for part in queues[line.queue][0][: line.partitions]]
-        self._by_channel = {part.wake: index for index, part in enumerate(self.partitions)}
 
     def woke(self, channel: bytes, payload: bytes) -> None:
         """A wake-up message: work of this priority came into a drained partition."""
@@ -75,6 +93,7 @@ class BoardKeeper:
         news, self._news = self._news, 0
         if not news:
             return 0
+        self.on_news()
         # Rings that nobody has answered yet count as news: they would pile up while all are busy, and wake
         # the next sleeper once for each.
         times = min(news + doorbell.silence(self._bell), self._board.idle_count(self._slots))

@@ -38,11 +38,20 @@ class Figures:
         self._host = config.host
         self._deltas = Deltas(fresh=fresh)
         self._released = 0
+        self._lost = 0
         self._header = header
         self._counted = {word: 0 if fresh else header[word] for word in MASTER_COUNTERS}
 
-    def beat(self, pages: Sequence[Page], rows: Sequence[Mapping[str, Any]], released: int) -> None:
-        """The second's round: `rows` are the heartbeat's, `released` what the host took back in all."""
+    def beat(
+        self,
+        pages: Sequence[Page],
+        rows: Sequence[Mapping[str, Any]],
+        released: int,
+        limits: Sequence[Mapping[str, Any]] = (),
+        lost: int = 0,
+    ) -> None:
+        """The second's round: `rows` and `limits` are the heartbeat's, `released` what the host took back and
+        `lost` the permits that ran out under running jobs, in all."""
         if not self._wanted:
             return
         self._gather(pages)
@@ -56,6 +65,12 @@ class Figures:
         older = sum(generation < newest for generation in generations)
         self._statsd.gauge(metrics.GENERATION, newest, host=self._host)
         self._statsd.gauge(metrics.WORKERS_OLDER, older, host=self._host)
+        for row in limits:
+            names = {"host": self._host, "limit": row["name"]}
+            self._statsd.gauge(metrics.LIMIT_USED, row["used"], **names)
+            self._statsd.gauge(metrics.LIMIT_STANDING, row["state"] not in ("ok", "full", ""), **names)
+        self._statsd.count(metrics.PERMITS_LOST, lost - self._lost)
+        self._lost = lost
         self._statsd.flush()
 
     def death(self, death: Death) -> None:

@@ -4,7 +4,7 @@ Composes only; the coordinator sends it each second. Rows have the fields that `
 promises.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gangerd.config import Config
@@ -48,7 +48,13 @@ def workers(pages: list[Page], host: str, rss_of: RssOf, now_ns: int, wall_ms: i
     return rows
 
 
-def status(config: Config, pid: int, rows: list[dict[str, Any]], queues: list[str]) -> dict[str, Any]:
+def status(
+    config: Config,
+    pid: int,
+    rows: list[dict[str, Any]],
+    queues: list[str],
+    limits: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
     """The whole heartbeat."""
     return {
         "host": config.host,
@@ -57,6 +63,7 @@ def status(config: Config, pid: int, rows: list[dict[str, Any]], queues: list[st
         "slots": config.workers,
         "queues": queues,
         "workers": rows,
+        "limits": list(limits),
     }
 
 

@@ -28,6 +28,7 @@ from gangerd.roles.coordinator.cancels import Cancels
 from gangerd.roles.coordinator.deathbed import Deathbed
 from gangerd.roles.coordinator.figures import Figures
 from gangerd.roles.coordinator.hand_back import HandBack
+from gangerd.roles.coordinator.limits import Limits
 from gangerd.roles.coordinator.lookout import Lookout
 from gangerd.roles.coordinator.renewal import Renewal
 from gangerd.roles.loop import MS, LeaveLoop
@@ -62,6 +63,7 @@ class Coordinator:
         self._lookout = Lookout(cluster, role.loop, self._keeper, self._told_to_cancel)
         self._hand_back = HandBack(cluster, role.pages, role.recorder_fd, role.host, self._queues.find)
         self._cancels = Cancels(role.pages, role.tell, self._hand_back.take_back)
+        self._limits = Limits(role, cluster, self._keys, self._keeper.limit)
         self._renewal = Renewal(cluster, role.pages, role.host, self._cancel)
         types = role.manifest.get("types", {})
         self._types = types
@@ -77,7 +79,10 @@ class Coordinator:
 
     def begin(self) -> str:
         """Publish the board and take up the duties; one line for status. Raises GangerError, ValueError."""
+        self._limits.read()
         self._publish()
+        self._limits.begin(self._keeper.lines)
+        self._keeper.on_news = self._limits.look
         loop = self._role.loop
         self._role.header[HeaderWord.COORDINATOR_PID] = os.getpid()
         self._role.header[HeaderWord.RENEWED_AT_NS] = time.monotonic_ns()
@@ -92,6 +97,7 @@ class Coordinator:
         """A message of the master."""
         match message:
             case Death():
+                self._limits.died(message.worker)
                 self._figures.death(message)
                 self._deathbed.arrived(message)
                 self._role.loop.soon("burials")
@@ -114,6 +120,7 @@ class Coordinator:
             pages, self._role.config.host, self._usage.rss_bytes, now_ns, time.time_ns() // MS
         )
         self._forget_pids({row["pid"] for row in rows if "pid" in row})
+        limits = self._limits.rows()
         try:
             if self._beats % ANNOUNCE_EVERY == 0:
                 control.announce(self._cluster, self._keys, self._types, deadline_s=HEARTBEAT_S)
@@ -122,12 +129,13 @@ class Coordinator:
             if self._beats % REFRESH_EVERY == 0:
                 self._queues.refresh()
             names = [line.queue for line in self._keeper.lines]
-            document = heartbeat.status(self._role.config, os.getpid(), rows, names)
+            document = heartbeat.status(self._role.config, os.getpid(), rows, names, limits)
             control.heartbeat(self._cluster, self._keys, self._role.host, document, deadline_s=HEARTBEAT_S)
+            self._limits.read()
             self._beats += 1
         except GangerError:
             pass  # the poll has said that Redis is down; whoever looks sees the host's silence
-        self._figures.beat(pages, rows, self._hand_back.released)
+        self._figures.beat(pages, rows, self._hand_back.released, limits, self._limits.lost)
         if self._under_way():
             self._role.loop.soon("scan", SCAN_MS)
 
@@ -174,6 +182,7 @@ class Coordinator:
             return
         if not self._succeeded:
             self._depart()
+        self._limits.close()
         self._figures.close(self._role.pages)
         self._lookout.close()
         self._cluster.close()
@@ -195,7 +204,8 @@ class Coordinator:
         for line in self._keeper.lines:
             weights.setdefault(line.queue, line.weight)
         self._queues.register(weights, config.partitions)
-        self._keeper.publish({queue: (self._queues.of(queue), weight) for queue, weight in weights.items()})
+        served = {queue: (self._queues.of(queue), weight) for queue, weight in weights.items()}
+        self._keeper.publish(served, self._limits.limited)
         self._lookout.follow()
 
     def _forget_pids(self, living: set[int]) -> None:

@@ -1,0 +1,136 @@
+"""Gets, renews and gives back what a pass is made of: a permit of each limit of a queue. warden.py decides
+when; this asks the servers for semaphores, and waits for no permit.
+
+Crash points. Between two permits of a pass, or before it is laid out: what was granted is nobody's until its
+TTL (10 s) ends. Between a release and the row's being freed: a successor releases again, which does nothing.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ganger.limiting import semaphore_name
+from ganger.throttle.holders import Holder
+from ganger.throttle.quorum import TTL_MS, Holding, Refused, Terms
+from ganger.throttle.semaphore import Permit, Semaphore, renew
+from ganger.throttle.servers import Servers
+from gangerd.config import Limit
+from gangerd.passes import MAX_PERMITS, MAX_SERVERS, Stub
+
+MARGIN_MS = 50
+"""A pass is not claimed with so close to its end."""
+Rules = Mapping[str, Limit]
+"""The limits of one queue, by name."""
+
+
+@dataclass(slots=True)
+class Grant:
+    """What a pass is made of: the permits, by limit."""
+
+    permits: dict[str, Permit] = field(default_factory=dict)
+
+    def valid_ns(self) -> int:
+        """Until when it may be claimed with; 0 for one that is lost."""
+        ends = [
+            permit.holding.valid_until_ms() - MARGIN_MS if permit.valid else 0.0
+            for permit in self.permits.values()
+        ]
+        return int(max(0.0, min(ends, default=0.0)) * 1e6)
+
+    def is_lost(self) -> bool:
+        """Whether others may hold a permit of it by now."""
+        return not all(permit.valid for permit in self.permits.values())
+
+    def stubs(self) -> list[Stub]:
+        """As the table shows it."""
+        return [_stub(name, permit) for name, permit in self.permits.items()]
+
+
+class Grants:
+    """`host` is what the servers say of who holds a permit."""
+
+    def __init__(self, servers: Servers, namespace: str, host: str, *, ttl_ms: int = TTL_MS) -> None:
+        self.servers = servers
+        self.ttl_ms = ttl_ms
+        self._namespace = namespace
+        self._host = host
+        self._semaphores: dict[tuple[str, int], Semaphore] = {}
+
+    def ask(self, rules: Rules) -> Grant | Refused:
+        """One try for everything that a job of the queue needs. A refusal leaves nothing taken."""
+        grant = Grant()
+        for name, limit in _in_order(rules):
+            outcome = self._semaphore(name, limit).attempt(self.holder())
+            if isinstance(outcome, Refused):
+                self.release(grant)
+                return outcome
+            grant.permits[name] = outcome
+        return grant
+
+    def release(self, grant: Grant) -> None:
+        """Give its permits back."""
+        for permit in grant.permits.values():
+            permit.semaphore.release(permit)
+
+    def renew(self, grants: Iterable[Grant]) -> None:
+        """All permits in one conversation."""
+        renew(self.servers, [permit for grant in grants for permit in grant.permits.values()])
+
+    def adopt(self, stubs: Sequence[Stub], rules: Rules) -> Grant:
+        """What a predecessor got and laid out; permits of limits that are not known any more end by
+        themselves."""
+        names = {_digest(name): name for name in rules}
+        grant = Grant()
+        for stub in stubs:
+            name = names.get(stub.limit)
+            if name is None or stub.most < 1:
+                continue
+            semaphore = self._semaphore(name, stub.most)
+            permit = Permit(semaphore, _holding(semaphore.terms, stub), self.holder())
+            grant.permits[name] = permit
+        return grant
+
+    def holder(self, worker: int = 0, jid: str = "") -> Holder:
+        """Who a permit is for: the host until a worker took the pass."""
+        return Holder(self._host, f"{worker:016x}" if worker else "offered to its workers", jid)
+
+    def _semaphore(self, name: str, limit: int) -> Semaphore:
+        known = self._semaphores.get((name, limit))
+        if known is None:
+            known = Semaphore(self.servers, self._namespace, semaphore_name(name), limit, ttl_ms=self.ttl_ms)
+            self._semaphores[name, limit] = known
+        return known
+
+
+def _in_order(rules: Rules) -> list[tuple[str, int]]:
+    """The tightest ones, in an order that all hosts have: so nobody waits crosswise."""
+    found = [(name, rule.concurrency) for name, rule in rules.items()]
+    return sorted(sorted(found, key=lambda one: one[1])[:MAX_PERMITS])
+
+
+def _digest(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
+
+
+def _stub(name: str, permit: Permit) -> Stub:
+    holding = permit.holding
+    token, part = holding.token[:16], holding.token[16:]
+    votes = [0] * MAX_SERVERS
+    for server, until_ms in holding.votes().items():
+        votes[server] = max(0, int(until_ms))
+    return Stub(
+        _digest(name),
+        int(token, 16),
+        int(part or 0),
+        -1 if holding.terms.cap else int(holding.seat),
+        holding.terms.limit,
+        int(holding.since_ms),
+        tuple(votes),
+    )
+
+
+def _holding(terms: Terms, stub: Stub) -> Holding:
+    token = f"{stub.token:016x}"
+    seat = token if stub.seat < 0 else str(stub.seat)
+    votes = {server: float(end) for server, end in enumerate(stub.votes_ms[: terms.servers]) if end}
+    return Holding(terms, f"{token}{stub.part or ''}", seat, votes, float(stub.since_ms))

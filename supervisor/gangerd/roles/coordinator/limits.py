@@ -1,0 +1,206 @@
+"""The limits on this host's queues: which there are, the thread that gets permits for them, what is told of
+it.
+
+Which limits there are: what `ganger limits set` has put into the control slot, then the configuration's. The
+service calls from its loop; warden.py, which does the work, runs on a thread here, since a server for
+semaphores may take its time. What passes between the two: whole dictionaries, replaced; the table in shared
+memory.
+"""
+
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ganger.clock import boottime_s
+from ganger.cluster import Cluster
+from ganger.errors import BadThrottleServer, GangerError
+from ganger.keys import Control
+from ganger.operations import limits as operations
+from ganger.throttle.servers import Servers
+from gangerd import log
+from gangerd.board import Line
+from gangerd.config import Limit
+from gangerd.passes import Passes, PassState
+from gangerd.roles.coordinator.grants import Grants
+from gangerd.roles.coordinator.warden import LimitedQueue, Warden
+from gangerd.roles.role import Role
+
+READ_S = 0.5
+CLOSE_S = 1.5
+TROUBLE_MS = 500.0
+_logger = log.get()
+
+
+class Limits:
+    """`on_change(limited queues)` is called when another set of queues may be limited."""
+
+    def __init__(
+        self, role: Role, cluster: Cluster, keys: Control, on_change: Callable[[set[str]], None]
+    ) -> None:
+        self._role = role
+        self._cluster = cluster
+        self._keys = keys
+        self._on_change = on_change
+        self._lines: Sequence[Line] = ()
+        self._set: dict[str, operations.SetLimit] = {}
+        self._limits: dict[str, Limit] = dict(role.config.limits)
+        self._passes = Passes(role.board_memory, role.recorder_fd)
+        self._warden: Warden | None = None
+        self._thread: threading.Thread | None = None
+        self._news = threading.Event()
+        self._said_unserved = False
+
+    @property
+    def limited(self) -> set[str]:
+        """The queues that have a limit."""
+        return {limit.queue for limit in self._limits.values()}
+
+    @property
+    def lost(self) -> int:
+        """Permits that ran out under running jobs so far."""
+        return 0 if self._warden is None else self._warden.figures.lost
+
+    def read(self) -> None:
+        """What was set at runtime. Raises GangerError."""
+        found = operations.read(self._cluster, self._keys, deadline_s=READ_S)
+        if found == self._set:
+            return
+        self._set = found
+        self._limits = merged(self._role.config.limits, found)
+        _logger.info(log.LIMITS_CHANGED, limits=sorted(self._limits))
+        if self._lines:
+            self._on_change(self.limited)
+            try:
+                self._spread()
+            except BadThrottleServer as error:
+                _logger.error(log.LIMITS_STAND, reason=str(error))
+
+    def begin(self, lines: Sequence[Line]) -> None:
+        """The board has these lines. Raises BadThrottleServer when the servers can't be used as such."""
+        self._lines = lines
+        self._spread()
+
+    def died(self, worker: str) -> None:
+        """What this worker held is free now."""
+        if self._warden is not None:
+            self._warden.died(int(worker, 16))
+            self._news.set()
+
+    def look(self) -> None:
+        """Work was seen somewhere; perhaps in a limited queue."""
+        if self._warden is not None and self._warden.wanted():
+            self._news.set()
+
+    def close(self) -> None:
+        """Offer nothing more, and give back what no living worker holds."""
+        if self._warden is not None and self._thread is not None:
+            self._warden.closing = True
+            self._news.set()
+            self._thread.join(CLOSE_S)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """For the heartbeat: each limit with what this host has of it."""
+        counts = self._passes.counts()
+        queues = {} if self._warden is None else self._warden.queues
+        by_name = {queue.name: queue for queue in queues.values()}
+        found = []
+        for name, limit in sorted(self._limits.items()):
+            queue = by_name.get(limit.queue)
+            line = queue.line if queue else -1
+            served = any(one.queue == limit.queue for one in self._lines)
+            found.append(
+                {
+                    "name": name,
+                    "queue": limit.queue,
+                    "concurrency": limit.concurrency,
+                    "set": name in self._set,
+                    "served": served,
+                    "used": counts.get((line, PassState.TAKEN), 0),
+                    "offered": counts.get((line, PassState.OFFERED), 0),
+                    "waiting": queue.waiting if queue else 0,
+                    "state": _state(queue) if queue else ("no servers" if served else ""),
+                }
+            )
+        return found
+
+    # ---- inside ----------------------------------------------------------------------------------------
+
+    def _spread(self) -> None:
+        """Tell the warden; the first time there is a limit, make it."""
+        queues = limited_queues(self._lines, self._limits)
+        if queues and self._warden is None:
+            urls = self._role.config.semaphore_urls()
+            if not urls:
+                if not self._said_unserved:
+                    _logger.error(log.LIMITS_STAND, reason="no servers for semaphores are configured")
+                self._said_unserved = True
+                return
+            servers = Servers(urls)
+            servers.check()
+            self._warden = self._made(servers)
+            self._warden.limit(queues)
+            self._thread = threading.Thread(target=self._run, args=(self._warden,), daemon=True)
+            self._thread.start()
+        elif self._warden is not None:
+            self._warden.limit(queues)
+            self._news.set()
+
+    def _made(self, servers: Servers) -> Warden:
+        role = self._role
+        grants = Grants(servers, role.config.namespace, role.config.host)
+        return Warden(
+            role.board, self._passes, role.pages, role.doorbell_fd, grants, self._lost, random.Random()
+        )
+
+    def _lost(self, worker: int, slot: int, queue: str) -> None:
+        _logger.warning(log.LIMIT_LOST, worker=f"{worker:016x}", slot=slot, queue=queue)
+
+    def _run(self, warden: Warden) -> None:
+        """The thread: tick after tick, whatever one of them runs into."""
+        self._passes.own()
+        warden.adopt(_now_ns())
+        said = ""
+        while not warden.over:
+            wait_ms = TROUBLE_MS
+            try:
+                wait_ms = warden.tick(_now_ns())
+            except GangerError as error:  # a server was replaced by one that will not do
+                if str(error) != said:
+                    said = str(error)
+                    _logger.error(log.LIMITS_STAND, reason=said)
+            except Exception:
+                _logger.exception(log.INTERNAL_ERROR, duty="limits")
+            if not warden.closing:
+                self._news.wait(wait_ms / 1000)
+                self._news.clear()
+
+
+def merged(configured: Mapping[str, Limit], found: Mapping[str, operations.SetLimit]) -> dict[str, Limit]:
+    """What was set at runtime comes before what is configured."""
+    limits = dict(configured)
+    for name, limit in found.items():
+        limits.pop(name, None)
+        if not limit.off:
+            limits[name] = Limit(limit.queue, limit.concurrency)
+    return limits
+
+
+def limited_queues(lines: Sequence[Line], limits: Mapping[str, Limit]) -> dict[int, LimitedQueue]:
+    """By the number of their line."""
+    found: dict[int, LimitedQueue] = {}
+    first = 0
+    for number, line in enumerate(lines):
+        rules = {name: limit for name, limit in limits.items() if limit.queue == line.queue}
+        if rules:
+            found[number] = LimitedQueue(line.queue, number, first, line.partitions, rules)
+        first += line.partitions
+    return found
+
+
+def _state(queue: LimitedQueue) -> str:
+    return {"quorum": "quorum lost", "young": "servers just started"}.get(queue.why, queue.why or "ok")
+
+
+def _now_ns() -> int:
+    return int(boottime_s() * 1e9)

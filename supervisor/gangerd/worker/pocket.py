@@ -1,0 +1,64 @@
+"""The pass that this worker holds, if any: without one it claims nothing from a limited queue.
+
+It is kept from job to job while the queue has work and the worker stays with it, and spent otherwise: an idle
+worker holds none. The worker loop and sight.py call.
+
+Crash points. Died with a pass, before the claim, in the job or after it: the row still names this worker, and
+the coordinator frees it when it hears of the death. The coordinator gone: passes are not renewed, and one
+whose time is over is not claimed with any more."""
+
+import time
+
+from gangerd.passes import Passes
+
+
+class Pocket:
+    """`line` is the limited queue (a number of the board's directory) that the pass in hand is for, or -1."""
+
+    def __init__(self, passes: Passes, slot: int, incarnation: str) -> None:
+        self._passes = passes
+        self._slot = slot
+        self._worker = int(incarnation, 16)
+        self._number = -1
+        self.line = -1
+
+    def admits(self, line: int) -> bool:
+        """May this worker claim there now, with the pass in hand or with one that lies there? The coordinator
+        learns that it was asked for."""
+        if line == self.line and self.is_valid():
+            return True
+        if self._passes.is_offered(line):
+            return True
+        self._passes.want(line, now_ns())
+        return False
+
+    def admitted(self, line: int) -> bool:
+        """Have a pass for this queue in hand, and no other; False when there is none to be had. -1: for a
+        queue without limits."""
+        if line == self.line and (line < 0 or self.is_valid()):
+            return True
+        self.spend()
+        if line < 0:
+            return True
+        taken = self._passes.take(line, self._slot, self._worker)
+        if taken is None:
+            return False
+        self._number, self.line = taken, line
+        if not self.is_valid():
+            self.spend()
+        return self.line >= 0
+
+    def is_valid(self) -> bool:
+        """Whether the permits of the pass in hand hold."""
+        return now_ns() < self._passes.valid_ns(self._number)
+
+    def spend(self) -> None:
+        """Not needed any more."""
+        if self.line >= 0:
+            self._passes.spend(self._number)
+            self._number = self.line = -1
+
+
+def now_ns() -> int:
+    """On the clock that passes are timed by."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

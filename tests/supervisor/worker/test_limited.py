@@ -1,0 +1,105 @@
+"""A worker and a limited queue: what it does with a pass, and without one."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ganger import Client, job
+from ganger.cluster import Cluster
+from ganger.config import EngineConfig
+from ganger.keys import Control, partitions
+from ganger.operations import look
+from ganger.operations.control import register_queue
+from gangerd.linux import doorbell
+from gangerd.passes import PassState
+from gangerd.recorder import Control as Word
+from support.hosted import Hosted
+from support.servers import ClusterServers
+from support.waiting import until
+
+
+@job(name="l.gate", queue="l")
+def gate(began: str, opened: str) -> None:
+    Path(began).touch()
+    while not Path(opened).exists():
+        time.sleep(0.005)
+
+
+@job(name="l.touch", queue="l")
+def touch(path: str) -> None:
+    Path(path).touch()
+
+
+class Limited(Hosted):
+    """Its queue is limited, and the test has the passes."""
+
+    def offer(self, valid_s: float = 60.0) -> int:
+        now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        number = self.passes.offer(0, [], now_ns + int(valid_s * 1e9), now_ns)
+        assert number is not None
+        return number
+
+    def state(self, number: int) -> PassState:
+        return dict(self.passes.rows())[number].state
+
+
+@pytest.fixture
+def limited(cluster_servers: ClusterServers, cluster: Cluster) -> Iterator[Limited]:
+    register_queue(cluster, Control("ganger"), "limited", 1)
+    one = Limited(cluster_servers, "limited")
+    yield one
+    one.end()
+
+
+@pytest.fixture
+def client(cluster_servers: ClusterServers) -> Iterator[Client]:
+    one = Client(EngineConfig(redis=cluster_servers.settings()))
+    yield one
+    one.close()
+
+
+def test_without_a_pass_nothing_is_claimed_from_a_limited_queue(
+    limited: Limited, client: Client, cluster: Cluster, tmp_path: Path
+) -> None:
+    client.push_many("l.touch", [(str(tmp_path / str(n)),) for n in range(3)], queue="limited")
+    limited.ring()
+    until(lambda: limited.passes.wanted_ns(0) > 0, "it came by in vain")
+    stale = limited.offer(valid_s=-1)
+    doorbell.ring(limited.bell)
+    until(lambda: limited.state(stale) == PassState.SPENT, "a pass whose time is over is not used")
+    assert list(tmp_path.iterdir()) == []
+    (place,) = partitions("ganger", "limited", 1)
+    seen = look.parse_look(cluster.run(look.look_command(place)), place)
+    assert (seen.ready, seen.in_flight) == (3, 0)
+
+
+def test_a_pass_is_kept_from_job_to_job_and_spent_when_there_is_no_more(
+    limited: Limited, client: Client, tmp_path: Path
+) -> None:
+    began, opened = tmp_path / "began", tmp_path / "opened"
+    client.push("l.gate", [str(began), str(opened)], queue="limited")
+    client.push_many("l.touch", [(str(tmp_path / str(n)),) for n in range(3)], queue="limited")
+    number = limited.offer()
+    limited.ring()
+    until(began.exists, "the first runs")
+    # One job in hand and no more: the others wait where any host may have them.
+    assert len(limited.page.snapshot().held) == 1 and limited.state(number) == PassState.TAKEN
+    opened.touch()
+    until(lambda: all((tmp_path / str(n)).exists() for n in range(3)), "the others have run")
+    until(lambda: limited.state(number) == PassState.SPENT, "the pass is spent")
+
+
+def test_a_worker_that_retires_spends_its_pass(limited: Limited, client: Client, tmp_path: Path) -> None:
+    began, opened = tmp_path / "began", tmp_path / "opened"
+    client.push("l.gate", [str(began), str(opened)], queue="limited")
+    client.push("l.touch", [str(tmp_path / "never")], queue="limited")
+    number = limited.offer()
+    limited.ring()
+    until(began.exists, "it runs")
+    limited.page.set_control(Word.MAY_CLAIM | Word.RETIRE)
+    assert limited.state(number) == PassState.TAKEN
+    opened.touch()
+    until(lambda: limited.state(number) == PassState.SPENT, "the pass is spent")
+    assert not (tmp_path / "never").exists()

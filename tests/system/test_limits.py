@@ -1,0 +1,73 @@
+"""A limit on a queue holds while workers are killed, and its place is free again at once."""
+
+import os
+import random
+import signal
+import time
+
+from support import incident_app as app
+from support.gang import alive
+from support.scene import Scene
+from support.throttles import ThrottleServers
+from support.waiting import until
+
+LIMIT, WORKERS, JOBS, KILLS = 3, 8, 60, 6
+
+
+def test_never_more_than_the_limit_run_while_workers_are_killed_at_random(scene: Scene) -> None:
+    rng = random.Random(4)
+    with ThrottleServers() as servers:
+        host = scene.gang(
+            workers=WORKERS,
+            settings={
+                "semaphores": servers.urls,
+                "limits.mail.queue": app.QUEUE,
+                "limits.mail.concurrency": LIMIT,
+            },
+        )
+        scene.push_healthy(JOBS, 60)
+        killed: dict[int, int] = {}
+        until(lambda: bool(running(scene, killed)), "the first job runs")
+        while len(killed) < KILLS:
+            until(lambda: len(running(scene, killed)) == LIMIT, "the whole limit is used", 20.0)
+            victim = rng.choice(running(scene, killed) or [0])
+            if victim and alive(victim):
+                os.kill(victim, signal.SIGKILL)
+                killed[victim] = time.monotonic_ns()
+        scene.await_all_done()
+        most, gaps = overlap(scene, killed), recovery_ms(scene, killed)
+        print(f"back at the limit after a kill: {[round(gap) for gap in gaps]} ms")
+        assert most == LIMIT
+        assert host.drain() == 0
+
+
+def running(scene: Scene, killed: dict[int, int]) -> list[int]:
+    """Pids in the middle of a run."""
+    inside: dict[int, bool] = {}
+    for line in scene.journal.lines():
+        inside[line["pid"]] = line["what"] == "begin"
+    return [pid for pid, runs in inside.items() if runs and pid not in killed]
+
+
+def changes(scene: Scene, killed: dict[int, int]) -> list[tuple[int, int]]:
+    """(instant, +1 or -1), from the handlers' own log; a kill ends what its victim ran."""
+    found: list[tuple[int, int]] = []
+    inside: set[int] = set()
+    for line in scene.journal.lines():
+        found.append((line["at_ns"], 1 if line["what"] == "begin" else -1))
+        (inside.add if line["what"] == "begin" else inside.discard)(line["pid"])
+    return sorted(found + [(killed[pid], -1) for pid in inside if pid in killed])
+
+
+def overlap(scene: Scene, killed: dict[int, int]) -> int:
+    now = most = 0
+    for _, change in changes(scene, killed):
+        now += change
+        most = max(most, now)
+    return most
+
+
+def recovery_ms(scene: Scene, killed: dict[int, int]) -> list[float]:
+    """From each kill to the next begin."""
+    begun = [at for at, change in changes(scene, killed) if change > 0]
+    return [(min(at for at in begun if at > end) - end) / 1e6 for end in killed.values() if end < begun[-1]]
