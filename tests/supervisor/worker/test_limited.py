@@ -20,14 +20,14 @@ from support.servers import ClusterServers
 from support.waiting import until
 
 
-@job(name="l.gate", queue="l")
+@job(name="limited.gate", queue="limited")
 def gate(began: str, opened: str) -> None:
     Path(began).touch()
     while not Path(opened).exists():
         time.sleep(0.005)
 
 
-@job(name="l.touch", queue="l")
+@job(name="limited.touch", queue="limited")
 def touch(path: str) -> None:
     Path(path).touch()
 
@@ -63,7 +63,7 @@ def client(cluster_servers: ClusterServers) -> Iterator[Client]:
 def test_without_a_pass_nothing_is_claimed_from_a_limited_queue(
     limited: Limited, client: Client, cluster: Cluster, tmp_path: Path
 ) -> None:
-    client.push_many("l.touch", [(str(tmp_path / str(n)),) for n in range(3)], queue="limited")
+    client.push_many("limited.touch", [(str(tmp_path / str(n)),) for n in range(3)], queue="limited")
     limited.ring()
     until(lambda: limited.passes.wanted_ns(0) > 0, "it came by in vain")
     stale = limited.offer(valid_s=-1)
@@ -79,8 +79,8 @@ def test_a_pass_is_kept_from_job_to_job_and_spent_when_there_is_no_more(
     limited: Limited, client: Client, tmp_path: Path
 ) -> None:
     began, opened = tmp_path / "began", tmp_path / "opened"
-    client.push("l.gate", [str(began), str(opened)], queue="limited")
-    client.push_many("l.touch", [(str(tmp_path / str(n)),) for n in range(3)], queue="limited")
+    client.push("limited.gate", [str(began), str(opened)], queue="limited")
+    client.push_many("limited.touch", [(str(tmp_path / str(n)),) for n in range(3)], queue="limited")
     number = limited.offer()
     limited.ring()
     until(began.exists, "the first runs")
@@ -93,8 +93,8 @@ def test_a_pass_is_kept_from_job_to_job_and_spent_when_there_is_no_more(
 
 def test_a_worker_that_retires_spends_its_pass(limited: Limited, client: Client, tmp_path: Path) -> None:
     began, opened = tmp_path / "began", tmp_path / "opened"
-    client.push("l.gate", [str(began), str(opened)], queue="limited")
-    client.push("l.touch", [str(tmp_path / "never")], queue="limited")
+    client.push("limited.gate", [str(began), str(opened)], queue="limited")
+    client.push("limited.touch", [str(tmp_path / "never")], queue="limited")
     number = limited.offer()
     limited.ring()
     until(began.exists, "it runs")
