@@ -27,7 +27,7 @@ import pathlib, time
 from ganger import current, job
 from support.journal import note, noted
 VERSION = {version}
-WEIGHT = bytearray({weight})
+WEIGHT = bytes(range(1, 256)) * ({weight} // 255)
 
 @job(name="live.work", queue="incidents")
 def work(work_ms):

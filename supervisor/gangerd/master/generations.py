@@ -150,7 +150,7 @@ def judge(canary: Canary, idle_s: float, bound_s: float) -> tuple[Event | None, 
 def may_leave(*, given: int, taken: int, serving: int, leaving: int, wanted: int) -> bool:
     """Whether one more of the old may be given its turn: the last turn was taken and its taker is gone from
     its place, and without this one as many as are wanted would still be able to claim (`serving`)."""
-    return given == taken and not leaving and serving > wanted
+    return given <= taken and not leaving and serving > wanted
 
 
 def settled(

@@ -80,6 +80,11 @@ class Restarts:
         if known.total > 1:
             self.total += 1
 
+    def renewed(self, place: str) -> None:
+        """It is to be filled anew, in order: the next filling is no restart."""
+        if place in self.places:
+            self.places[place].total = 0
+
     def held_back(self, now_ns: int) -> bool:
         """More deaths outside jobs than the intensity allows: for the log and for status."""
         return self._held_back(now_ns)

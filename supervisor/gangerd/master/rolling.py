@@ -11,7 +11,7 @@ from gangerd import log
 from gangerd.master import generations, manifest
 from gangerd.master.actions import control_bits, step_child
 from gangerd.master.cast import COORDINATOR, TEMPLATE
-from gangerd.master.children import Child
+from gangerd.master.children import WORKER, Child
 from gangerd.master.ending import RELEASED
 from gangerd.master.incoming import Incoming
 from gangerd.master.lifecycle import ChildEvent, ChildState
@@ -49,6 +49,9 @@ def commit(tree: Tree, incoming: Incoming, now_ns: int) -> None:
     for child in tree.children.workers():
         if tree.generations.outdated(child.generation):
             _outdate(tree, child, now_ns)
+    roles = [child for child in tree.children.roles() if _follows(tree, child)]
+    for name in [f"{WORKER} {seat.slot}" for seat in tree.recorder.seats] + [child.role for child in roles]:
+        tree.restarts.renewed(name)
     _log.info(log.RELOAD_COMMITTED, generation=incoming.number, workers=len(tree.outdated()))
 
 
@@ -79,7 +82,7 @@ def turn(tree: Tree, now_ns: int) -> None:
     header = tree.recorder.header
     given, taken = header[HeaderWord.TURNS_GIVEN], header[HeaderWord.TURNS_TAKEN]
     if generations.may_leave(given=given, taken=taken, serving=at_work, leaving=leaving, wanted=tree.wanted):
-        header[HeaderWord.TURNS_GIVEN] = given + 1
+        header[HeaderWord.TURNS_GIVEN] = taken + 1
         for child in old:
             tree.post(child).send(Wake())
 

@@ -31,10 +31,10 @@ class Turn:
         header = self._header
         if header is None:
             header = self._header = memoryview(map_region(self._fd, 0, HEADER_BYTES)).cast("Q")
-        if header[_GIVEN] == header[_TAKEN] or not lock_byte(self._fd, _LOCK_AT, wait=False):
+        if header[_GIVEN] <= header[_TAKEN] or not lock_byte(self._fd, _LOCK_AT, wait=False):
             return False
         try:
-            if header[_GIVEN] == header[_TAKEN]:
+            if header[_GIVEN] <= header[_TAKEN]:
                 return False
             self._page.enter(Phase.LEAVING, time.monotonic_ns())
             header[_TAKEN] += 1

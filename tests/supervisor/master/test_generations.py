@@ -121,6 +121,7 @@ def test_the_canary_has_passed_when_it_could_claim_whatever_a_job_does_to_it(
     [
         (0, 0, 5, 0, True),
         (7, 7, 6, 0, True),
+        (4, 5, 5, 0, True),  # taken in the moment in which it was withdrawn
         (1, 0, 5, 0, False),  # somebody has it
         (1, 1, 5, 1, False),  # its taker is still there
         (1, 1, 4, 0, False),  # nobody has taken its place yet

@@ -75,7 +75,7 @@ def test_everything_is_replaced_and_a_new_one_stands_by(root: Path) -> None:
         until(lambda: all(gone(pid) for pid in [*old, template]), "the old are gone")
         until(lambda: running.status()["reload"]["outcome"] == "done", "the status says so")
         until(lambda: states(running) == ["serving"] * 3 + ["standby"], "one stands by")
-        assert running.status()["generation"] == 2
+        assert running.status()["generation"] == 2 and running.status()["restarts"] == 0
         assert [line["generation"] for line in running.log("worker.ready")] == [1, 1, 1, 2, 2, 2]
         assert not running.log("worker.died") and not running.log("role.died")
         assert fewest(running) == 3, "no place was ever empty"

@@ -68,6 +68,16 @@ def test_the_hosts_cap_on_spawns_holds_for_everybody() -> None:
     assert restarts.due_ns("worker 3", SECOND) <= SECOND
 
 
+def test_what_is_replaced_in_order_is_no_restart() -> None:
+    restarts = quick()
+    restarts.spawned("worker 0", 0)
+    restarts.renewed("worker 0")
+    restarts.spawned("worker 0", 0)
+    assert restarts.total == 0
+    restarts.spawned("worker 0", 0)
+    assert restarts.total == 1
+
+
 def test_only_a_second_life_counts_as_a_restart() -> None:
     restarts = quick()
     for place in ("worker 0", "worker 1", "worker 0"):

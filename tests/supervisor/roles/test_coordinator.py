@@ -48,8 +48,8 @@ def begin(at: Stage) -> Coordinator:
     return made[0]
 
 
-def drain(at: Stage) -> int:
-    at.master.send(Drain())
+def drain(at: Stage, *, successor: bool = False) -> int:
+    at.master.send(Drain(successor))
     with pytest.raises(LeaveLoop) as left:
         at.run_until(lambda: False, "left")
     return left.value.status
@@ -129,6 +129,14 @@ def test_it_leaves_in_order(cluster: Cluster, at: Stage) -> None:
     at.run_until(lambda: control.hosts(cluster, jobs.KEYS), "a heartbeat")
     assert drain(at) == 0
     assert control.hosts(cluster, jobs.KEYS) == []
+
+
+def test_one_that_has_a_successor_leaves_and_its_host_stays(cluster: Cluster, at: Stage) -> None:
+    begin(at)
+    at.run_until(lambda: control.hosts(cluster, jobs.KEYS), "a heartbeat")
+    assert drain(at, successor=True) == 0
+    (host,) = control.hosts(cluster, jobs.KEYS)
+    assert host.incarnation == HOST
 
 
 def test_it_leaves_when_its_master_is_gone(at: Stage) -> None:
