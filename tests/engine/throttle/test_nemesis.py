@@ -5,6 +5,7 @@ GANGER_NEMESIS_S=60 runs each limit for so long; without it all of them run toge
 """
 
 import json
+import math
 import os
 import random
 import signal
@@ -12,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,12 +86,15 @@ class Stage:
         for process in self.holders:
             process.wait(60)
 
-    def permits(self) -> Iterator[tuple[int, float, float]]:
-        """(limit, from, to) of each permit that anybody had."""
+    def of(self, limit: int, since_ms: float = 0, before_ms: float = math.inf) -> list[tuple[float, float]]:
+        """(from, to) of each permit of this limit that anybody had, and that began then."""
+        found = []
         for log in self.directory.glob("*.log"):
             for line in log.read_text().splitlines():
-                limit, _, began, ended = line.split()
-                yield int(limit), float(began), float(ended)
+                its_limit, _, began, ended = line.split()
+                if int(its_limit) == limit and since_ms <= float(began) < before_ms:
+                    found.append((float(began), float(ended)))
+        return found
 
 
 def most_at_once(permits: list[tuple[float, float]]) -> int:
@@ -156,20 +159,16 @@ class Nemesis:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("limits", [[limit] for limit in LIMITS] if LONG_S else [LIMITS], ids=str)
 def test_no_more_than_the_limit_whatever_happens(tmp_path: Path, limits: list[int]) -> None:
-    calm_s, span_s = (10.0, LONG_S) if LONG_S else (2.0, 5.0)
     with Stage(tmp_path, limits) as stage:
-        until(lambda: len(list(stage.permits())) > 20, "permits are granted", 60)
-        time.sleep(calm_s)  # the subject: some seconds in which nothing happens
+        until(lambda: all(most_at_once(stage.of(limit)) == limit for limit in limits), "all is used", 60)
         storm_ms = boottime_s() * 1000
         nemesis = Nemesis(stage, random.Random(os.environ.get("GANGER_NEMESIS_SEED", "4")))
-        nemesis.run(boottime_s() + span_s)
+        nemesis.run(boottime_s() + (LONG_S or 6.0))
+        over_ms = boottime_s() * 1000
+        until(lambda: all(stage.of(limit, over_ms) for limit in limits), "permits are granted after it", 60)
         stage.leave()
-        permits = list(stage.permits())
     for limit in limits:
-        of = [(began, ended) for each, began, ended in permits if each == limit]
-        calm = [(began, ended) for began, ended in of if began < storm_ms]
-        print(f"limit {limit}: {len(of)} permits, most at once {most_at_once(of)}, calm {most_at_once(calm)}")
-        assert most_at_once(of) <= limit
-        assert most_at_once(calm) == limit, "with all servers up the full limit is used"
-        assert len(of) > len(calm), "some are granted in the storm"
+        of, in_storm = stage.of(limit), stage.of(limit, storm_ms, over_ms)
+        print(f"limit {limit}: {most_at_once(of)} at once, {len(of)} permits, {len(in_storm)} in the storm")
+        assert most_at_once(of) == limit
     print(dict(nemesis.done))

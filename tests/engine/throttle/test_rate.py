@@ -10,9 +10,11 @@ from ganger import QuorumLost, RateExceeded, rate_limit, testing
 from ganger.clock import monotonic_s
 from ganger.errors import BadOptions
 from ganger.throttle.default import Throttles
+from ganger.throttle.rate import RateLimit
 from ganger.throttle.servers import Servers
 from ganger.throttle.shares import Rate, parse_rate, shares
 from support.throttles import ThrottleServers
+from support.waiting import until
 
 
 @pytest.fixture
@@ -132,6 +134,26 @@ def test_a_server_that_is_away_takes_its_share_with_it(throttle_servers: Throttl
         mail.take()
     with pytest.raises(RateExceeded):
         mail.take()
+
+
+@pytest.mark.parametrize("burst", [None, 9])
+def test_a_restarted_server_gives_nothing_twice(burst: int | None) -> None:
+    with ThrottleServers() as own:
+        mail = rate_limit("mail", "9/h", burst=burst, throttles=Throttles(Servers(own.urls), "ganger"))
+        for _ in range(9):
+            mail.take(wait=None)
+        for number in range(3):
+            own.restart(number)
+        mail._tap = None  # what it remembers of refusals
+        until(lambda: refused(mail), "the servers are asked again")
+        assert mail.attempt() > 300
+
+
+def refused(mail: RateLimit) -> bool:
+    try:
+        return mail.attempt() > 0
+    except QuorumLost:
+        return False
 
 
 def test_without_any_server_it_says_so() -> None:
