@@ -158,12 +158,12 @@ def _check(tree: Tree, now_ns: int) -> None:
     mistakes = changes.refused(tree.config, config, len(tree.recorder.seats))
     if not mistakes and not (config.run_dir / tree.recorder.path.name).exists():
         mistakes = [f"{config.run_dir} is another directory now: restart the service instead"]
-    tree.outcome.error = "; ".join(mistakes) or _room(tree)
+    tree.outcome.error = "; ".join(mistakes) or room(tree)
     if not tree.outcome.error:
         tree.incoming = Incoming(number, config, config.to_fd(), now_ns)
 
 
-def _room(tree: Tree) -> str:
+def room(tree: Tree) -> str:
     """Why a second copy of the app does not fit beside the first; "" when it does."""
     template = tree.children.role(TEMPLATE)
     need = (Usage().rss_bytes(template.pid) or 0) if template is not None else 0
