@@ -1,6 +1,7 @@
 """A socket in systemd's place: hears what a service tells its manager (NOTIFY_SOCKET)."""
 
 import os
+import select
 import socket
 import time
 
@@ -30,6 +31,10 @@ class Manager:
 
         until(lambda: len(found()) >= count, f"{count} x {start}", 15.0)
         return found()[-1]
+
+    def is_silent(self, for_s: float) -> bool:
+        """Nothing comes for so long."""
+        return not select.select([self._socket], [], [], for_s)[0]
 
     def close(self) -> None:
         self._socket.close()

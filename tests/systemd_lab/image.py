@@ -10,8 +10,11 @@ import os
 import shutil
 import subprocess
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+
+from systemd_lab.tools import Tools
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCK = ROOT / "requirements.lock"
@@ -77,7 +80,7 @@ WantedBy=default.target
 """
 
 
-def disk(cache: Path, mirror: str) -> Path:
+def disk(cache: Path, mirror: str, tools: Tools) -> Path:
     """The file system image, from the cache or made now. Raises CalledProcessError, and OSError."""
     wanted = repr((SUITE, PACKAGES, MASKED, CHECKS, VENV, LOCK.read_text())).encode()
     image = cache / f"{SUITE}-{hashlib.sha256(wanted).hexdigest()[:12]}.img"
@@ -86,8 +89,9 @@ def disk(cache: Path, mirror: str) -> Path:
     tree = cache / "tree"
     shutil.rmtree(tree, ignore_errors=True)
     _logged(
-        ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(tree), mirror],
+        [tools.debootstrap, "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(tree), mirror],
         cache / "debootstrap.log",
+        tools.env,
     )
     _settle(tree)
     _install_requirements(tree, cache)
@@ -149,8 +153,8 @@ def _install_requirements(tree: Path, cache: Path) -> None:
     shutil.rmtree(wheels)
 
 
-def _logged(command: Sequence[str], log: Path) -> None:
-    env = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+def _logged(command: Sequence[str], log: Path, more: Mapping[str, str] = MappingProxyType({})) -> None:
+    env = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive", **more}
     with log.open("wb") as file:
         try:
             subprocess.run(command, check=True, stdout=file, stderr=file, env=env)

@@ -14,11 +14,10 @@ from pathlib import Path
 
 from gangerd.linux import processes
 
-KERNEL = "linux.uml"
-
 
 class Machine:
-    def __init__(self, image: Path, share: Path, scratch: Path, memory: str = "768M") -> None:
+    def __init__(self, kernel: str, image: Path, share: Path, scratch: Path, memory: str = "768M") -> None:
+        self._kernel = kernel
         self._image = image
         self._share = share
         self._scratch = scratch
@@ -40,7 +39,7 @@ class Machine:
         parent = os.getpid()
         with self.console.open("ab") as console:
             self._process = subprocess.Popen(
-                [KERNEL, *words],
+                [self._kernel, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,

@@ -69,8 +69,8 @@ def test_a_stopped_master_pings_no_more(tmp_path: Path, manager: Manager, asked:
         running.signal(signal.SIGSTOP)
         stat = Path(f"/proc/{running.process.pid}/stat")
         until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "T", "it stops")
-        manager.hear()
-        heard = len(manager.said)
+        heard = len(manager.hear())
+        assert manager.is_silent(1.2)  # a ping each second is what was asked for
         running.signal(signal.SIGCONT)
         until(lambda: manager.hear()[heard:].count("WATCHDOG=1") > 0, "a ping after it went on")
 

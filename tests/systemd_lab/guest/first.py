@@ -187,7 +187,8 @@ def stopped_master() -> None:
     )
     check(back, "a stopped master is restarted by the watchdog", f"{time.monotonic() - begun_s:.1f} s")
     timed = sh("journalctl", "-b", "-u", UNIT, "-o", "short-monotonic", "--no-pager")[1].splitlines()
-    say("\n".join(line[:120] for line in timed if "systemd[1]" in line or "Fatal" in line))
+    telling = ("atchdog", "SIGABRT", "Fatal", "exited", "Started")
+    say("\n".join(line[:120] for line in timed[-60:] if any(word in line for word in telling)))
     lines = [line for line in journal("-b") if "atchdog" in line or "Fatal Python error" in line]
     check(any("atchdog" in line for line in lines), "systemd says so", lines)
     check(any("Fatal" in line for line in lines), "and the journal has the master's stack")
