@@ -85,7 +85,9 @@ def run() -> NoReturn:
         code = EXIT_USAGE
     except click.ClickException as error:
         code = _say(error.format_message(), EXIT_FAILED)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as interrupted:
+        if interrupted.__suppress_context__ and interrupted.__cause__ is None:
+            click.echo(err=True)  # at a question, not by a "no": click leaves the cursor behind it
         code = 128 + signal.SIGINT
     except BrokenPipeError:
         # The reader (head, less) has seen enough. Nothing may be flushed into the closed pipe at exit.

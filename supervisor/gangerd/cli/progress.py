@@ -9,8 +9,9 @@ from gangerd.cli import rendering
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """`with progress("clearing mail", 1200) as done: done(500)`. Nobody need know the total."""
-    if not sys.stderr.isatty():
+    """`with progress("clearing mail", 1200) as done: done(500)`. Nobody need know the total; of
+    nothing there is no bar."""
+    if total == 0 or not sys.stderr.isatty():
         yield lambda count: None
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -39,8 +39,8 @@ def documents(contents: Iterable[Any]) -> None:
 
 @contextmanager
 def progress(did: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr while something is done to `total` things; where that is no terminal, nothing."""
-    if not sys.stderr.isatty():
+    """A bar on stderr while something is done to `total` things; of none, or with no terminal, nothing."""
+    if not total or not sys.stderr.isatty():
         yield lambda count: None
         return
     from rich import progress as bars

@@ -36,7 +36,8 @@ def resume(kind: str, name: str, spread: "Spread", *, as_json: bool) -> int:
         about = {"paused": False, "unparked": spread.unparked} if kind == "type" else {"paused": False}
         return _document(kind, name, spread, about)
     before = "" if spread.changed else " It was not paused."
-    back = f", and {plural(spread.unparked, 'parked job')} wait again" if spread.unparked else ""
+    verb = "waits" if spread.unparked == 1 else "wait"
+    back = f", and {plural(spread.unparked, 'parked job')} {verb} again" if spread.unparked else ""
     click.echo(f"{name} goes on in {_how_far(spread)}{back}.{before}")
     missed(spread.missed, _WAITS)
     return EXIT_FAILED if spread.missed else EXIT_OK

@@ -117,7 +117,7 @@ def _not_alone(path: Path, fd: int) -> None:
     header = memoryview(os.pread(fd, HEADER_BYTES, 0).ljust(HEADER_BYTES, b"\0")).cast("Q")
     _log.warning(
         log.NOT_ALONE,
-        pid=header[HeaderWord.MASTER_PID],
+        other=header[HeaderWord.MASTER_PID],
         run_dir=str(path.parent),
         advice="another master serves from this directory: end it, or give this one a --dir of its own",
     )

@@ -62,6 +62,8 @@ def test_all_of_them_only_after_a_yes(shop: Shop) -> None:
     assert shop.refused("dead", "retry", "a" * 29, "--rate", "5/s")[0] == 2
     assert len(shop.json("dead", "list")) == 3
     assert shop.at_terminal("dead", "delete", "--all", answer="n\n")[0] == 128 + signal.SIGINT
+    code, told = shop.at_terminal("dead", "delete", "--all", answer="\x04")
+    assert code == 128 + signal.SIGINT and "[y/N]: " in told and told.endswith("\r\n")
     assert len(shop.json("dead", "list")) == 3
     code, told = shop.at_terminal("dead", "delete", "--all", answer="y\n")
     assert code == 0
