@@ -159,23 +159,13 @@ class Worker:
             self._pocket.spend()
             self._redis_away(error)
             return 0
-        if target.line >= 0:
-            self._perform_limited(len(entries))
-            return len(entries)
-        if self._fetch.more:
+        if self._fetch.more and target.line < 0:  # of a limited queue the coordinator wakes others
             self._wake_another()
         if entries:
             self._perform(len(entries))
-        return len(entries)
-
-    def _perform_limited(self, count: int) -> None:
-        """What a claim with a pass brought, one job or none; unless the pass ran out on the way."""
-        if count and not self._pocket.is_valid():
-            self._give_back()
-        elif count:
-            self._perform(count)
         else:
             self._pocket.spend()
+        return len(entries)
 
     def _patrol(self) -> None:
         """Nobody rings: look for work without a sign of it, a stretch at a time."""
@@ -187,11 +177,12 @@ class Worker:
         return time.monotonic_ns() - self._header[HeaderWord.COORDINATOR_AT_NS] > SILENT_NS
 
     def _perform(self, count: int) -> None:
-        """One after the other, until one must not be started any more: we retire, or its lease may be
-        another's by now. What is left goes back."""
+        """One after the other, until one must not be started any more: we retire, its lease may be another's
+        by now, or the time of our pass is over. What is left goes back."""
         self._page.enter(Phase.RUNNING, time.monotonic_ns())
+        limited = self._pocket.line >= 0
         for index in range(count):
-            if self._retiring() or self._leases_stale():
+            if self._retiring() or self._leases_stale() or (limited and not self._pocket.is_valid()):
                 self._give_back()
                 return
             self._performer.perform(index)
