@@ -18,6 +18,8 @@ from ganger.wire.node import Node
 from ganger.wire.peer import Peer
 from ganger.wire.server_check import read_info
 
+_RESENT_S = 0.1
+"""A script that the server did not know is given so long at least when it is sent with its source."""
 _GIVE_UP_S = 1.0
 """A reply may come so late, after its caller was told of silence, before the connection is given up."""
 
@@ -102,7 +104,11 @@ class Line:
                 self.misplaced = (
                     f"The server for semaphores at {self.place} refuses our user name or password."
                 )
-            self._failed(str(error), now_s)
+            if isinstance(error, LinkLost) and not error.connecting and not self.misplaced:
+                self.problem = str(error)  # a restart, maybe: it may be back already
+                self.drop()
+            else:
+                self._failed(str(error), now_s)
         return heard
 
     def overdue(self, now_s: float) -> list[Call]:
@@ -152,6 +158,7 @@ class Line:
             if isinstance(reply, ReplyError):
                 if str(reply).startswith("NOSCRIPT") and call.command.fallback is not None:
                     call.command = call.command.with_fallback()
+                    call.due_s = max(call.due_s, now_s + _RESENT_S)
                     self._send([call])
                     continue
                 self.problem = f"it answered: {reply}"

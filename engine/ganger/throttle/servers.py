@@ -120,6 +120,8 @@ class Servers:
             waiting.discard(call)
             calls.extend(call.hear(reply))
 
+        # What came while nobody listened was in time, whenever that is.
+        self._poll(0.0, hear)
         while True:
             now_s = monotonic_s()
             while calls:
@@ -148,6 +150,8 @@ class Servers:
             if link is not None:
                 poller.register(link, link.wants())
                 by_fd[link.fileno()] = line
+        if not by_fd:
+            return
         for fd, events in poller.poll(max(0.0, wait_s) * 1000):
             line = by_fd[fd]
             fresh = line.life is None

@@ -2,6 +2,7 @@
 answers, a full server."""
 
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -75,6 +76,21 @@ def test_an_answer_that_comes_after_its_time_is_heard_all_the_same(own: Throttle
     assert len(permit.holding._votes) == 2
     paused.signal(signal.SIGCONT)
     until(lambda: bool(api.inspect()) and len(permit.holding._votes) == 3, "the late vote is heard")
+
+
+def test_an_answer_that_waits_unread_is_no_silence(own: ThrottleServers) -> None:
+    """The third server answered when the conversation was over, and the next one comes much later."""
+    servers = Servers(own.urls, answer_s=0.3)
+    api = Semaphore(servers, "ganger", "api", 1)
+    servers.check()
+    last = servers.lines[servers.order(api._turn)[-1]]
+    slow = next(one.server for one in own.all if one.server.port == last.place.port)
+    slow.signal(signal.SIGSTOP)
+    permit = permit_of(api)
+    slow.signal(signal.SIGCONT)
+    time.sleep(1.5)  # the subject: nobody listens for longer than a connection is waited for
+    assert renew(servers, [permit]) == []
+    assert len(permit.holding._votes) == 3 and last.well
 
 
 def test_a_full_server_renews_and_grants_on(own: ThrottleServers) -> None:
