@@ -23,9 +23,11 @@ def test_a_host_with_embedded_servers_is_killed_whole_and_comes_back_with_its_jo
         running = _push(root, client, app.first_at_gate.name, str(gate), 0)
         later = _push(root, client, app.healthy.name, 1, delay=2)
         until(lambda: journal.begun(running) == 1, "its begin", 20)
+        assert document("health", cwd=root) == {"live": True, "ready": True, "reasons": [], "workers": 2}
         old = gang.pids()
         gang.crash()
         until(lambda: not any(alive(pid) for pid in old), "the end of every process, the servers' too")
+        assert ganger("health", cwd=root).stdout.endswith("no master runs here\n")
         gang.start()
         gang.serving()
         until(lambda: journal.begun(running) == 2, "its second begin", 20)
@@ -35,6 +37,7 @@ def test_a_host_with_embedded_servers_is_killed_whole_and_comes_back_with_its_jo
         until(lambda: journal.ended(running) == journal.ended(later) == 1, "both ends", 20)
         pids = gang.pids()
         assert gang.drain() == 0
+        assert ganger("health", "--live", cwd=root).returncode == 1
         assert not any(alive(pid) for pid in pids)
     finally:
         gang.close()

@@ -35,6 +35,7 @@ class Herald:
         self._notifier = notifier
         self._next_status_ns = 0
         self._next_extension_ns = 0
+        self._extending: System | None = None
         self._next_ping_ns = 0
         self._dead_since_ns: dict[int, int] = {}
         self._complaint = ""
@@ -48,13 +49,20 @@ class Herald:
         if now_ns >= self._next_status_ns:
             self._next_status_ns = now_ns + SECOND
             notifier.status(line(self._tree, now_ns))
-        if self._tree.system in _MAKING_TIME and now_ns >= self._next_extension_ns:
-            self._next_extension_ns = now_ns + int(EXTEND_EVERY_S * SECOND)
-            notifier.extend_timeout(EXTEND_S)
+        self._make_time(now_ns)
         interval_s = notifier.watchdog_interval_s
         if interval_s is not None and now_ns >= self._next_ping_ns and self._is_well(now_ns):
             self._next_ping_ns = now_ns + int(interval_s * SECOND)
             notifier.watchdog()
+
+    def _make_time(self, now_ns: int) -> None:
+        """What was granted for the start does not count for the end: at each change the first word is at
+        once."""
+        system = self._tree.system
+        if system in _MAKING_TIME and (system is not self._extending or now_ns >= self._next_extension_ns):
+            self._next_extension_ns = now_ns + int(EXTEND_EVERY_S * SECOND)
+            self._notifier.extend_timeout(EXTEND_S)
+        self._extending = system
 
     def close(self, now_ns: int) -> None:
         """The last words, which stay in `systemctl status`."""

@@ -141,6 +141,16 @@ def test_status_is_said_once_a_second_and_when_it_changes(tree: Tree, manager: M
     assert manager.hear()[1:] == ["STATUS=claims nothing (SIGTSTP), 0 of 1 workers, 0 busy, generation 1"]
 
 
+def test_a_drain_that_follows_a_start_at_once_has_time_of_its_own(tree: Tree, manager: Manager) -> None:
+    told = herald.Herald(tree, Notifier(manager.address))
+    told.tick(0)
+    tree.system = System.DRAINING
+    told.tick(SECOND // 10)
+    assert [line for line in manager.hear() if line.startswith("EXTEND")] == [
+        "EXTEND_TIMEOUT_USEC=20000000"
+    ] * 2
+
+
 def test_more_time_is_asked_for_while_it_starts_and_ends(tree: Tree, manager: Manager) -> None:
     told = herald.Herald(tree, Notifier(manager.address))
     for system, wanted in ((System.STARTING, 2), (System.SERVING, 2), (System.CLOSING, 4)):
