@@ -108,6 +108,10 @@ def test_a_slow_caller_and_a_crowd_keep_nobody_waiting(running: tuple[MasterProc
         caller.close()
 
 
+def test_a_socket_is_for_the_account_and_its_group(running: tuple[MasterProcess, Path]) -> None:
+    until(lambda: running[1].stat().st_mode & 0o777 == 0o660, "its mode")
+
+
 def test_its_death_is_nobody_else_s(running: tuple[MasterProcess, Path]) -> None:
     """It is started again, over the socket that it left behind."""
     host, address = running

@@ -147,6 +147,8 @@ def listen(address: str) -> socket.socket:
         name = (host, int(port))
     try:
         listener.bind(name)
+        if isinstance(name, str):
+            Path(name).chmod(0o660)
         listener.listen(MOST_CALLERS)
         listener.setblocking(False)
     except OSError:
