@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from gangerd.master.lifecycle import ChildState
-from gangerd.recorder import Phase as Shown
 
 
 class Phase(Enum):
@@ -115,32 +114,27 @@ class Generations:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """What is to be seen of the new generation's first worker. `shown` is its page's phase, None while the
-    page is not its own; `shown_for_s` how long it has shown that; `age_s` counts from the wish for it."""
+    """What is to be seen of the new generation's first worker: `worked`, it has begun a job; `idle_for_s`,
+    how long ago it was first seen to find none, None for never; `age_s` counts from the wish for it."""
 
     state: ChildState
-    shown: int | None
-    shown_for_s: float
+    worked: bool
+    idle_for_s: float | None
     age_s: float
     died_in_job: bool = False
     reason: str = ""
 
 
-WORKED = (Shown.RUNNING, Shown.SETTLING)
-
-
 def judge(canary: Canary, idle_s: float, bound_s: float) -> tuple[Event | None, str]:
-    """Whether it has passed: it is ready and able to claim, so it has claimed a job, or looked for one, found
-    none and stayed well for idle_s. What a job does to it is the job's affair. None: not known yet."""
+    """Whether it has passed: it is ready and able to claim, so it has begun a job, or looked for one, found
+    none and lived on for idle_s. What a job does to it is the job's affair. None: not known yet."""
     if canary.state is ChildState.GONE:
         if canary.died_in_job:
             return Event.PASSED, ""
         return Event.FAILED, f"its first worker ended before it could claim a job: {canary.reason}"
     if canary.state is ChildState.DOOMED:
         return Event.FAILED, f"its first worker did not become ready: {canary.reason}"
-    if canary.shown in WORKED:
-        return Event.PASSED, ""
-    if canary.shown == Shown.IDLE and canary.shown_for_s >= idle_s:
+    if canary.worked or (canary.idle_for_s is not None and canary.idle_for_s >= idle_s):
         return Event.PASSED, ""
     if canary.age_s >= bound_s:
         return Event.FAILED, f"its first worker was not able to claim a job within {bound_s:g} s"

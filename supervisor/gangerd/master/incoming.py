@@ -19,6 +19,8 @@ class Incoming:
     """As the new template told it."""
     edition: str = ""
     canary: Child | None = None
+    idle_ns: int | None = None
+    """When it was first seen to find no work."""
     error: str = ""
     """Why its template can't serve, in its own words."""
 

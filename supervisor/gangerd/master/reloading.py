@@ -22,7 +22,8 @@ from gangerd.master.incoming import Incoming, Outcome
 from gangerd.master.lifecycle import ChildEvent, ChildState, System
 from gangerd.master.restarts import SECOND
 from gangerd.master.tree import Tree
-from gangerd.recorder import Word
+from gangerd.recorder import COUNTERS_AT, Counter
+from gangerd.recorder import Phase as Shown
 
 _log = log.get()
 
@@ -121,14 +122,15 @@ def _bear(tree: Tree, incoming: Incoming, template: Child, now_ns: int) -> bool:
 
 
 def _seen(tree: Tree, incoming: Incoming, canary: Child, now_ns: int) -> Canary:
-    page = tree.seat(canary).page
-    shown, for_ns = None, 0
+    page, worked = tree.seat(canary).page, False
     if canary.state is ChildState.SERVING and page.incarnation == canary.incarnation:
-        shown, for_ns = page.phase, now_ns - page.words[Word.SINCE_NS]
+        worked = page.phase == Shown.RUNNING or page.words[COUNTERS_AT + Counter.STARTED] > 0
+        if page.phase == Shown.IDLE and incoming.idle_ns is None:
+            incoming.idle_ns = now_ns
     return Canary(
         canary.state,
-        shown,
-        shown_for_s=for_ns / SECOND,
+        worked,
+        idle_for_s=None if incoming.idle_ns is None else (now_ns - incoming.idle_ns) / SECOND,
         age_s=(now_ns - incoming.since_ns) / SECOND,
         died_in_job=canary.died_in_job,
         reason=canary.reason,
@@ -148,8 +150,11 @@ def _check(tree: Tree, now_ns: int) -> None:
     _log.info(log.RELOAD_BEGUN, generation=number)
     try:
         config = tree.reread() if tree.reread is not None else tree.config
-    except (GangerdError, OSError) as error:
+    except GangerdError as error:
         tree.outcome.error = "; ".join(str(error).splitlines())
+        return
+    except OSError as error:
+        tree.outcome.error = f"{error.filename or 'the settings'}: {error.strerror or error}"
         return
     except Exception as error:  # whatever is wrong with them, the old generation serves on
         _log.exception(log.INTERNAL_ERROR, where="reading the settings again")
