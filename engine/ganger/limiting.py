@@ -27,6 +27,7 @@ class Change:
 
     queue: str | None = None
     concurrency: int | None = None
+    on_lost: str | None = None
     off: bool = False
 
 
@@ -36,7 +37,7 @@ def semaphore_name(limit: str) -> str:
 
 
 def survey(cluster: Cluster, control: Control, servers: Servers | None) -> list[dict[str, Any]]:
-    """A row for each limit, by name: name, queue, concurrency, set (at runtime), off, used, offered,
+    """A row for each limit, by name: name, queue, concurrency, on_lost, set (at runtime), off, used, offered,
     waiting (partitions), states (by host), holders (None: not known, `unknown` says why)."""
     found: dict[str, dict[str, Any]] = {}
     for host in live_hosts(cluster, control):
@@ -49,7 +50,8 @@ def survey(cluster: Cluster, control: Control, servers: Servers | None) -> list[
                 row["states"][host.status.get("host", host.incarnation)] = said["state"]
     for name, one in limits.read(cluster, control).items():
         row = found.setdefault(name, _row(name, one.queue, {}))
-        row.update(queue=one.queue, concurrency=one.concurrency, set=True, off=one.off)
+        about = {"queue": one.queue, "concurrency": one.concurrency, "on_lost": one.on_lost}
+        row.update(about, set=True, off=one.off)
     rows = [found[name] for name in sorted(found)]
     for row in rows:
         row.update(_holders(row, control, servers))
@@ -78,7 +80,9 @@ def change(cluster: Cluster, control: Control, name: str, wanted: Change) -> Set
     concurrency = wanted.concurrency or was.get("concurrency")
     if not concurrency:
         raise BadOptions(f"say how many jobs may run at once under the limit {name!r} (--concurrency).")
-    made = SetLimit(check_queue(queue), concurrency, wanted.off)
+    made = SetLimit(
+        check_queue(queue), concurrency, wanted.on_lost or was.get("on_lost") or "end", wanted.off
+    )
     if not made.off:
         _refuse_other_kind(name, was.get("concurrency"), concurrency)
         others = [o for o, row in rows.items() if o != name and row["queue"] == queue and not row["off"]]
@@ -100,8 +104,8 @@ def _refuse_other_kind(name: str, was: int | None, becomes: int) -> None:
 
 def _row(name: str, queue: str, said: dict[str, Any]) -> dict[str, Any]:
     counts: dict[str, Any] = {"used": 0, "offered": 0, "waiting": 0, "states": {}}
-    concurrency = said.get("concurrency")
-    return {"name": name, "queue": queue, "concurrency": concurrency, "set": False, "off": False, **counts}
+    about = {key: said.get(key) for key in ("concurrency", "on_lost")}
+    return {"name": name, "queue": queue, **about, "set": False, "off": False, **counts}
 
 
 def _holders(row: dict[str, Any], control: Control, servers: Servers | None) -> dict[str, Any]:

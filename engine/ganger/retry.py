@@ -39,6 +39,7 @@ CAUSES: Mapping[str, tuple[bool, bool]] = {
     "killed": (True, True),
     "lost": (False, False),
     "released": (False, False),
+    "permit_lost": (False, False),
 }
 """Cause -> (uses an attempt, counts as a crash)."""
 
@@ -139,7 +140,7 @@ Decision = Retry | Bury | Discard | Release | Recover
 def decide(policy: Policy, state: State, failure: Failure, rng: Random) -> Decision:
     """What this failure leads to, with the state the job then has."""
     uses_attempt, crash = _effects(failure)
-    if failure.cause == "released":
+    if failure.cause in ("released", "permit_lost"):
         return Release(msgspec.structs.replace(state, released=state.released + 1))
     after = State(
         attempts=state.attempts + uses_attempt,
@@ -168,7 +169,7 @@ def default_backoff_s(attempts: int, rng: Random) -> float:
 
 def _effects(failure: Failure) -> tuple[bool, bool]:
     uses_attempt, crash = CAUSES.get(failure.cause, CAUSES["signal"])
-    if failure.cause in ("lost", "released"):
+    if failure.cause in ("lost", "released", "permit_lost"):
         return False, False
     return (
         uses_attempt if failure.uses_attempt is None else failure.uses_attempt,

@@ -32,6 +32,8 @@ class Limit(msgspec.Struct, frozen=True):
     queue: str
     concurrency: int
     """Jobs that run at one moment."""
+    on_lost: str = "end"
+    """What becomes of a running job whose permit is lost: "end" (released) or "finish"."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from gangerd.errors import Refused
 MOST = 100_000
 MOST_PER_QUEUE = 3
 """Limits that a queue may have: a job needs a permit of each."""
+ON_LOST = ("end", "finish")
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 _UNSUPPORTED = {
     "type": "would limit a job type, which no host can do: give those jobs a queue of their own",
@@ -48,6 +49,8 @@ def _limit(name: str, given: Any) -> Limit:
     wrong = [f"{key} {_UNSUPPORTED.get(key, 'is not known')}" for key in given if key not in _RULES]
     checked: dict[str, Any] = {}
     for key, rule in _RULES.items():
+        if key not in given and key in _OPTIONAL:
+            continue
         try:
             checked[key] = rule(given.get(key))
         except Refused as refused:
@@ -69,4 +72,11 @@ def _queue(value: Any) -> str:
     return value
 
 
-_RULES = {"queue": _queue, "concurrency": _concurrency}
+def _on_lost(value: Any) -> str:
+    if value not in ON_LOST:
+        raise Refused(f"must be {' or '.join(ON_LOST)}, not {value!r}")
+    return str(value)
+
+
+_RULES = {"queue": _queue, "concurrency": _concurrency, "on_lost": _on_lost}
+_OPTIONAL = {"on_lost"}

@@ -166,10 +166,12 @@ class DeathSettled(Message, frozen=True):
 
 
 class EndRun(Message, frozen=True):
-    """End this very run of this worker: its job was cancelled. `run_seq` is the page's number of it."""
+    """End this very run of this worker: its job was cancelled, or, by `cause`, has lost its permit. `run_seq`
+    is the page's number of it."""
 
     worker: str
     run_seq: int
+    cause: str = "cancelled"
 
 
 _UNION = (

@@ -33,10 +33,10 @@ def test_what_a_cause_uses_up(cause: str) -> None:
     decision: Any = ruled(Policy(), State(), Failure(cause))
     attempt, crash = CAUSES[cause]
     assert (decision.state.attempts, decision.state.crashes) == (int(attempt), int(crash))
-    wanted: type = {"lost": Recover, "released": Release}.get(cause, Retry)
+    wanted: type = {"lost": Recover, "released": Release, "permit_lost": Release}.get(cause, Retry)
     kind = type(decision)
     assert kind is wanted
-    assert len(decision.state.failures) == (cause != "released")
+    assert len(decision.state.failures) == (cause not in ("released", "permit_lost"))
 
 
 def test_the_causes_of_the_design_are_all_there() -> None:

@@ -1,4 +1,4 @@
-"""A limit on a queue holds while workers are killed, and its place is free again at once."""
+"""A limit on a queue holds while workers are killed and servers are away, and its places are free at once."""
 
 import os
 import random
@@ -39,6 +39,37 @@ def test_never_more_than_the_limit_run_while_workers_are_killed_at_random(scene:
         print(f"back at the limit after a kill: {[round(gap) for gap in gaps]} ms")
         assert most == LIMIT
         assert host.drain() == 0
+
+
+def test_without_a_quorum_a_limited_queue_stands_still_and_others_go_on(scene: Scene) -> None:
+    opened, closed = scene.root / "opened", scene.root / "closed"
+    opened.touch()
+    settings = {"queues": [app.QUEUE, "other"], "limits.mail.queue": app.QUEUE, "limits.mail.concurrency": 2}
+    with ThrottleServers() as servers:
+        host = scene.gang(workers=2, settings={"semaphores": servers.urls, **settings})
+        cut = scene.push(app.at_gate, str(closed))
+        scene.await_begin(cut)
+        for each in servers.all[:2]:
+            each.server.signal(signal.SIGSTOP)
+        # Its permit can't be renewed: in ten seconds it may be another's, so the run is ended, not the job.
+        host.await_log("worker.died")
+        assert host.log("worker.died")[0]["cause"] == "permit_lost"
+        host.await_log("limits.stand_still")
+        waiting = scene.push_healthy(5)
+        passing = scene.push_many(app.at_gate, [(str(opened),)] * 20, queue="other")
+        for jid in passing:
+            scene.await_end(jid)
+        assert sum(scene.journal.begun(jid) for jid in waiting) == 0
+        (standing,) = scene.command("status")["standing"]
+        assert (standing["queue"], standing["state"]) == (app.QUEUE, "quorum lost")
+        assert "throttled" in [one["code"] for one in scene.command("why", waiting[0])["reasons"]]
+        for each in servers.all[:2]:
+            each.server.signal(signal.SIGCONT)
+        closed.touch()
+        scene.await_all_done()
+        # Begun twice, and no attempt used.
+        assert [attempt for attempt, _, _ in scene.journal.runs()[cut].begun] == [1, 1]
+        assert host.log("limits.back") and host.drain() == 0
 
 
 def running(scene: Scene, killed: dict[int, int]) -> list[int]:

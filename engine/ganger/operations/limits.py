@@ -19,6 +19,7 @@ class SetLimit(msgspec.Struct, frozen=True, omit_defaults=True):
 
     queue: str
     concurrency: int
+    on_lost: str = "end"
     off: bool = False
 
 

@@ -11,7 +11,7 @@ from gangerd.cli.connection import connected, dir_option, engine_config, file_op
 from gangerd.cli.words import number, span
 from gangerd.config import EXIT_FAILED, EXIT_OK
 from gangerd.errors import Usage
-from gangerd.limit_values import MOST
+from gangerd.limit_values import MOST, ON_LOST
 from gangerd.settings import build
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ def show(as_json: bool, path: Path | None, directory: str | None) -> None:
 @click.argument("name")
 @click.option("--queue", metavar="QUEUE", help="The queue that it limits; needed for a new one.")
 @click.option("--concurrency", type=click.IntRange(1, MOST), help="Jobs that may run at one moment.")
+@click.option(
+    "--on-lost", type=click.Choice(ON_LOST), help="What becomes of a running job whose permit is lost."
+)
 @click.option("--off", is_flag=True, help="No such limit, whatever a configuration says.")
 @json_option
 @file_option
@@ -52,6 +55,7 @@ def change(
     name: str,
     queue: str | None,
     concurrency: int | None,
+    on_lost: str | None,
     off: bool,
     as_json: bool,
     path: Path | None,
@@ -63,10 +67,15 @@ def change(
     from ganger import limiting
 
     with connected(path, directory) as (cluster, control):
-        wanted = limiting.Change(queue, concurrency, off=off)
+        wanted = limiting.Change(queue, concurrency, on_lost, off)
         made = limiting.change(cluster, control, name, wanted)
     if as_json:
-        about = {"queue": made.queue, "concurrency": made.concurrency, "off": made.off}
+        about = {
+            "queue": made.queue,
+            "concurrency": made.concurrency,
+            "on_lost": made.on_lost,
+            "off": made.off,
+        }
         rendering.document({"name": name, **about})
     elif made.off:
         click.echo(f"{name}: off. Queue {made.queue} has no limit of this name within two seconds.")

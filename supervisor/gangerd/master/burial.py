@@ -19,7 +19,7 @@ from gangerd.master import leftovers, remains
 from gangerd.master.autopsy import Autopsy
 from gangerd.master.children import Child
 from gangerd.master.deaths import Deaths
-from gangerd.master.ending import CANCELLED, RELEASED
+from gangerd.master.ending import CANCELLED, PERMIT_LOST, RELEASED
 from gangerd.master.endings import Endings
 from gangerd.master.memory_watch import MemoryWatch
 from gangerd.master.remains import Remains
@@ -82,7 +82,7 @@ class Undertaker:
             found = self._autopsy.examine(child, reaped, left, stack, at_ms, now_ns, notes)
             verdict = judge(found)
             death, cause = compose(found, verdict, left, self._consumer), verdict.cause
-            tell = self._log.info if cause in (RELEASED, CANCELLED) else self._log.error
+            tell = self._log.info if cause in (RELEASED, CANCELLED, PERMIT_LOST) else self._log.error
             # `pid` of a line is its writer's; who died is the child, as in every other line of the master.
             record = report.record(found, verdict)
             tell(log.WORKER_DIED, told=report.sentence(found, verdict), child=record.pop("pid"), **record)

@@ -23,6 +23,7 @@ STACK_WAIT_NS = 100_000_000
 STOP_WAIT_NS = 1_000_000_000
 DEATH_WAIT_NS = 5_000_000_000
 TIMEOUT, RELEASED, CANCELLED, MEMORY_LIMIT = "timeout", "released", "cancelled", "memory_limit"
+PERMIT_LOST = "permit_lost"
 
 
 @dataclass(frozen=True, slots=True)

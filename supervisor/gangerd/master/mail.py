@@ -16,7 +16,7 @@ from gangerd.master import manifest
 from gangerd.master.actions import fail, forget, step_child
 from gangerd.master.cast import COORDINATOR, TEMPLATE
 from gangerd.master.children import Child
-from gangerd.master.ending import CANCELLED
+from gangerd.master.ending import CANCELLED, PERMIT_LOST
 from gangerd.master.lifecycle import ChildEvent, ChildState
 from gangerd.master.restarts import SECOND
 from gangerd.master.spawning import is_child
@@ -98,10 +98,12 @@ def _from_role(tree: Tree, child: Child, message: messages.Message, now_ns: int)
             _failed(tree, child, error, exit_code, now_ns)
         case messages.DeathSettled(id=death):
             tree.deaths.settled(death)
-        case messages.EndRun(worker=incarnation, run_seq=run_seq) if child.role == COORDINATOR:
+        case messages.EndRun(worker=incarnation, run_seq=run_seq, cause=cause) if (
+            child.role == COORDINATOR and cause in (CANCELLED, PERMIT_LOST)
+        ):
             worker = tree.children.by_incarnation(incarnation)
             if worker is not None and worker.is_worker:
-                tree.endings.end(worker, CANCELLED, now_ns, run_seq)
+                tree.endings.end(worker, cause, now_ns, run_seq)
         case _:
             return False
     return True

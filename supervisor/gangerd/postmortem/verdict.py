@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gangerd.postmortem.evidence import Evidence
 from gangerd.postmortem.wait_status import SIGKILL, SIGNAL_CAUSES, dumped_core, ending, signal_name
 
-_FREE = frozenset({"lost", "released", "cancelled"})
+_FREE = frozenset({"lost", "released", "cancelled", "permit_lost"})
 """Causes that are not the job's doing: no attempt, no crash."""
 
 
@@ -76,6 +76,7 @@ _INTENT_REASONS = {
     "timeout": "The master ended this run with SIGKILL: it was past its hard deadline.",
     "memory_limit": "The master ended this run with SIGKILL: it was past its memory limit.",
     "cancelled": "The master ended this run with SIGKILL: it was cancelled.",
+    "permit_lost": "The master ended this run with SIGKILL: others may have its queue's permit by now.",
     "released": "The master ended it with SIGKILL: a shutdown could not wait, or it hung outside a job.",
 }
 

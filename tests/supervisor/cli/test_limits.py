@@ -17,7 +17,7 @@ from support.servers import ClusterServers
 from support.throttles import ThrottleServers
 
 KEYS = Control("ganger")
-ROW = {"name": "mail", "queue": "mail", "concurrency": 3, "set": False, "served": True}
+ROW = {"name": "mail", "queue": "mail", "concurrency": 3, "on_lost": "finish", "set": False, "served": True}
 
 
 class Desk:
@@ -74,7 +74,10 @@ def test_a_limit_is_set_and_unset(desk: Desk) -> None:
     assert desk.text("set", "mail", "--concurrency", "7") == (
         "mail: queue mail at most 7 at once, within two seconds.\n"
     )
-    assert (desk.rows()["mail"]["concurrency"], desk.rows()["mail"]["set"]) == (7, True)
+    row = desk.rows()["mail"]
+    assert (row["concurrency"], row["on_lost"], row["set"]) == (7, "finish", True)
+    desk.text("set", "mail", "--on-lost", "end")
+    assert desk.rows()["mail"]["on_lost"] == "end"
     assert "off" in desk.text("set", "mail", "--off")
     assert desk.rows()["mail"]["off"]
     desk.text("set", "night", "--queue", "reports", "--concurrency", "1")

@@ -55,6 +55,7 @@ TABLE: dict[str, tuple[dict[str, Any], str, bool, bool]] = {
     "SIGKILL with our own intent for THIS run": ({"intent": Intent("timeout", 7)}, "timeout", True, True),
     "memory limit of our own": ({"intent": Intent("memory_limit", 7)}, "memory_limit", True, True),
     "cancelled": ({"intent": Intent("cancelled", 7)}, "cancelled", False, False),
+    "permit lost": ({"intent": Intent("permit_lost", 7)}, "permit_lost", False, False),
     "shutdown, seen": ({"intent": Intent("released", 7)}, "released", False, False),
     "shutdown, unseen": ({"intent": Intent("released", None)}, "released", False, False),
     "intent goes before a counter": ({"intent": Intent("timeout", 7), "oom_kills": 1}, "timeout", True, True),

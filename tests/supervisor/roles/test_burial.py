@@ -120,6 +120,7 @@ def test_a_claim_whose_entries_stand_in_the_page_is_settled_by_the_page(cluster:
         ("shop.send", {"cause": "timeout", "counts_as_crash": False}, "retry", ("retrying", 1, 0, 0, 0)),
         ("shop.send", {"cause": "lost"}, "recover", ("ready", 0, 0, 1, 0)),
         ("shop.once", {"cause": "released"}, "release", ("ready", 0, 0, 0, 1)),
+        ("shop.once", {"cause": "permit_lost"}, "release", ("ready", 0, 0, 0, 1)),
     ],
 )
 def test_what_becomes_of_the_running_job(

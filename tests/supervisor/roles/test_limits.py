@@ -14,9 +14,9 @@ from ganger.operations import limits as operations
 from ganger.operations.limits import SetLimit
 from ganger.throttle.servers import Servers
 from gangerd.config import Limit
-from gangerd.messages import Drain
+from gangerd.messages import Drain, EndRun
 from gangerd.passes import Passes
-from gangerd.recorder import Control
+from gangerd.recorder import Control, EntryState, Held
 from gangerd.roles.coordinator.limits import merged
 from gangerd.roles.coordinator.service import Coordinator
 from gangerd.roles.loop import LeaveLoop
@@ -117,3 +117,33 @@ def test_what_is_not_understood_changes_nothing(cluster: Cluster) -> None:
     cluster.run(Command(jobs.KEYS.slot, ("HSET", jobs.KEYS.limits, "b", b'{"concurrency": "many"}')))
     operations.put(cluster, jobs.KEYS, "a", SetLimit("q", 1))
     assert operations.read(cluster, jobs.KEYS) == {"a": SetLimit("q", 1)}
+
+
+def test_a_run_that_has_lost_its_permit_is_ended_and_no_other(cluster: Cluster, at: Stage) -> None:
+    made = begin(at, cluster)
+    worker = at.worker(0, WORKER)
+    held = [Held("mail", 0, 5, f"1-{number}", f"jid-{number}", "shop.send", 1) for number in range(2)]
+    worker.hold(held, [EntryState.HELD] * 2)
+    worker.run(0)
+    made._limits._lost(int(WORKER, 16), 0, "mail")
+    made._limits.end_lost()
+    made._limits.end_lost()
+    told = [message for message in at.said() if isinstance(message, EndRun)]
+    assert told == [EndRun(WORKER, 1, "permit_lost")] * 2
+    # It has ended by itself, and another has begun under another pass: that one is not meant.
+    worker.page.states[0] = EntryState.DONE
+    worker.run(1)
+    made._limits.end_lost()
+    assert not [message for message in at.said() if isinstance(message, EndRun)]
+
+
+def test_where_a_limit_says_finish_nothing_is_ended(cluster: Cluster, at: Stage) -> None:
+    made = begin(at, cluster)
+    limiting.change(cluster, jobs.KEYS, "mail", limiting.Change("mail", 1, "finish"))
+    at.run_until(lambda: made._limits._limits["mail"].on_lost == "finish", "it is read")
+    worker = at.worker(0, WORKER)
+    worker.hold([Held("mail", 0, 5, "1-1", "jid-1", "shop.send", 1)], [EntryState.HELD])
+    worker.run(0)
+    made._limits._lost(int(WORKER, 16), 0, "mail")
+    made._limits.end_lost()
+    assert not [message for message in at.said() if isinstance(message, EndRun)]

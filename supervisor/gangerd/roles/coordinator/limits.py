@@ -21,6 +21,8 @@ from ganger.throttle.servers import Servers
 from gangerd import log
 from gangerd.board import Line
 from gangerd.config import Limit
+from gangerd.messages import EndRun
+from gangerd.page import Page, PageGarbled
 from gangerd.passes import Passes, PassState
 from gangerd.roles.coordinator.grants import Grants
 from gangerd.roles.coordinator.warden import LimitedQueue, Warden
@@ -50,6 +52,8 @@ class Limits:
         self._thread: threading.Thread | None = None
         self._news = threading.Event()
         self._said_unserved = False
+        self._ending: dict[tuple[int, int, str], int] = {}
+        """(worker, slot, queue) -> the run that is to be ended."""
 
     @property
     def limited(self) -> set[str]:
@@ -114,6 +118,7 @@ class Limits:
                     "name": name,
                     "queue": limit.queue,
                     "concurrency": limit.concurrency,
+                    "on_lost": limit.on_lost,
                     "set": name in self._set,
                     "served": served,
                     "used": counts.get((line, PassState.TAKEN), 0),
@@ -153,7 +158,22 @@ class Limits:
             role.board, self._passes, role.pages, role.doorbell_fd, grants, self._lost, random.Random()
         )
 
+    def end_lost(self) -> None:
+        """Have the master end the runs that have lost their permit, again until each is over."""
+        for (worker, slot, queue), run_seq in list(self._ending.items()):
+            if _runs(self._role.pages[slot], worker, queue) == run_seq:
+                self._role.tell(EndRun(f"{worker:016x}", run_seq, "permit_lost"))
+            else:
+                self._ending.pop((worker, slot, queue), None)
+
     def _lost(self, worker: int, slot: int, queue: str) -> None:
+        """On the thread: the loop's next beat acts. Which run it is is seen now: no other can begin before
+        this thread gives out another pass."""
+        run_seq = _runs(self._role.pages[slot], worker, queue)
+        if run_seq is None:
+            return
+        if any(one.queue == queue and one.on_lost == "end" for one in self._limits.values()):
+            self._ending[worker, slot, queue] = run_seq
         _logger.warning(log.LIMIT_LOST, worker=f"{worker:016x}", slot=slot, queue=queue)
 
     def _run(self, warden: Warden) -> None:
@@ -182,7 +202,7 @@ def merged(configured: Mapping[str, Limit], found: Mapping[str, operations.SetLi
     for name, limit in found.items():
         limits.pop(name, None)
         if not limit.off:
-            limits[name] = Limit(limit.queue, limit.concurrency)
+            limits[name] = Limit(limit.queue, limit.concurrency, limit.on_lost)
     return limits
 
 
@@ -196,6 +216,17 @@ def limited_queues(lines: Sequence[Line], limits: Mapping[str, Limit]) -> dict[i
             found[number] = LimitedQueue(line.queue, number, first, line.partitions, rules)
         first += line.partitions
     return found
+
+
+def _runs(page: Page, worker: int, queue: str) -> int | None:
+    """The number of the run of this queue that this worker is in."""
+    try:
+        seen = page.snapshot()
+    except PageGarbled:
+        return None
+    if seen.incarnation != f"{worker:016x}" or seen.running is None:
+        return None
+    return seen.run_seq if seen.held[seen.running].queue == queue else None
 
 
 def _state(queue: LimitedQueue) -> str:

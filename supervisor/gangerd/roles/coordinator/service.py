@@ -120,6 +120,7 @@ class Coordinator:
             pages, self._role.config.host, self._usage.rss_bytes, now_ns, time.time_ns() // MS
         )
         self._forget_pids({row["pid"] for row in rows if "pid" in row})
+        self._limits.end_lost()
         limits = self._limits.rows()
         try:
             if self._beats % ANNOUNCE_EVERY == 0:

@@ -13,7 +13,7 @@ from gangerd.messages import Death
 from gangerd.recorder import EntryState, Held
 from gangerd.roles.queues import Place
 
-NO_CRASHES = frozenset({"released", "cancelled"})
+NO_CRASHES = frozenset({"released", "cancelled", "permit_lost"})
 """Causes that are nobody's crash: the drain, or somebody's word, ended what ran."""
 
 
