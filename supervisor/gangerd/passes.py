@@ -158,6 +158,10 @@ class Passes:
             self._write(row + _STUBS + place * _STUB_WORDS, stub)
         self._rows[row + _VALID_NS] = valid_ns
 
+    def expire(self, number: int) -> None:
+        """Nobody claims with it any more; what runs by it goes on."""
+        self._rows[number * _ROW_WORDS + _VALID_NS] = 0
+
     def free(self, number: int) -> None:
         """It has been given back."""
         self._states[number] = PassState.FREE

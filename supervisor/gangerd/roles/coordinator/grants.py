@@ -41,6 +41,14 @@ class Grant:
         """Whether others may hold a permit of it by now."""
         return not all(permit.valid for permit in self.permits.values())
 
+    def meets(self, rules: Rules) -> bool:
+        """Whether it is what one would have to ask for now: a permit of each limit, of none that is tighter
+        since."""
+        return all(
+            name in self.permits and self.permits[name].holding.terms.limit <= limit
+            for name, limit in _in_order(rules)
+        )
+
     def stubs(self) -> list[Stub]:
         """As the table shows it."""
         return [_stub(name, permit) for name, permit in self.permits.items()]

@@ -64,6 +64,8 @@ class _Keeping:
     queue: str
     grant: Grant
     lost: bool = False
+    outdated: bool = False
+    """A limit has become tighter, or there is one more: renewed for the job that runs by it, no other."""
 
 
 @dataclass(slots=True)
@@ -101,6 +103,7 @@ class Warden:
         self._dead: set[int] = set()
         self._renew_ns = 0
         self._turn = 0
+        self._changed = False
         self.queues: dict[int, LimitedQueue] = {}
         self.figures = Figures()
         self.closing = False
@@ -108,12 +111,14 @@ class Warden:
         self.over = False
 
     def limit(self, queues: Mapping[int, LimitedQueue]) -> None:
-        """These lines are limited, by these rules, from now on. What is known of one is kept."""
+        """These lines are limited, by these rules, from now on. What is known of one is kept. From any
+        thread."""
         for line, queue in queues.items():
             known = self.queues.get(line)
             if known is not None and known.rules == queue.rules:
                 queue.why, queue.resume_ns, queue.pause_ms = known.why, known.resume_ns, known.pause_ms
         self.queues = dict(queues)
+        self._changed = True
 
     def adopt(self, now_ns: int) -> None:
         """Take over what a predecessor left, at the start."""
@@ -121,7 +126,7 @@ class Warden:
             queue = self.queues.get(row.line)
             grant = self._grants.adopt(row.stubs, queue.rules if queue else {})
             self._kept[number] = _Keeping(queue.name if queue else "", grant)
-        self._renew_ns = now_ns
+        self._renew_ns, self._changed = now_ns, True
 
     def died(self, worker: int) -> None:
         """A worker is gone. From any thread."""
@@ -130,6 +135,8 @@ class Warden:
     def tick(self, now_ns: int) -> float:
         """Do what is due; in how many ms to come again."""
         self.over = self.closing
+        if self._changed:
+            self._outdate()
         self._collect(now_ns)
         if now_ns >= self._renew_ns:
             self._renew_all(now_ns)
@@ -145,6 +152,16 @@ class Warden:
         return any(self._work(queue) for queue in list(self.queues.values()))
 
     # ---- giving back -----------------------------------------------------------------------------------
+
+    def _outdate(self) -> None:
+        """What was granted by wider rules than those in force is for the job under way alone: a worker that
+        never ran out of work would keep it for ever."""
+        self._changed = False
+        for number, row in self._passes.rows():
+            kept, queue = self._kept.get(number), self.queues.get(row.line)
+            if kept is not None and queue is not None and not kept.grant.meets(queue.rules):
+                kept.outdated = True
+                self._passes.expire(number)
 
     def _collect(self, now_ns: int) -> None:
         for number, row in self._passes.rows():
@@ -191,7 +208,7 @@ class Warden:
         self._renew_ns = now_ns + renew_ns
         for number, kept in due.items():
             valid_ns = kept.grant.valid_ns()
-            self._passes.renewed(number, kept.grant.stubs(), valid_ns)
+            self._passes.renewed(number, kept.grant.stubs(), 0 if kept.outdated else valid_ns)
             if kept.grant.permits and valid_ns < now_ns + renew_ns:
                 self._renew_ns = now_ns + min(HASTE_MS * MS, renew_ns)
             if kept.grant.is_lost():
