@@ -44,11 +44,14 @@ def hold(settings: dict[str, Any], number: int, stop: threading.Event, log: Path
 def keep(permit: Permit, rng: random.Random, ttl_s: float, stop: threading.Event, out: Any) -> None:
     began_ms = boottime_s() * 1000
     until_s = boottime_s() + rng.choice((0.02, 0.3, 3.0)) * rng.random() * ttl_s
+    valid_until_ms = permit.holding.valid_until_ms()
     while permit.valid and boottime_s() < until_s and not stop.is_set():
         stop.wait(min(ttl_s / 3, max(0.0, until_s - boottime_s())))
         if until_s - boottime_s() > 0:
             renew(permit.semaphore.servers, [permit])
-    valid_until_ms = permit.holding.valid_until_ms()
+        # One whose votes were taken back was valid until then.
+        known_ms = permit.holding.valid_until_ms() if permit.valid else boottime_s() * 1000
+        valid_until_ms = known_ms if permit.valid else min(known_ms, valid_until_ms)
     if permit.valid and rng.random() < 0.85:  # else as if it had died
         valid_until_ms = min(valid_until_ms, boottime_s() * 1000)
         permit.semaphore.release(permit)
