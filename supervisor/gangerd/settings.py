@@ -87,9 +87,17 @@ def build(
 
 def serving_mistakes(config: Config) -> list[str]:
     """What keeps a whole configuration from being served with, though other commands can use it."""
+    mistakes = []
     if config.order == "strict" and not config.queues:
-        return ["order = strict needs the queues in their order: name them under [queues], or with -q"]
-    return []
+        mistakes.append(
+            "order = strict needs the queues in their order: name them under [queues], or with -q"
+        )
+    if config.limits and config.redis and not config.semaphores:
+        mistakes.append(
+            "limits need servers for semaphores: set semaphores (or GANGER_SEMAPHORES) to the URLs of 1, 3"
+            " or 5 standalone Redis servers"
+        )
+    return mistakes
 
 
 def _flag(name: str) -> str:

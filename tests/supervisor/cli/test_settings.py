@@ -182,6 +182,16 @@ def test_limits_are_read(tmp_path: Path) -> None:
     assert build(cwd=tmp_path, env={}).limits == {"mail": Limit("mail", 10), "api": Limit("mail", 3)}
 
 
+def test_limits_need_servers_for_semaphores(tmp_path: Path) -> None:
+    limit = '[limits.mail]\nqueue = "mail"\nconcurrency = 10\n'
+    made(tmp_path, limit)
+    assert serving_mistakes(build(cwd=tmp_path, env={})) == []  # the embedded ones bring one along
+    made(tmp_path, f'redis = "redis://h"\n{limit}')
+    (mistake,) = serving_mistakes(build(cwd=tmp_path, env={}))
+    assert mistake.startswith("limits need servers for semaphores: set semaphores (or GANGER_SEMAPHORES)")
+    assert serving_mistakes(build(cwd=tmp_path, env={"GANGER_SEMAPHORES": "redis://h:1"})) == []
+
+
 def test_every_mistake_of_every_limit_is_told(tmp_path: Path) -> None:
     made(
         tmp_path,
