@@ -20,11 +20,11 @@ from ganger.batch_status import BatchStatus
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
 from ganger.cron import admin as cron
-from ganger.errors import BadName, BatchNotFound, JobNotFound
+from ganger.errors import BadName, BatchNotFound, GangerError, JobNotFound
 from ganger.keys import BatchKeys, Control
 from ganger.letters import DeadLetters
 from ganger.lifecycle import JobState
-from ganger.listing import ANY, JobFilter
+from ganger.listing import ANY, JobFilter, Missed
 from ganger.operations import batch as batch_operations
 from ganger.operations import control as catalog
 from ganger.operations import pause, schedule
@@ -161,10 +161,17 @@ class Admin(DeadLetters):
 
     # ---- jobs that wait for their time -------------------------------------------------------------------
 
-    def scheduled(self, wanted: JobFilter = ANY, limit: int = 100, *, heads: bool = False) -> Iterator[Job]:
+    def scheduled(
+        self,
+        wanted: JobFilter = ANY,
+        limit: int = 100,
+        *,
+        heads: bool = False,
+        missed: Missed | None = None,
+    ) -> Iterator[Job]:
         """What is scheduled or retrying and due next, a few in memory at a time; with `heads` without their
-        arguments. `failed` in the filter chooses between the two."""
-        found = inspect.later(self._cluster, self._control, wanted, limit, heads=heads)
+        arguments. `failed` in the filter chooses between the two; `missed` is as of `dead`."""
+        found = inspect.later(self._cluster, self._control, wanted, limit, heads=heads, missed=missed)
         return (Job.of(document) for document in found)
 
     # ---- queues ------------------------------------------------------------------------------------------
@@ -194,9 +201,10 @@ class Admin(DeadLetters):
 
     # ---- batches ----------------------------------------------------------------------------------------
 
-    def batches(self, limit: int = 100) -> list[BatchStatus]:
-        """Those under way, the newest first, then those that were over in the last day."""
-        return batch_status.recent(self._cluster, self._control, limit)
+    def batches(self, limit: int = 100, *, missed: dict[str, GangerError] | None = None) -> list[BatchStatus]:
+        """Those under way, the newest first, then those that were over in the last day. With a dict as
+        `missed` the bids of those out of reach are told there."""
+        return batch_status.recent(self._cluster, self._control, limit, missed)
 
     def batch(self, bid: str) -> BatchStatus:
         """One of them. Raises BatchNotFound, BadName."""

@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 from ganger.clock import now_ms
 from ganger.cluster import Cluster
-from ganger.errors import BatchNotFound
+from ganger.errors import BatchNotFound, GangerError
 from ganger.keys import BatchKeys, Control
 from ganger.operations import batch
+from ganger.operations.look import LOOK_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +41,24 @@ def status(cluster: Cluster, keys: BatchKeys) -> BatchStatus:
     return _read(batch.parse_head(cluster.run(batch.head_command(keys)), keys), keys.bid)
 
 
-def recent(cluster: Cluster, control: Control, limit: int = 100) -> list[BatchStatus]:
-    """Batches under way, the newest first, then those that were over in the last day."""
-    bids = batch.recent(cluster, control, limit)
+def recent(
+    cluster: Cluster, control: Control, limit: int = 100, missed: dict[str, GangerError] | None = None
+) -> list[BatchStatus]:
+    """Batches under way, the newest first, then those that were over in the last day. With a dict as `missed`
+    the bids of those out of reach are told there; without it the first of them is raised."""
+    bids = batch.recent(cluster, control, limit, deadline_s=LOOK_S)
     keys = [BatchKeys(control.namespace, bid) for bid in bids]
-    replies = cluster.run_many([batch.head_command(each) for each in keys])
+    replies = cluster.run_many([batch.head_command(each) for each in keys], deadline_s=LOOK_S)
     found: list[BatchStatus] = []
     for each, reply in zip(keys, replies, strict=True):
         try:
             found.append(_read(batch.parse_head(reply, each), each.bid))
         except BatchNotFound:
             continue  # about to be made, or just gone
+        except GangerError as error:
+            if missed is None:
+                raise
+            missed[each.bid] = error
     return found
 
 

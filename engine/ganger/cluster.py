@@ -117,17 +117,19 @@ class Cluster:
         Raises NodeDown, OutcomeUnknown, ScriptFailed and what else an error reply means.
         """
         peer, words = self._routes.peer_at(node), tuple(words)
-        title = Command(0, words).title()
+        command = Command(0, words)
         try:
             reply = self._routes.ask(peer, words, _monotonic() + deadline_s)
         except TimeoutError:
-            raise _unknown(title, node, "did not answer in time") from None
+            raise _unknown(command, node, "did not answer in time") from None
         except LinkLost as error:
             if error.sent:
-                raise _unknown(title, node, f"was lost ({error})") from None
-            raise NodeDown(f"Redis node {node} can't be reached ({error}); {title} was not run.") from None
+                raise _unknown(command, node, f"was lost ({error})") from None
+            raise NodeDown(
+                f"Redis node {node} can't be reached ({error}); {command.title()} was not run."
+            ) from None
         if isinstance(reply, ReplyError):
-            raise explain(classify(str(reply)).error, title, str(node), str(reply))
+            raise explain(classify(str(reply)).error, command.title(), str(node), str(reply))
         return reply
 
     def connection(self, node: Node, *, deadline_s: float = 1.0) -> Subscription:
@@ -155,12 +157,15 @@ class Cluster:
 
         Raises RedisUnreachable, WrongPassword, NotACluster, ServerTooOld, EvictionEnabled.
         """
-        until = _monotonic() + deadline_s
+        # A quarter for each: one that hangs must leave time for the others, and is asked once.
+        until, each_s = _monotonic() + deadline_s, min(2.0, deadline_s / 4)
+        silent = self._check_seed(until, each_s)
         warnings: list[str] = []
-        self._check_seed(until)
         for node in self.nodes(deadline_s=deadline_s):
             try:
-                warnings += check_server(node, self._info(node, until))
+                if node in silent:
+                    raise silent[node]
+                warnings += check_server(node, self._info(node, until, each_s))
             except (NodeDown, OutcomeUnknown) as error:
                 warnings.append(str(error))
         return warnings
@@ -169,18 +174,22 @@ class Cluster:
         """Close idle connections. The Cluster may be used again; it connects anew."""
         self._routes.close()
 
-    def _check_seed(self, until: float) -> None:
-        """A server that is too old or no cluster can't answer CLUSTER SLOTS: ask one for INFO first."""
+    def _check_seed(self, until: float, each_s: float) -> dict[Node, GangerError]:
+        """A server that is too old or no cluster can't answer CLUSTER SLOTS: ask one for INFO first. Answers
+        which did not answer."""
+        silent: dict[Node, GangerError] = {}
         for host, port in self.settings.nodes:
             node = Node(host, port)
             try:
-                check_server(node, self._info(node, until))
-                return
-            except (NodeDown, OutcomeUnknown):
-                continue
+                check_server(node, self._info(node, until, each_s))
+                break
+            except (NodeDown, OutcomeUnknown) as error:
+                silent[node] = error
+        return silent
 
-    def _info(self, node: Node, until: float) -> dict[str, str]:
-        return read_info(self.run_on(node, ("INFO",), deadline_s=max(0.1, min(2.0, until - _monotonic()))))
+    def _info(self, node: Node, until: float, each_s: float) -> dict[str, str]:
+        left_s = max(0.1, min(each_s, until - _monotonic()))
+        return read_info(self.run_on(node, ("INFO",), deadline_s=left_s))
 
     def _after_fork(self) -> None:
         self._routes.after_fork()
@@ -192,8 +201,10 @@ def _value(result: Any) -> Any:
     return result
 
 
-def _unknown(title: str, node: Node, how: str) -> OutcomeUnknown:
-    return OutcomeUnknown(f"{title} was sent to Redis node {node}, which {how}: it may have run.")
+def _unknown(command: Command, node: Node, how: str) -> OutcomeUnknown:
+    if command.only_reads():
+        return OutcomeUnknown(f"Redis node {node} {how}: try again.")
+    return OutcomeUnknown(f"{command.title()} was sent to Redis node {node}, which {how}: it may have run.")
 
 
 _living: "weakref.WeakSet[Cluster]" = weakref.WeakSet()

@@ -3,6 +3,23 @@
 from dataclasses import dataclass
 
 Word = bytes | str | int | float
+_READS = frozenset(
+    {
+        "EXISTS",
+        "GET",
+        "HEXISTS",
+        "HGET",
+        "HGETALL",
+        "HLEN",
+        "HMGET",
+        "INFO",
+        "TIME",
+        "XLEN",
+        "XPENDING",
+        "XRANGE",
+    }
+    | {"ZRANGE", "ZREVRANGE", "ZSCORE"}
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -22,6 +39,13 @@ class Command:
             return f"script {self.name}"
         word = self.words[0]
         return word.decode("ascii", "replace") if isinstance(word, bytes) else str(word)
+
+    def only_reads(self) -> bool:
+        """Whether nothing changes by it: then nobody need ask whether it ran."""
+        if not self.name:
+            return self.title() in _READS
+        source = self.fallback[1] if self.fallback else self.words[1]
+        return isinstance(source, bytes) and b"no-writes" in source.partition(b"\n")[0]
 
     def with_fallback(self) -> "Command":
         """The same command with the script's source in place of its digest."""

@@ -20,10 +20,11 @@ from ganger.job import Record, decode_body
 from ganger.keys import Control, Partition, partitions
 from ganger.label import split
 from ganger.lifecycle import COUNTERS, JobState
-from ganger.listing import JobFilter
+from ganger.listing import JobFilter, Missed
 from ganger.operations import control as catalog
 from ganger.operations import find, look, pause, track
 from ganger.operations.kept import Shelf
+from ganger.operations.look import LOOK_S
 from ganger.sealing import key_id
 from ganger.unserved import live_hosts
 
@@ -34,7 +35,7 @@ CLOCKS_APART_MS = 3_600_000
 
 def all_partitions(cluster: Cluster, control: Control) -> dict[str, tuple[Partition, ...]]:
     """Every queue that was ever pushed to, with its partitions."""
-    known = catalog.queues(cluster, control)
+    known = catalog.queues(cluster, control, deadline_s=LOOK_S)
     return {queue: partitions(control.namespace, queue, count) for queue, count in known.items()}
 
 
@@ -48,10 +49,10 @@ def chosen(cluster: Cluster, control: Control, queue: str | None) -> list[Partit
 
 def status(cluster: Cluster, control: Control) -> dict[str, Any]:
     """{queues, workers, totals, paused_types}."""
-    wishes = pause.wishes(cluster, control)
+    wishes = pause.wishes(cluster, control, deadline_s=LOOK_S)
     rows, counters = _queues(cluster, all_partitions(cluster, control), wishes)
     totals: dict[str, Any] = {name: counters.get(name, 0) for name in COUNTERS}
-    totals["crashes"] = catalog.crash_totals(cluster, control)
+    totals["crashes"] = catalog.crash_totals(cluster, control, deadline_s=LOOK_S)
     document = {"queues": rows, "workers": workers(cluster, control), "totals": totals}
     return document | {"paused_types": _types(wishes)}
 
@@ -65,13 +66,13 @@ def totals(cluster: Cluster, control: Control) -> dict[str, Any]:
 def queues(cluster: Cluster, control: Control) -> dict[str, dict[str, Any]]:
     """{queue: {ready, later, dead, parked, in_flight, oldest_age_ms, next_due_in_ms, paused,
     paused_since_ms, paused_note, paused_partitions, partitions, unreachable, counters}}."""
-    wishes = pause.wishes(cluster, control)
+    wishes = pause.wishes(cluster, control, deadline_s=LOOK_S)
     return _queues(cluster, all_partitions(cluster, control), wishes)[0]
 
 
 def paused_types(cluster: Cluster, control: Control) -> dict[str, dict[str, Any]]:
     """{type: {since_ms, note}} of the job types that are paused."""
-    return _types(pause.wishes(cluster, control))
+    return _types(pause.wishes(cluster, control, deadline_s=LOOK_S))
 
 
 def _types(wishes: pause.Wishes) -> dict[str, dict[str, Any]]:
@@ -83,7 +84,7 @@ def _queues(
     cluster: Cluster, found: dict[str, tuple[Partition, ...]], wishes: pause.Wishes
 ) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
     places = [place for group in found.values() for place in group]
-    replies = cluster.run_many([look.look_command(place) for place in places], deadline_s=5.0)
+    replies = cluster.run_many([look.look_command(place) for place in places], deadline_s=LOOK_S)
     looks = dict(zip(places, replies, strict=True))
     rows: dict[str, dict[str, Any]] = {}
     sums: dict[str, int] = {}
@@ -131,7 +132,7 @@ def workers(cluster: Cluster, control: Control) -> list[dict[str, Any]]:
 
 def crashes(cluster: Cluster, control: Control, limit: int = 100) -> list[dict[str, Any]]:
     """Post-mortems, newest first."""
-    return catalog.crashes(cluster, control, limit)
+    return catalog.crashes(cluster, control, limit, deadline_s=LOOK_S)
 
 
 def crashes_of(cluster: Cluster, control: Control, jid: str) -> list[dict[str, Any]]:
@@ -139,7 +140,7 @@ def crashes_of(cluster: Cluster, control: Control, jid: str) -> list[dict[str, A
     made_at_ms = jids.made_at_ms(jid) - CLOCKS_APART_MS
     found: list[dict[str, Any]] = []
     for skip in range(0, catalog.MAX_CRASHES, CRASHES_PAGE):
-        page = catalog.crashes(cluster, control, CRASHES_PAGE, skip=skip)
+        page = catalog.crashes(cluster, control, CRASHES_PAGE, skip=skip, deadline_s=LOOK_S)
         found += [record for record in page if record.get("jid") == jid]
         if not page or page[-1].get("at_ms", 0) < made_at_ms:
             break
@@ -161,7 +162,7 @@ def places(cluster: Cluster, control: Control, jid: str) -> list[Partition]:
 def locate(cluster: Cluster, control: Control, jid: str) -> find.Found:
     """The job of a jid, wherever it is. Raises JobNotFound (done, gone, or never pushed), BadOptions."""
     for place in places(cluster, control, jid):
-        found = find.find(cluster, place, jid)
+        found = find.find(cluster, place, jid, deadline_s=LOOK_S)
         if found is not None:
             return found
     raise JobNotFound(f"Job {jid} is in no queue: it is done, it was removed, or it was never pushed.")
@@ -172,7 +173,7 @@ def job(cluster: Cluster, control: Control, jid: str) -> dict[str, Any]:
     tracked job that is done the arguments are not kept. Raises JobNotFound, BadOptions."""
     candidates = places(cluster, control, jid)
     for place in candidates:
-        found = find.find(cluster, place, jid)
+        found = find.find(cluster, place, jid, deadline_s=LOOK_S)
         if found is not None:
             document = _document(place, jid, found.record, dead=found.state == JobState.DEAD)
             document["state"] = found.state.value
@@ -218,12 +219,13 @@ def dead(
     limit: int = 100,
     *,
     heads: bool = False,
+    missed: Missed | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The newest dead letters that fit, a few in memory at a time; with `heads` without their arguments.
-    Raises BadName for a queue that does not exist."""
+    `missed` is as in listing.py. Raises BadName for a queue that does not exist."""
     places = chosen(cluster, control, wanted.queue)
-    found = islice(listing.merged(cluster, places, Shelf.DEAD, wanted), limit)
-    for letter in found if heads else listing.whole(cluster, found):
+    found = islice(listing.merged(cluster, places, Shelf.DEAD, wanted, missed), limit)
+    for letter in found if heads else listing.whole(cluster, found, missed):
         about = {"state": JobState.DEAD.value, "dead_at_ms": letter.at_ms}
         yield _document(letter.partition, letter.jid, letter.record, dead=True, head=heads) | about
 
@@ -235,11 +237,12 @@ def later(
     limit: int = 100,
     *,
     heads: bool = False,
+    missed: Missed | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The same for scheduled and retrying jobs, those that are due first first."""
     places = chosen(cluster, control, wanted.queue)
-    found = islice(listing.merged(cluster, places, Shelf.LATER, wanted), limit)
-    for job in found if heads else listing.whole(cluster, found):
+    found = islice(listing.merged(cluster, places, Shelf.LATER, wanted, missed), limit)
+    for job in found if heads else listing.whole(cluster, found, missed):
         state = JobState.RETRYING if job.record.state.failures else JobState.SCHEDULED
         about = {"state": state.value, "due_at_ms": job.at_ms}
         yield _document(job.partition, job.jid, job.record, dead=False, head=heads) | about

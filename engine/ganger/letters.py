@@ -14,10 +14,10 @@ from time import sleep
 from ganger import inspect, listing
 from ganger.clock import monotonic_s
 from ganger.cluster import Cluster
-from ganger.errors import JobNotFound
+from ganger.errors import GangerError, JobNotFound
 from ganger.keys import Control, Partition
 from ganger.lifecycle import JobState
-from ganger.listing import ANY, JobFilter
+from ganger.listing import ANY, JobFilter, Missed
 from ganger.operations import dead
 from ganger.operations.kept import Kept, Shelf
 from ganger.views import Crash, DeadLetter, Job
@@ -26,13 +26,14 @@ CHUNK = 100
 Act = Callable[[Cluster, Sequence[Kept]], int]
 
 
-def count(cluster: Cluster, places: Sequence[Partition], wanted: JobFilter = ANY) -> dict[str, int]:
+def count(
+    cluster: Cluster, places: Sequence[Partition], wanted: JobFilter = ANY, missed: Missed | None = None
+) -> dict[str, int]:
     """How many there are per queue."""
     found: dict[str, int] = {}
-    for chunk in _chunks(cluster, places, wanted, CHUNK):
-        queue = chunk[0].partition.queue
-        found[queue] = found.get(queue, 0) + len(chunk)
-    return found
+    for place, line in listing.lines(cluster, places, Shelf.DEAD, wanted, missed).items():
+        found[place.queue] = found.get(place.queue, 0) + sum(1 for _ in line)
+    return {queue: number for queue, number in found.items() if number}
 
 
 def each(
@@ -42,15 +43,25 @@ def each(
     wanted: JobFilter = ANY,
     *,
     rate: float | None = None,
+    missed: Missed | None = None,
 ) -> Iterator[int]:
-    """Do it to all of them, at most `rate` a second; yields how many it was done to, chunk by chunk."""
+    """Do it to all of them, at most `rate` a second; yields how many it was done to, chunk by chunk. What is
+    in `missed` from the beginning is not tried."""
     size = CHUNK if rate is None else min(CHUNK, max(1, int(rate / 10)))
     began_s, handled = monotonic_s(), 0
-    for chunk in _chunks(cluster, places, wanted, size):
+    for chunk in _chunks(cluster, places, wanted, size, missed):
         if rate is not None:
             sleep(max(0.0, began_s + handled / rate - monotonic_s()))
+        place = chunk[0].partition
+        if missed is not None and place in missed:
+            continue
         handled += len(chunk)
-        yield act(cluster, chunk)
+        try:
+            done = act(cluster, chunk)
+        except GangerError as error:
+            listing.leave_out(place, error, missed)
+            continue
+        yield done
 
 
 def send_back(cluster: Cluster, letters: Sequence[Kept]) -> int:
@@ -65,13 +76,18 @@ def delete(cluster: Cluster, letters: Sequence[Kept]) -> int:
 
 
 def _chunks(
-    cluster: Cluster, places: Sequence[Partition], wanted: JobFilter, size: int
+    cluster: Cluster, places: Sequence[Partition], wanted: JobFilter, size: int, missed: Missed | None
 ) -> Iterator[list[Kept]]:
     """Partition by partition."""
     for place in places:
-        rest = listing.of_one(cluster, place, Shelf.DEAD, wanted)
-        while chunk := list(islice(rest, size)):
-            yield chunk
+        if missed is not None and place in missed:
+            continue
+        try:
+            rest = listing.of_one(cluster, place, Shelf.DEAD, wanted)
+            while chunk := list(islice(rest, size)):
+                yield chunk
+        except GangerError as error:
+            listing.leave_out(place, error, missed)
 
 
 class DeadLetters:
@@ -81,9 +97,17 @@ class DeadLetters:
         self._cluster = cluster
         self._control = control
 
-    def dead(self, wanted: JobFilter = ANY, limit: int = 100, *, heads: bool = False) -> Iterator[Job]:
-        """The newest that fit, a few in memory at a time; with `heads` without their arguments."""
-        found = inspect.dead(self._cluster, self._control, wanted, limit, heads=heads)
+    def dead(
+        self,
+        wanted: JobFilter = ANY,
+        limit: int = 100,
+        *,
+        heads: bool = False,
+        missed: Missed | None = None,
+    ) -> Iterator[Job]:
+        """The newest that fit, a few in memory at a time; with `heads` without their arguments. Here and
+        below: with a dict as `missed`, partitions out of reach are left out and told there."""
+        found = inspect.dead(self._cluster, self._control, wanted, limit, heads=heads, missed=missed)
         return (Job.of(document) for document in found)
 
     def dead_letter(self, jid: str) -> DeadLetter:
@@ -95,19 +119,22 @@ class DeadLetters:
         crashes = inspect.crashes_of(self._cluster, self._control, jid)
         return DeadLetter.of(document | {"crash_records": [Crash.of(row) for row in crashes]})
 
-    def count_dead(self, wanted: JobFilter = ANY) -> dict[str, int]:
+    def count_dead(self, wanted: JobFilter = ANY, missed: Missed | None = None) -> dict[str, int]:
         """How many fit, per queue."""
-        return count(self._cluster, self._places(wanted), wanted)
+        return count(self._cluster, self._places(wanted), wanted, missed)
 
-    def retry_dead(self, wanted: JobFilter = ANY, *, rate: float | None = None) -> Iterator[int]:
+    def retry_dead(
+        self, wanted: JobFilter = ANY, *, rate: float | None = None, missed: Missed | None = None
+    ) -> Iterator[int]:
         """Send all that fit back to their queues, at most `rate` a second, while the caller iterates: yields
-        how many went, chunk by chunk. Left half-way, the next call goes on: what went is dead no more."""
+        how many went, chunk by chunk. Left half-way, the next call goes on: what went is dead no more. What
+        is in `missed` already is not tried."""
         act = send_back
-        return each(self._cluster, self._places(wanted), act, wanted, rate=rate)
+        return each(self._cluster, self._places(wanted), act, wanted, rate=rate, missed=missed)
 
-    def delete_dead(self, wanted: JobFilter = ANY) -> Iterator[int]:
+    def delete_dead(self, wanted: JobFilter = ANY, *, missed: Missed | None = None) -> Iterator[int]:
         """Delete all that fit for ever, while the caller iterates."""
-        return each(self._cluster, self._places(wanted), delete, wanted)
+        return each(self._cluster, self._places(wanted), delete, wanted, missed=missed)
 
     def retry_letters(self, jids: Sequence[str]) -> int:
         """Send these back. Raises JobNotFound, with nothing done, when one of them is no dead letter."""

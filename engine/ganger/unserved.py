@@ -37,7 +37,7 @@ class Unserved:
 
 def live_hosts(cluster: Cluster, control: Control) -> list[catalog.Host]:
     """Those that were heard of lately, by the control node's clock."""
-    hosts = catalog.hosts(cluster, control)
+    hosts = catalog.hosts(cluster, control, deadline_s=look.LOOK_S)
     newest = max((host.at_ms for host in hosts), default=0)
     return [host for host in hosts if host.at_ms >= newest - HOST_SILENT_MS]
 
@@ -47,7 +47,7 @@ def known_types(cluster: Cluster, control: Control) -> set[str]:
     now_ms = max((host.at_ms for host in live_hosts(cluster, control)), default=None)
     if now_ms is None:
         return set()
-    stamps = catalog.announced_at_ms(cluster, control)
+    stamps = catalog.announced_at_ms(cluster, control, deadline_s=look.LOOK_S)
     return {name for name, at_ms in stamps.items() if at_ms >= now_ms - TYPE_SILENT_MS}
 
 
@@ -60,7 +60,7 @@ def unserved(cluster: Cluster, control: Control, groups: dict[str, tuple[Partiti
     places = [place for group in groups.values() for place in group]
     commands = [look.sample_command(place) for place in places]
     commands += [kept.list_command(place, Shelf.DEAD, limit=NEWEST_DEAD, heads=True) for place in places]
-    replies = cluster.run_many(commands, deadline_s=5.0)
+    replies = cluster.run_many(commands, deadline_s=look.LOOK_S)
     for number, place in enumerate(places):
         try:
             sample = look.parse_sample(replies[number], place)

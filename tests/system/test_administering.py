@@ -26,11 +26,14 @@ def test_dead_letters_are_shown_with_their_post_mortem_and_sent_back(host_scene:
     assert "SIGSEGV" in str(shown["crash_records"][0]["evidence"])
     assert "segfaults" in shown["failures"][-1]["stack"]
     sent = host_scene.command("dead", "retry", "--all", "--cause", "segfault", "--rate", "50/s", "--yes")
-    assert sent == {"retried": 2}
+    assert sent == {"retried": 2, "unreachable": {}}
     for jid in jids:
         host_scene.await_crash(jid, 4)
     until(lambda: len(host_scene.command("dead", "list", "--cause", "segfault")) == 2, "both dead again")
-    assert host_scene.command("dead", "delete", "--all", "--since", "1h", "--yes") == {"deleted": 2}
+    assert host_scene.command("dead", "delete", "--all", "--since", "1h", "--yes") == {
+        "deleted": 2,
+        "unreachable": {},
+    }
 
 
 def test_manifest_tells_a_type_that_no_live_worker_knows(host_scene: Scene) -> None:

@@ -12,6 +12,8 @@ from ganger.keys import Partition
 from ganger.lifecycle import COUNTERS
 from ganger.scripts import script
 
+LOOK_S = 1.5
+"""How long whoever looks waits for a node that does not answer."""
 SAMPLE_PER_STREAM = 20
 SAMPLE_OF_LATER = 50
 

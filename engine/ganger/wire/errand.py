@@ -29,7 +29,11 @@ class Item:
 
     def verdict(self) -> GangerError:
         """The error of a command whose time is up."""
-        title = self.command.title()
+        title, reads = self.command.title(), self.command.only_reads()
+        if self.maybe and reads:
+            return OutcomeUnknown(f"Redis node {self.place} does not answer ({self.why}): try again.")
+        if self.kind is NodeDown and reads:
+            return NodeDown(f"Redis node {self.place} can't be reached ({self.why}): try again.")
         if self.maybe:
             why = f"{title} was sent to {self.place} but not answered ({self.why}): it may have run."
             return OutcomeUnknown(why)

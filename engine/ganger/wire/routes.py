@@ -58,7 +58,10 @@ class Routes:
         """
         attempt, why = 0, ""
         while not self.loaded:
-            for host, port in self.settings.nodes:
+            # Who has answered before (a check asks first) goes first: another may let us wait in vain.
+            for host, port in sorted(
+                self.settings.nodes, key=lambda node: not self.peer_at(Node(*node)).heard_s
+            ):
                 now_s = time.monotonic()
                 until_s = min(deadline_s, now_s + self.settings.connect_timeout_s)
                 why = self._read_from(self.peer_at(Node(host, port)), until_s)

@@ -4,15 +4,18 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gangerd.cli import rendering
+from gangerd.cli import rendering, reports
 from gangerd.cli.connection import administering, dir_option, file_option, json_option
 from gangerd.cli.tables import Table
 from gangerd.cli.words import ago, number
 from gangerd.errors import Usage
+
+if TYPE_CHECKING:
+    from ganger.errors import GangerError
 
 
 @click.command()
@@ -22,16 +25,20 @@ from gangerd.errors import Usage
 @json_option
 @file_option
 @dir_option
-def batches(limit: int, as_json: bool, path: Path | None, directory: str | None) -> None:
+def batches(limit: int, as_json: bool, path: Path | None, directory: str | None) -> int:
     """Batches under way, the newest first, then those that were over in the last day."""
+    missed: dict[str, GangerError] = {}
     with administering(path, directory) as admin:
-        found = [asdict(one) for one in admin.batches(limit)]
+        found = [asdict(one) for one in admin.batches(limit, missed=missed)]
     if as_json:
         rendering.document(found)
+    elif missed and not found:
+        click.echo("There are none where could be looked.")
     elif not found:
         click.echo("There is no batch, and none was over in the last day.")
     else:
         rendering.table(*listed(found, int(time.time() * 1000)))
+    return reports.missed(missed, "how far they are is not known until their nodes are back.")
 
 
 @click.group()

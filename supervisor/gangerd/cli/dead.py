@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gangerd.cli import filters, rendering, tables, times
+from gangerd.cli import filters, rendering, reports, tables, times
 from gangerd.cli.connection import administering, dir_option, file_option, json_option
 from gangerd.cli.jobs import print_job
 from gangerd.cli.words import plural
@@ -16,7 +16,7 @@ from gangerd.errors import Usage
 
 if TYPE_CHECKING:
     from ganger.admin import Admin
-    from ganger.listing import JobFilter
+    from ganger.listing import JobFilter, Missed
 
 _FILTERS = (filters.QUEUE, filters.TYPE, filters.CAUSE, filters.ERROR, filters.SINCE, filters.UNTIL)
 
@@ -47,17 +47,21 @@ def dead() -> None:
 @json_option
 @file_option
 @dir_option
-def listing(wanted: "JobFilter", limit: int, as_json: bool, path: Path | None, directory: str | None) -> None:
+def listing(wanted: "JobFilter", limit: int, as_json: bool, path: Path | None, directory: str | None) -> int:
     """List the dead letters, newest first."""
+    missed: Missed = {}
     with administering(path, directory) as admin:
         if as_json:
-            rendering.documents(job.document() for job in admin.dead(wanted, limit))
-            return
-        found = [job.document() for job in admin.dead(wanted, limit, heads=True)]
-    if not found:
-        click.echo("There are no dead letters." if wanted == type(wanted)() else "No dead letter fits.")
-    else:
+            rendering.documents(job.document() for job in admin.dead(wanted, limit, missed=missed))
+            return reports.missed(missed, reports.LEFT_OUT)
+        found = [job.document() for job in admin.dead(wanted, limit, heads=True, missed=missed)]
+    if found:
         rendering.table(*tables.dead(found, int(time.time() * 1000)))
+    elif missed:
+        click.echo("There are none where could be looked.")
+    else:
+        click.echo("There are no dead letters." if wanted == type(wanted)() else "No dead letter fits.")
+    return reports.missed(missed, reports.LEFT_OUT)
 
 
 @dead.command()
@@ -85,16 +89,16 @@ def show(jid: str, as_json: bool, path: Path | None, directory: str | None) -> N
 @dead.command()
 @acting
 @click.option("--rate", metavar="N/s", help="With --all: not more than so many a second, as 50/s or 300/m.")
-def retry(rate: str | None, wanted: "JobFilter", **given: Any) -> None:
+def retry(rate: str | None, wanted: "JobFilter", **given: Any) -> int:
     """Send dead letters back to their queue; attempts and crashes count from nothing.
 
     Stopped half-way, run it again: what was sent back is no dead letter any more."""
     limit = None if rate is None else times.rate_s("--rate", rate)
     if limit is not None and not given["everything"]:
         raise Usage("--rate goes with --all.")
-    _act(
+    return _act(
         _Deed("retried", "sent back", "Send them back?"),
-        lambda admin: admin.retry_dead(wanted, rate=limit),
+        lambda admin, missed: admin.retry_dead(wanted, rate=limit, missed=missed),
         lambda admin, jids: admin.retry_letters(jids),
         wanted,
         **given,
@@ -103,11 +107,11 @@ def retry(rate: str | None, wanted: "JobFilter", **given: Any) -> None:
 
 @dead.command()
 @acting
-def delete(wanted: "JobFilter", **given: Any) -> None:
+def delete(wanted: "JobFilter", **given: Any) -> int:
     """Delete dead letters for ever."""
-    _act(
+    return _act(
         _Deed("deleted", "deleted", "Delete them for ever?"),
-        lambda admin: admin.delete_dead(wanted),
+        lambda admin, missed: admin.delete_dead(wanted, missed=missed),
         lambda admin, jids: admin.delete_letters(jids),
         wanted,
         **given,
@@ -120,16 +124,18 @@ class _Deed:
     def __init__(self, key: str, did: str, question: str) -> None:
         self.key, self.did, self.question = key, did, question
 
-    def report(self, count: int, as_json: bool) -> None:
+    def report(self, count: int, missed: "Missed", as_json: bool) -> int:
+        """The exit code."""
         if as_json:
-            rendering.document({self.key: count})
+            rendering.document({self.key: count, "unreachable": reports.unreachable(missed)})
         else:
             click.echo(f"{plural(count, 'dead letter')} {self.did}.")
+        return reports.missed(missed, "the same again takes what they hold when they are back.")
 
 
 def _act(
     deed: _Deed,
-    all_of_them: "Callable[[Admin], Iterator[int]]",
+    all_of_them: "Callable[[Admin, Missed], Iterator[int]]",
     these: "Callable[[Admin, tuple[str, ...]], int]",
     wanted: "JobFilter",
     *,
@@ -139,22 +145,22 @@ def _act(
     as_json: bool,
     path: Path | None,
     directory: str | None,
-) -> None:
+) -> int:
     """Do it to those that were named, or, once that is confirmed, to all that the filters match."""
     if bool(jids) == everything or (jids and wanted != type(wanted)()):
         raise Usage("which ones? Name job ids, or say --all (narrower: --all --queue NAME --cause exit).")
     with administering(path, directory) as admin:
         if jids:
-            deed.report(these(admin, jids), as_json)
-            return
-        counts = admin.count_dead(wanted)
+            return deed.report(these(admin, jids), {}, as_json)
+        missed: Missed = {}
+        counts = admin.count_dead(wanted, missed)
         total = sum(counts.values())
         if total and not yes:
-            _confirm(counts, total, deed)
+            _confirm(counts, total, missed, deed)
         done = 0
         try:
             with rendering.progress(deed.did, total) as advance:
-                for count in all_of_them(admin):
+                for count in all_of_them(admin, missed):
                     done += count
                     advance(count)
         except KeyboardInterrupt:
@@ -162,13 +168,14 @@ def _act(
                 f"ganger: stopped: {done:,} of {total:,} {deed.did}; the same again goes on.", err=True
             )
             raise
-        deed.report(done, as_json)
+        return deed.report(done, missed, as_json)
 
 
-def _confirm(counts: dict[str, int], total: int, deed: _Deed) -> None:
+def _confirm(counts: dict[str, int], total: int, missed: "Missed", deed: _Deed) -> None:
     """Raises Usage where nobody can be asked, Abort for a no."""
     each = ", ".join(f"{count:,} in {queue}" for queue, count in sorted(counts.items()))
-    said = f"{plural(total, 'dead letter')} ({each})"
+    dark = f", {plural(len(missed), 'partition')} out of reach" if missed else ""
+    said = f"{plural(total, 'dead letter')} ({each}{dark})"
     if not sys.stdin.isatty():
         raise Usage(f"{said}: say --yes to do it without being asked.")
     click.confirm(f"{said}. {deed.question}", abort=True, err=True)

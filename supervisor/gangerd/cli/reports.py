@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ganger.keys import Partition
     from ganger.pausing import Spread
 
+LEFT_OUT = "what they hold is not shown."
 _WAITS = "the leading scheduler tells them when they are back."
 
 
@@ -26,8 +27,7 @@ def pause(kind: str, name: str, spread: "Spread", *, as_json: bool) -> int:
     since = "now" if spread.changed else ago(spread.since_ms, int(time.time() * 1000))
     note = f" ({rendering.clean(spread.note)})" if spread.note else ""
     click.echo(f"{name} is paused in {_how_far(spread)}, since {since}{note}.")
-    missed(spread.missed, _WAITS)
-    return EXIT_FAILED if spread.missed else EXIT_OK
+    return missed(spread.missed, _WAITS)
 
 
 def resume(kind: str, name: str, spread: "Spread", *, as_json: bool) -> int:
@@ -39,17 +39,17 @@ def resume(kind: str, name: str, spread: "Spread", *, as_json: bool) -> int:
     verb = "waits" if spread.unparked == 1 else "wait"
     back = f", and {plural(spread.unparked, 'parked job')} {verb} again" if spread.unparked else ""
     click.echo(f"{name} goes on in {_how_far(spread)}{back}.{before}")
-    missed(spread.missed, _WAITS)
-    return EXIT_FAILED if spread.missed else EXIT_OK
+    return missed(spread.missed, _WAITS)
 
 
-def missed(partitions: Mapping["Partition", "GangerError"], then: str) -> None:
-    """A line on stderr about those out of reach."""
+def missed(partitions: Mapping["Partition", "GangerError"] | Mapping[str, "GangerError"], then: str) -> int:
+    """A line on stderr about those out of reach, and one about what to do; the exit code."""
     if partitions:
         names = ", ".join(_name(partition) for partition in partitions)
         why = next(iter(partitions.values()))
         click.secho(f"ganger: out of reach: {names} ({why})", fg="red", err=True)
         click.secho(f"ganger: {then}", fg="red", err=True)
+    return EXIT_FAILED if partitions else EXIT_OK
 
 
 def unreachable(partitions: Mapping["Partition", "GangerError"]) -> dict[str, str]:
@@ -70,5 +70,5 @@ def _how_far(spread: "Spread") -> str:
     return f"{len(spread.reached):,} of {plural(total, 'partition')}"
 
 
-def _name(partition: "Partition") -> str:
-    return f"{partition.queue}/{partition.index}"
+def _name(partition: "Partition | str") -> str:
+    return partition if isinstance(partition, str) else f"{partition.queue}/{partition.index}"

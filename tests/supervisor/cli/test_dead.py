@@ -19,14 +19,17 @@ def test_dead_letters_are_listed_sent_back_and_deleted(shop: Shop) -> None:
     assert found[0]["failures"][0]["message"] == "no such address"
     assert found[0]["attempt"] == shop.json("job", "show", jids[0])["attempt"] == 1
     assert "ValueError: no such address" in shop.text("dead", "list")
-    assert shop.json("dead", "retry", jids[0]) == {"retried": 1}
+    assert shop.json("dead", "retry", jids[0]) == {"retried": 1, "unreachable": {}}
     assert shop.json("job", "show", jids[0])["state"] == "ready"
     said = f"ganger: {jids[0]} is no dead letter: it is ready.\n"
     assert (
         shop.refused("dead", "retry", jids[1], jids[0]) == shop.refused("dead", "show", jids[0]) == (1, said)
     )
     assert shop.text("dead", "delete", jids[1]) == "1 dead letter deleted.\n"
-    assert shop.json("dead", "retry", "--all", "--queue", "mail", "--yes") == {"retried": 1}
+    assert shop.json("dead", "retry", "--all", "--queue", "mail", "--yes") == {
+        "retried": 1,
+        "unreachable": {},
+    }
     assert shop.json("dead", "list") == []
     said = "ganger: There is no queue 'mial'; there are: mail.\n"
     assert shop.refused("dead", "retry", "--all", "--queue", "mial") == (1, said)
@@ -46,8 +49,11 @@ def test_filters_choose_whom_it_is_about(shop: Shop) -> None:
     assert fits("--until", "1h") == fits("--cause", "exit") == set()
     assert len(fits("--limit", "2")) == 2
     assert shop.text("dead", "list", "--cause", "exit") == "No dead letter fits.\n"
-    assert shop.json("dead", "delete", "--all", "--cause", "segfault", "--yes") == {"deleted": 2}
-    assert shop.json("dead", "retry", "--all", "--rate", "50/s", "--yes") == {"retried": 1}
+    assert shop.json("dead", "delete", "--all", "--cause", "segfault", "--yes") == {
+        "deleted": 2,
+        "unreachable": {},
+    }
+    assert shop.json("dead", "retry", "--all", "--rate", "50/s", "--yes") == {"retried": 1, "unreachable": {}}
 
 
 def test_all_of_them_only_after_a_yes(shop: Shop) -> None:
@@ -79,7 +85,7 @@ def test_sending_back_at_a_rate_goes_on_where_it_was_stopped(shop: Shop) -> None
     assert code == 128 + signal.SIGINT
     assert "stopped: 1 of 6 sent back; the same again goes on." in told
     assert len(shop.json("dead", "list")) == 5
-    assert shop.json("dead", "retry", "--all", "--yes") == {"retried": 5}
+    assert shop.json("dead", "retry", "--all", "--yes") == {"retried": 5, "unreachable": {}}
 
 
 def test_one_is_shown_with_its_post_mortems(shop: Shop) -> None:
