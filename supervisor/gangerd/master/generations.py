@@ -33,7 +33,8 @@ class Event(Enum):
     PASSED = auto()
     SETTLED = auto()
     FAILED = auto()
-    """The settings, the import or the canary are no good."""
+    """The settings, the import or the canary are no good; or not enough new workers come for the old to
+    leave."""
     ENDING = auto()
     """The whole tree is about to end."""
 
@@ -63,8 +64,9 @@ RELOAD: dict[tuple[Phase, Event], tuple[Phase, tuple[Action, ...]]] = {
     (_P.CANARY, _E.FAILED): (_P.RESTING, (_A.GIVE_UP,)),
     (_P.CANARY, _E.ENDING): (_P.RESTING, (_A.GIVE_UP,)),
     (_P.ROLLING, _E.SETTLED): (_P.RESTING, (_A.FINISH,)),
-    # The new generation is in force; that its last workers never came is the drain's doing.
+    # The new generation is in force; that its last workers never came is the drain's doing, or its own.
     (_P.ROLLING, _E.ENDING): (_P.RESTING, (_A.GIVE_UP,)),
+    (_P.ROLLING, _E.FAILED): (_P.RESTING, (_A.GIVE_UP,)),
 }
 
 
@@ -156,3 +158,10 @@ def settled(
     if idle:
         return False
     return since_s >= patience_s or not (busy or roles_pending or short)
+
+
+def hopeless(*, idle: int, asked_again: bool, since_s: float, patience_s: float, bound_s: float) -> bool:
+    """Whether a reload that is not over will not be: workers of the old generation without a job are still
+    there, for no new ones come to take their places. Who asks for another meanwhile may have mended that, so
+    it is not kept waiting."""
+    return idle > 0 and since_s >= (patience_s if asked_again else bound_s)

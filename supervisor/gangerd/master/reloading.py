@@ -94,7 +94,10 @@ def _canary(tree: Tree, now_ns: int) -> tuple[Event | None, str]:
 
 
 def _rolling(tree: Tree, now_ns: int) -> tuple[Event | None, str]:
-    return (Event.SETTLED if rolling.settled(tree, now_ns) else None), ""
+    if rolling.settled(tree, now_ns):
+        return Event.SETTLED, ""
+    reason = rolling.hopeless(tree, now_ns)
+    return (Event.FAILED if reason else None), reason
 
 
 _LOOKS: dict[Phase, Callable[[Tree, int], tuple[Event | None, str]]] = {

@@ -101,6 +101,22 @@ def settled(tree: Tree, now_ns: int) -> bool:
     )
 
 
+def hopeless(tree: Tree, now_ns: int) -> str:
+    """Why nothing more is to be waited for; "" while there is hope."""
+    old = tree.outdated()
+    patience_s = tree.timing.patience_s
+    if not generations.hopeless(
+        idle=sum(not _busy(tree, child) for child in old),
+        asked_again=tree.generations.wanted,
+        since_s=(now_ns - tree.outcome.committed_ns) / SECOND,
+        patience_s=patience_s,
+        bound_s=tree.config.reload_timeout_s + patience_s,
+    ):
+        return ""
+    why = tree.last_error.get(WORKER, "") or "the log says more"
+    return f"{len(old)} old workers stay, since not enough new ones come to serve in their places ({why})"
+
+
 def _in_place(tree: Tree, child: Child) -> bool:
     """It counts as one of those that are wanted; a process that nothing can end does not."""
     if child.trial or child.leaving or child.state is not ChildState.SERVING:

@@ -11,7 +11,6 @@ from gangerd.master import recycling
 from gangerd.master.actions import step_child
 from gangerd.master.children import Child
 from gangerd.master.deadlines import look
-from gangerd.master.generations import Phase
 from gangerd.master.generations import Phase as Reload
 from gangerd.master.lifecycle import ChildEvent, ChildState, System
 from gangerd.master.recycling import Life, Limits, Reason
@@ -74,8 +73,6 @@ class Turnover:
             return False
         if tree.generations.phase is not Reload.RESTING or tree.outdated():
             return False
-        if tree.generations.phase is not Phase.RESTING or tree.outdated():
-            return False  # a reload replaces them all, and gives the turns
         if self._turn is not None:
             incarnation, since_ns = self._turn
             if tree.children.by_incarnation(incarnation) is not None and now_ns - since_ns < PATIENCE_NS:

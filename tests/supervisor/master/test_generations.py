@@ -41,11 +41,11 @@ def test_before_the_commit_everything_is_taken_back(phase: Phase, event: Event) 
     assert (made.current, made.phase, made.answered) == (1, P.RESTING, 1)
 
 
-def test_after_the_commit_only_the_end_of_everything_stops_it() -> None:
+@pytest.mark.parametrize("event", [E.FAILED, E.ENDING])
+def test_after_the_commit_nothing_is_taken_back(event: Event) -> None:
     made = at(P.ROLLING)
-    assert made.step(E.FAILED) == () and made.phase is P.ROLLING
-    assert made.step(E.ENDING) == (A.GIVE_UP,)
-    assert (made.current, made.answered) == (2, 1)
+    assert made.step(event) == (A.GIVE_UP,)
+    assert (made.current, made.phase, made.answered) == (2, P.RESTING, 1)
 
 
 @pytest.mark.parametrize(("phase", "event"), list(itertools.product(Phase, Event)))
@@ -142,5 +142,24 @@ def test_it_is_over_when_nobody_old_is_left_but_long_jobs(
 ) -> None:
     found = generations.settled(
         idle=idle, busy=busy, roles_pending=roles, short=short, since_s=since_s, patience_s=30
+    )
+    assert found is over
+
+
+@pytest.mark.parametrize(
+    ("idle", "asked_again", "since_s", "over"),
+    [
+        (1, False, 929, False),
+        (1, False, 930, True),
+        (1, True, 29, False),
+        (1, True, 30, True),
+        (0, True, 999, False),
+    ],
+)
+def test_it_does_not_wait_for_ever_for_workers_that_do_not_come(
+    idle: int, asked_again: bool, since_s: float, over: bool
+) -> None:
+    found = generations.hopeless(
+        idle=idle, asked_again=asked_again, since_s=since_s, patience_s=30, bound_s=930
     )
     assert found is over
