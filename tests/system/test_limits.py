@@ -6,7 +6,8 @@ import signal
 import time
 
 from support import incident_app as app
-from support.gang import alive
+from support.command import document
+from support.gang import alive, end
 from support.scene import Scene
 from support.throttles import ThrottleServers
 from support.waiting import until
@@ -28,16 +29,24 @@ def test_never_more_than_the_limit_run_while_workers_are_killed_at_random(scene:
         scene.push_healthy(JOBS, 60)
         killed: dict[int, int] = {}
         until(lambda: bool(running(scene, killed)), "the first job runs")
+        coordinator = host.role("coordinator")
         while len(killed) < KILLS:
             until(lambda: len(running(scene, killed)) == LIMIT, "the whole limit is used", 20.0)
             victim = rng.choice(running(scene, killed) or [0])
             if victim and alive(victim):
                 os.kill(victim, signal.SIGKILL)
                 killed[victim] = time.monotonic_ns()
+            if len(killed) == KILLS // 2 and host.role("coordinator") == coordinator:
+                # Its successor finds the passes in shared memory, and which of them are a dead worker's.
+                end(coordinator)
+                coordinator = 0
         scene.await_all_done()
         most, gaps = overlap(scene, killed), recovery_ms(scene, killed)
         print(f"back at the limit after a kill: {[round(gap) for gap in gaps]} ms")
         assert most == LIMIT
+        # The host's own settings name the servers that know.
+        (row,) = document("limits", cwd=host.root, env=scene.env)["limits"]
+        assert (row["concurrency"], row["holders"]) == (LIMIT, [])
         assert host.drain() == 0
 
 
