@@ -34,9 +34,9 @@ _LINGER_S = 0.001
 
 class Servers:
     """The servers of these URLs, one each. Raises BadSettings; what else is wrong is found at the first
-    use."""
+    use, or, where that is `known` to have gone well, makes a server count as one that is away."""
 
-    def __init__(self, urls: Sequence[str], *, answer_s: float | None = None) -> None:
+    def __init__(self, urls: Sequence[str], *, answer_s: float | None = None, known: bool = False) -> None:
         if not urls:
             raise NotConfigured(
                 "No server for semaphores is configured: set GANGER_SEMAPHORES=redis://h1:port,redis://h2:port"
@@ -51,7 +51,7 @@ class Servers:
         self.lines = [Line(each) for each in sorted(settings, key=lambda one: one.nodes)]
         self._answer_s = answer_s or (ANSWER_S if len(urls) > 1 else ONLY_ANSWER_S)
         self._lock = threading.Lock()
-        self._checked = False
+        self._checked = known
         _living.add(self)
 
     @property

@@ -8,6 +8,7 @@ import pytest
 from ganger import limiting
 from ganger.admin import Admin
 from ganger.cluster import Cluster, Command
+from ganger.errors import BadThrottleServer
 from ganger.keys import partitions
 from ganger.operations import control
 from ganger.operations import limits as operations
@@ -16,7 +17,7 @@ from ganger.throttle.servers import Servers
 from gangerd.config import Limit
 from gangerd.messages import Drain, EndRun
 from gangerd.passes import Passes
-from gangerd.recorder import Control, EntryState, Held
+from gangerd.recorder import Control, EntryState, HeaderWord, Held
 from gangerd.roles.coordinator.limits import merged
 from gangerd.roles.coordinator.service import Coordinator
 from gangerd.roles.loop import LeaveLoop
@@ -105,6 +106,25 @@ def test_a_limit_without_servers_stands_still_and_says_so(
         begin(at, cluster)
         at.run_until(lambda: control.hosts(cluster, jobs.KEYS), "a heartbeat")
         assert at.board.directory()[0].limited and host_row(cluster)["state"] == "no servers"
+
+
+def test_a_server_that_will_not_do_stops_a_start_but_no_successor(
+    cluster: Cluster, cluster_servers: ClusterServers
+) -> None:
+    with ThrottleServers() as own:
+        # After a failover by hand, say: a replica can't hold permits. The two others are a quorum.
+        own.one.call("REPLICAOF", "127.0.0.1", "1")
+        limits = {"mail": Limit("mail", 1)}
+        with stage(cluster_servers.url, partitions=4, semaphores=tuple(own.urls), limits=limits) as at:
+            with pytest.raises(BadThrottleServer, match="replica"):
+                begin(at, cluster)
+            at.role.header[HeaderWord.COORDINATOR_PID] = 1
+            begin(at, cluster)
+            passes = Passes(at.role.board_memory, at.recorder_fd)
+            at.worker(0, WORKER).idle()
+            at.role.pages[0].set_control(Control.MAY_CLAIM)
+            jobs.push(cluster, MAIL[2], 1)
+            at.run_until(lambda: passes.is_offered(0), "a pass, with two votes")
 
 
 def test_what_was_set_comes_before_what_is_configured() -> None:

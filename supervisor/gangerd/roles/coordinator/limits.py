@@ -14,7 +14,6 @@ from typing import Any
 
 from ganger.clock import boottime_s
 from ganger.cluster import Cluster
-from ganger.errors import BadThrottleServer, GangerError
 from ganger.keys import Control
 from ganger.operations import limits as operations
 from ganger.throttle.servers import Servers
@@ -75,15 +74,13 @@ class Limits:
         _logger.info(log.LIMITS_CHANGED, limits=sorted(self._limits))
         if self._lines:
             self._on_change(self.limited)
-            try:
-                self._spread()
-            except BadThrottleServer as error:
-                _logger.error(log.LIMITS_STAND, reason=str(error))
+            self._spread()
 
-    def begin(self, lines: Sequence[Line]) -> None:
-        """The board has these lines. Raises BadThrottleServer when the servers can't be used as such."""
+    def begin(self, lines: Sequence[Line], *, first: bool) -> None:
+        """The board has these lines. `first`: at the host's start; only then BadThrottleServer is raised when
+        the servers can't be used as such. Later a host with other queues must not stop for that."""
         self._lines = lines
-        self._spread()
+        self._spread(check=first)
 
     def died(self, worker: str) -> None:
         """What this worker held is free now."""
@@ -131,7 +128,7 @@ class Limits:
 
     # ---- inside ----------------------------------------------------------------------------------------
 
-    def _spread(self) -> None:
+    def _spread(self, *, check: bool = False) -> None:
         """Tell the warden; the first time there is a limit, make it."""
         queues = limited_queues(self._lines, self._limits)
         if queues and self._warden is None:
@@ -141,8 +138,9 @@ class Limits:
                     _logger.error(log.LIMITS_STAND, reason="no servers for semaphores are configured")
                 self._said_unserved = True
                 return
-            servers = Servers(urls)
-            servers.check()
+            servers = Servers(urls, known=True)
+            if check:
+                servers.check()
             self._warden = self._made(servers)
             self._warden.limit(queues)
             self._thread = threading.Thread(target=self._run, args=(self._warden,), daemon=True)
@@ -180,15 +178,10 @@ class Limits:
         """The thread: tick after tick, whatever one of them runs into."""
         self._passes.own()
         warden.adopt(_now_ns())
-        said = ""
         while not warden.over:
             wait_ms = TROUBLE_MS
             try:
                 wait_ms = warden.tick(_now_ns())
-            except GangerError as error:  # a server was replaced by one that will not do
-                if str(error) != said:
-                    said = str(error)
-                    _logger.error(log.LIMITS_STAND, reason=said)
             except Exception:
                 _logger.exception(log.INTERNAL_ERROR, duty="limits")
             if not warden.closing:

@@ -81,7 +81,8 @@ class Coordinator:
         """Publish the board and take up the duties; one line for status. Raises GangerError, ValueError."""
         self._limits.read()
         self._publish()
-        self._limits.begin(self._keeper.lines)
+        first = self._role.header[HeaderWord.COORDINATOR_PID] == 0
+        self._limits.begin(self._keeper.lines, first=first)
         self._keeper.on_news = self._limits.look
         loop = self._role.loop
         self._role.header[HeaderWord.COORDINATOR_PID] = os.getpid()
