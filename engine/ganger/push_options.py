@@ -46,7 +46,10 @@ class PushOptions(msgspec.Struct, frozen=True):
         if self.delay is not None and self.at is not None:
             raise BadOptions("give either delay or at, not both.")
         if self.delay is not None:
-            delay_ms = int(_number("delay", self.delay) * 1000)
+            delay_s = _number("delay", self.delay)
+            if delay_s < 0:
+                raise BadOptions(f"delay must be 0 or more seconds from now, not {self.delay!r}.")
+            delay_ms = int(delay_s * 1000)
             return (delay_ms, None) if delay_ms > 0 else (None, None)
         if self.at is None:
             return None, None

@@ -100,11 +100,13 @@ class Watcher:
             self.blamed.setdefault("socket", name)
 
 
-def load(app: str, *, forking: bool, crons: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def load(
+    app: str, *, forking: bool, crons: Sequence[Mapping[str, Any]] = (), places: Sequence[str] = ()
+) -> dict[str, Any]:
     """Import `module` or `module:attribute` and answer the manifest of its jobs and cron entries.
 
     `forking`: this process will fork workers, so threads and sockets are refused. `crons`: the [[cron]]
-    tables of the settings. Raises AppFailed."""
+    tables of the settings, `places`: where each was written. Raises AppFailed."""
     sys.path.insert(0, str(Path.cwd()))
     before, watcher = Footprint.now(), Watcher()
     sys.meta_path.insert(0, watcher)
@@ -114,7 +116,7 @@ def load(app: str, *, forking: bool, crons: Sequence[Mapping[str, Any]] = ()) ->
         sys.meta_path.remove(watcher)
     if forking:
         _refuse_what_forks_badly(before, watcher)
-    return _manifest(app, crons)
+    return _manifest(app, crons, places)
 
 
 def _import(app: str) -> None:
@@ -181,10 +183,10 @@ def _count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def _manifest(app: str, crons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _manifest(app: str, crons: Sequence[Mapping[str, Any]], places: Sequence[str]) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = importlib.import_module(REGISTRY).manifest()
-        entries, mistakes = importlib.import_module(ROSTER).collect(crons)
+        entries, mistakes = importlib.import_module(ROSTER).collect(crons, places)
     except Exception as error:
         raise AppFailed(f"the jobs of {app!r} can't be listed: {sentence(error)}") from error
     if not manifest.get("types"):

@@ -93,6 +93,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """By name; those set by `ganger limits set` come before them."""
     crons: tuple[dict[str, Any], ...] = ()
     """The [[cron]] tables as they were written."""
+    cron_places: tuple[str, ...] = ()
+    """Where each of them is, for what is told of it: `ganger.toml line 12:`."""
 
     def __repr__(self) -> str:
         return f"Config(app={self.app!r}, dir={self.dir!r}, ...)"  # the rest may hold a password

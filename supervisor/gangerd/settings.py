@@ -123,6 +123,8 @@ def _file(layers: _Layers, path: Path | None, cwd: Path) -> None:
         layers.mistakes.append(f"{name}: is no valid TOML: {error}")
         return
     lines = dict(_lines(text))
+    starts = [number for key, number in _lines(text) if key == "cron"]
+    layers.fields["cron_places"] = tuple(f"{name} line {number}:" for number in starts)
     if "redis" in content and content.get("embedded") is True:
         where = f"{name} line {lines.get('embedded', 1)}:"
         layers.mistakes.append(f"{where} embedded = true and redis exclude each other: leave one out")

@@ -17,7 +17,7 @@ import time
 from collections import deque
 from typing import Any, NoReturn
 
-from gangerd import application, log
+from gangerd import application, log, probing
 from gangerd.config import EXIT_OK, Config
 from gangerd.edition import edition
 from gangerd.linux import processes, shared_memory, signals
@@ -65,10 +65,7 @@ class Template:
         try:
             # Before the app: the engine's modules are shared as well, and the app can't be blamed for them.
             self._worker = importlib.import_module(self._worker_module)
-            if config.preload:
-                manifest = application.load(config.app, forking=True, crons=config.crons)
-            else:
-                manifest = _probe(config)
+            manifest = _load(config, forking=True) if config.preload else _probe(config)
         except application.AppFailed as failure:
             self._channel.send(TemplateFailed(str(failure), failure.exit_code))
             return failure.exit_code
@@ -193,49 +190,26 @@ def _alive(pid: int) -> bool:
 
 
 def _probe(config: Config) -> dict[str, Any]:
-    """The manifest of an app that may not be imported in the process that forks: a child imports it, says
-    what it found, and is gone with all it started. Raises AppFailed."""
-    back, forth = os.pipe2(os.O_CLOEXEC)
-    child = os.fork()
-    if child == 0:
+    """The manifest of an app that may not be imported in the process that forks. Raises AppFailed."""
+
+    def ask() -> dict[str, Any]:
         try:
-            listed = application.load(config.app, forking=False, crons=config.crons)
-            found: dict[str, Any] = {"manifest": listed}
+            return {"manifest": _load(config, forking=False)}
         except application.AppFailed as failure:
-            found = {"error": str(failure), "exit_code": failure.exit_code}
-        with os.fdopen(forth, "w") as out:
-            json.dump(found, out)
-        os._exit(0)
-    close_all((forth,))
-    text = _read_until(back, time.monotonic() + PROBE_S)
-    if text is None:
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
+            return {"error": str(failure), "exit_code": failure.exit_code}
+
     try:
-        found = json.loads(text or "")
-    except ValueError:
-        raise application.AppFailed(
-            f"importing {config.app!r} ended its process (wait status {status})"
-            f" or took longer than {PROBE_S:g} s"
-        ) from None
+        found = probing.in_child(ask, PROBE_S)
+    except probing.Ended as ended:
+        raise application.AppFailed(f"importing {config.app!r} {ended}") from None
     if "manifest" not in found:
         raise application.AppFailed(found["error"], found["exit_code"])
     manifest: dict[str, Any] = found["manifest"]
     return manifest
 
 
-def _read_until(fd: int, deadline_s: float) -> str | None:
-    """All that is written until the other end closes; None when that takes too long."""
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    parts: list[bytes] = []
-    with os.fdopen(fd, "rb", buffering=0) as source:
-        while poll.poll(max(0, int((deadline_s - time.monotonic()) * 1000))):
-            part = source.read(65536)
-            if not part:
-                return b"".join(parts).decode()
-            parts.append(part)
-    return None
+def _load(config: Config, *, forking: bool) -> dict[str, Any]:
+    return application.load(config.app, forking=forking, crons=config.crons, places=config.cron_places)
 
 
 def main() -> int:

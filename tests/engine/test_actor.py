@@ -136,10 +136,20 @@ def test_times_may_be_timedeltas_and_sizes_text() -> None:
     )
     assert (made.timeout, made.memory, made.backoff) == (120.0, 512 << 20, (3.0,))
     assert push_options({"delay": timedelta(seconds=5)}).due() == (5000, None)
+    assert push_options({"delay": 0}).due() == (None, None)
+    assert push_options({"at": 5}).due() == (None, 5000), "an instant that is past means now"
 
 
 @pytest.mark.parametrize(
-    "given", [{"priority": 99}, {"retry": -1}, {"delay": "soon"}, {"delay": 1, "at": 2}, {"timeout": 0}]
+    "given",
+    [
+        {"priority": 99},
+        {"retry": -1},
+        {"delay": "soon"},
+        {"delay": -5},
+        {"delay": 1, "at": 2},
+        {"timeout": 0},
+    ],
 )
 def test_a_bad_option_of_a_push_is_told_where_it_is_given(given: dict[str, object]) -> None:
     with pytest.raises(BadOptions):

@@ -5,7 +5,8 @@ over what was written for all. Called while the app is loaded, by the template a
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -16,8 +17,11 @@ from ganger.errors import GangerError
 from ganger.sealing import seals
 
 
-def collect(tables: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
-    """(entries as JSON-able values, by name; everything that is wrong with them)."""
+def collect(
+    tables: Iterable[Mapping[str, Any]], places: Sequence[str] = ()
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """(entries as JSON-able values, by name; everything that is wrong with them). `places`: where each table
+    is written, as far as that is known."""
     actors = registered()
     mistakes: list[str] = []
     entries: dict[str, CronEntry] = {}
@@ -27,12 +31,12 @@ def collect(tables: Iterable[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], 
                 mistakes.append(f"cron entry {entry.name}: two of that name; give one of them another.")
             entries[entry.name] = entry
     seen: set[str] = set()
-    for number, table in enumerate(tables, start=1):
+    for number, (table, place) in enumerate(zip(tables, chain(places, repeat("")), strict=False), start=1):
         made, wrong = _read(table, actors)
         name = str(table.get("name") or table.get("type") or f"number {number}")
         if made is not None and made.name in seen:
             wrong = ["two tables of that name; give one of them another."]
-        mistakes += [f"[[cron]] {name}: {mistake}" for mistake in wrong]
+        mistakes += [f"{place} [[cron]] {name}: {mistake}".lstrip() for mistake in wrong]
         if made is not None:
             seen.add(made.name)
             entries[made.name] = made

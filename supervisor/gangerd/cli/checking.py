@@ -1,6 +1,5 @@
 """`ganger check`: the configuration and the app, looked at as `ganger run` would."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +8,10 @@ import click
 from gangerd.cli import rendering
 from gangerd.cli.connection import connected, file_option, json_option
 from gangerd.cli.words import plural
-from gangerd.config import EXIT_CONFIG
-from gangerd.errors import BadConfig
+from gangerd.config import EXIT_CONFIG, Config
+from gangerd.errors import BadConfig, Refused
 from gangerd.settings import build, serving_mistakes
+from gangerd.values import SETTINGS
 
 if TYPE_CHECKING:
     from ganger.cluster import Cluster
@@ -27,22 +27,21 @@ def check(app: str | None, path: Path | None, look_at_redis: bool, as_json: bool
 
     Shows every mistake at once; exit code 78 when there is one."""
     mistakes: list[str] = []
-    queues: Mapping[str, int] = {}
-    preload, tables = True, tuple[dict[str, Any], ...]()
+    config = Config()
     try:
         config = build(path=path, flags={"app": app})
         mistakes += serving_mistakes(config)
-        app, queues, preload = config.app or None, config.queues, config.preload
-        tables = config.crons
+        app = config.app or None
     except BadConfig as bad:
         mistakes += bad.mistakes
+        app = app if app and _is_module(app) else None
     types: dict[str, str] = {}
     crons: dict[str, str] = {}
     warnings: list[str] = []
     if app is None and not mistakes:
         mistakes.append("no app is named: give its module, or set `app` in ganger.toml")
     elif app is not None:
-        mistakes += examine(app, types, crons, preload=preload, tables=tables, queues=queues)
+        mistakes += examine(app, config, types, crons)
     if look_at_redis and not mistakes:
         mistakes += reach(path, warnings)
     for warning in [] if as_json else warnings:
@@ -60,27 +59,45 @@ def check(app: str | None, path: Path | None, look_at_redis: bool, as_json: bool
     return EXIT_CONFIG if mistakes else 0
 
 
-def examine(
-    app: str,
-    types: dict[str, str],
-    crons: dict[str, str],
-    *,
-    preload: bool,
-    tables: Sequence[Mapping[str, Any]],
-    queues: Mapping[str, int],
-) -> list[str]:
-    """Import the app as the template does; fills `types` (type to queue) and `crons` (name to schedule),
-    returns what is wrong."""
+def _is_module(app: str) -> bool:
+    try:
+        SETTINGS["app"].check(app)
+    except Refused:
+        return False
+    return True
+
+
+def examine(app: str, config: Config, types: dict[str, str], crons: dict[str, str]) -> list[str]:
+    """Import the app as the template does, in a child, since the import may end its process; fills `types`
+    (type to queue) and `crons` (name to schedule), returns what is wrong."""
+    from gangerd.probing import Ended, in_child
+
+    try:
+        found = in_child(lambda: _imported(app, config))
+    except Ended as ended:
+        return [f"importing {app!r} {ended}"]
+    types.update(found["types"])
+    crons.update(found["crons"])
+    mistakes: list[str] = found["mistakes"]
+    return mistakes
+
+
+def _imported(app: str, config: Config) -> dict[str, Any]:
+    """In the child: {types, crons, mistakes}."""
     from gangerd.application import AppFailed, load, strangers
 
     try:
-        manifest = load(app, forking=preload, crons=tables)
+        manifest = load(app, forking=config.preload, crons=config.crons, places=config.cron_places)
     except AppFailed as failed:
-        return failed.mistakes
-    crons.update({entry["name"]: f"{entry['cron']} {entry['tz']}" for entry in manifest["crons"]})
-    types.update({name: entry["queue"] for name, entry in manifest["types"].items()})
-    mistakes = strangers(app, manifest, queues)
-    return mistakes + (keys() if any(entry["encrypt"] for entry in manifest["types"].values()) else [])
+        return {"types": {}, "crons": {}, "mistakes": failed.mistakes}
+    mistakes = strangers(app, manifest, config.queues)
+    if any(entry["encrypt"] for entry in manifest["types"].values()):
+        mistakes += keys()
+    return {
+        "types": {name: entry["queue"] for name, entry in manifest["types"].items()},
+        "crons": {entry["name"]: f"{entry['cron']} {entry['tz']}" for entry in manifest["crons"]},
+        "mistakes": mistakes,
+    }
 
 
 def keys() -> list[str]:

@@ -178,8 +178,9 @@ def _entry(
 
     from gangerd.application import AppFailed, load
 
+    config = build(path=path)
     try:
-        manifest = load(app, forking=False, crons=build(path=path).crons)
+        manifest = load(app, forking=False, crons=config.crons, places=config.cron_places)
     except AppFailed as failed:
         raise BadConfig(failed.mistakes) from None
     entries = {entry["name"]: msgspec.convert(entry, CronEntry) for entry in manifest["crons"]}

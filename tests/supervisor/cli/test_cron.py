@@ -137,10 +137,12 @@ def test_check_and_run_tell_all_that_is_wrong_with_entries(tmp_path: Path, empti
         "one: tz 'Mars'",
         "two: the app has no job type 'shop.sned': did you mean",
     ):
-        assert any(error.startswith(f"[[cron]] {words}") for error in errors), errors
+        assert any(f" [[cron]] {words}" in error for error in errors), errors
     for words in ("three: there is no 'often'", "three: send: argument 'to'"):
-        assert any(error.startswith(f"[[cron]] {words}") for error in errors), errors
+        assert any(f" [[cron]] {words}" in error for error in errors), errors
     assert len(errors) == 5
+    number = BAD_TABLES.splitlines().index("[[cron]]") + 1
+    assert errors[0].startswith(f"ganger.toml line {number}: [[cron]] one"), errors
     env = {"GANGER_REDIS": emptied.url}
     done = ganger("run", "shop", "--log-format", "json", cwd=tmp_path, env=env)
     assert done.returncode == 78 and "[[cron]] one: cron '61" in done.stdout + done.stderr
