@@ -69,6 +69,8 @@ def test_without_a_quorum_a_limited_queue_stands_still_and_others_go_on(scene: S
         for jid in passing:
             scene.await_end(jid)
         assert sum(scene.journal.begun(jid) for jid in waiting) == 0
+        # What its next heartbeat tells.
+        until(lambda: scene.command("status")["standing"] != [], "the status says so", 20.0)
         (standing,) = scene.command("status")["standing"]
         assert (standing["queue"], standing["state"]) == (app.QUEUE, "quorum lost")
         assert "throttled" in [one["code"] for one in scene.command("why", waiting[0])["reasons"]]
@@ -78,7 +80,8 @@ def test_without_a_quorum_a_limited_queue_stands_still_and_others_go_on(scene: S
         scene.await_all_done()
         # Begun twice, and no attempt used.
         assert [attempt for attempt, _, _ in scene.journal.runs()[cut].begun] == [1, 1]
-        assert host.log("limits.back") and host.drain() == 0
+        host.await_log("limits.back")
+        assert host.drain() == 0
 
 
 def running(scene: Scene, killed: dict[int, int]) -> list[int]:
