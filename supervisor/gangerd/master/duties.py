@@ -61,6 +61,8 @@ class Duties:
                 child.outdated_ns += gap_ns
         if tree.incoming is not None:
             tree.incoming.since_ns += gap_ns
+        tree.outcome.committed_ns += gap_ns
+        tree.outcome.moved_ns += gap_ns
         if tree.drain_until_ns is not None:
             tree.drain_until_ns += gap_ns
         tree.watch.moved(gap_ns)

@@ -162,6 +162,6 @@ def settled(
 
 def hopeless(*, idle: int, asked_again: bool, since_s: float, patience_s: float, bound_s: float) -> bool:
     """Whether a reload that is not over will not be: workers of the old generation without a job are still
-    there, for no new ones come to take their places. Who asks for another meanwhile may have mended that, so
-    it is not kept waiting."""
+    there, and none has left for `since_s`, for no new ones come to take their places. Who asks for another
+    meanwhile may have mended that, so it is not kept waiting."""
     return idle > 0 and since_s >= (patience_s if asked_again else bound_s)

@@ -35,6 +35,9 @@ class Outcome:
     error: str = ""
     began_ns: int = 0
     committed_ns: int = 0
+    remaining: int = 0
+    """Old workers that have not left, while it rolls; since when there are so many."""
+    moved_ns: int = 0
     took_ms: int = 0
     lingering: int = 0
     at_ms: int = 0

@@ -103,12 +103,14 @@ def settled(tree: Tree, now_ns: int) -> bool:
 
 def hopeless(tree: Tree, now_ns: int) -> str:
     """Why nothing more is to be waited for; "" while there is hope."""
-    old = tree.outdated()
+    old, outcome = tree.outdated(), tree.outcome
+    if len(old) != outcome.remaining:
+        outcome.remaining, outcome.moved_ns = len(old), now_ns
     patience_s = tree.timing.patience_s
     if not generations.hopeless(
         idle=sum(not _busy(tree, child) for child in old),
         asked_again=tree.generations.wanted,
-        since_s=(now_ns - tree.outcome.committed_ns) / SECOND,
+        since_s=(now_ns - outcome.moved_ns) / SECOND,
         patience_s=patience_s,
         bound_s=tree.config.reload_timeout_s + patience_s,
     ):
