@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from ganger.calls import open_command
 from ganger.cluster import Cluster
+from ganger.command import Command
 from ganger.errors import ScriptFailed
+from ganger.keys import partitions
+from ganger.operations.look import look_command
 from ganger.scripts import BadScript, Script, load
 
 SAMPLE = """#!lua flags=allow-oom
@@ -90,3 +94,11 @@ def test_calls_are_counted(tmp_path: Path) -> None:
 def test_a_broken_head_is_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(BadScript, match=said):
         make(tmp_path, text, long="local a = [[x]]")
+
+
+def test_what_only_reads_is_known() -> None:
+    (place,) = partitions("ganger", "mail", 1)
+    look = look_command(place)
+    assert look.only_reads() and look.with_fallback().only_reads()
+    assert Command(0, ("HGETALL", b"k")).only_reads() and not Command(0, ("HSET", b"k", 1, 2)).only_reads()
+    assert not open_command(place).only_reads() and not open_command(place).with_fallback().only_reads()

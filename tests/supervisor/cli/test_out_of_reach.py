@@ -5,9 +5,14 @@ import json
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from ganger import jid as jids
+from ganger.admin import Admin
 from ganger.cluster import Cluster
+from ganger.errors import GangerError
 from ganger.keys import Control, partitions
+from ganger.listing import Missed
 from ganger.retry import Failure
 from support.batches import made
 from support.command import ganger
@@ -75,3 +80,19 @@ def test_batches_in_reach_are_listed(shop: Shop, engine: Cluster, one_cluster: C
         assert Counter(keys.bid in said for keys in batches) == Counter(
             keys.bid not in there for keys in batches
         )
+
+
+def test_a_node_that_falls_silent_half_way_is_left_out(
+    shop: Shop, engine: Cluster, one_cluster: ClusterServers
+) -> None:
+    jobs = [jid for _ in range(24) for jid in shop.push()]
+    shop.bury_all()
+    admin, missed = Admin(engine, CONTROL), Missed()
+    assert admin.count_dead(missed=missed) == {"mail": 24} and not missed
+    with away(one_cluster, CONTROL.slot) as dark:
+        there = lit(one_cluster, dark, jobs)
+        assert sum(admin.delete_dead(missed=missed)) == len(there)
+        assert {one_cluster.index_of(place.slot) for place in missed} == {dark}
+        with pytest.raises(GangerError, match=r"does not answer|can't be reached"):
+            list(admin.dead())
+    assert len(shop.json("dead", "list")) == 24 - len(there)
