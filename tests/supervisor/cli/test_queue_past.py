@@ -108,7 +108,7 @@ def test_a_run_stopped_by_ctrl_c_goes_on(post: Post) -> None:
     assert "1,200 jobs of queue mail that ended" in told_ and "takes about 30 s" in told_
     assert "Stopped after" in error and "ganger queue continue" in error
     (run,) = post.json("queue", "runs")
-    assert run["state"] == "stopped" and 0 < run["moved"] < 1200
+    assert run["state"] == "stopped" and run["moved"] < 1200
     assert f"ganger queue continue {run['run']}" in error
     taken = sum(post.run_all(place, 1) for place in post.mail)
     assert taken >= run["moved"]
