@@ -49,6 +49,8 @@ class JobStatus(msgspec.Struct, frozen=True):
     due_at_ms: int | None = None
     ended_at_ms: int | None = None
     ran_ms: int | None = None
+    peak_rss_bytes: int = 0
+    """Of a success: the most memory that its process had, 0 = not known."""
 
     @property
     def ended(self) -> bool:

@@ -205,7 +205,8 @@ def _told(cluster: Cluster, partition: Partition, jid: str, *, done: bool) -> di
     end = known.end if done else None
     if end is None:
         return told
-    told |= {"ran_ms": end.ran_ms, "result": None, "no_result": end.why if end.how == "succeeded" else None}
+    told |= {"ran_ms": end.ran_ms, "peak_rss_bytes": end.peak_rss_bytes}
+    told |= {"result": None, "no_result": end.why if end.how == "succeeded" else None}
     if end.kept is not None:
         data = track.get_result(cluster, partition, jid, end.kept)
         told |= {"no_result": "it has expired"} if data is None else {"result": msgspec.json.decode(data)}

@@ -139,6 +139,7 @@ class Job(View):
     how: str | None = None
     """How it is done: succeeded, exhausted, cancelled..."""
     ran_ms: int | None = None
+    peak_rss_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

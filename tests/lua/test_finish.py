@@ -24,11 +24,12 @@ def test_it_is_over_and_its_result_is_found(cluster: Cluster, cluster_servers: C
     working(cluster)
     track.keep(cluster, ENTRY, "a" * 16, "c", b"90000")
     word = track.put_result(cluster, ENTRY, b'{"sum":3}', 60_000)
-    assert track.finish(cluster, ENTRY, 1234, word)
+    assert track.finish(cluster, ENTRY, 1234, word, peak_rss_bytes=77)
     known = track.read(cluster, MAIL, JID)
     assert known.end is not None and known.checkpoint is None
     assert abs(known.end.at_ms - now_ms(cluster)) < 60_000
     assert (known.end.how, known.end.type, known.end.ran_ms) == ("succeeded", "shop.send", 1234)
+    assert known.end.peak_rss_bytes == 77
     assert known.end.kept is not None and known.end.why is None
     assert track.get_result(cluster, MAIL, JID, known.end.kept) == b'{"sum":3}'
     ttl = cluster.run(Command(MAIL.slot, ("PTTL", MAIL.result(JID, b"1-1"))))

@@ -54,17 +54,28 @@ def wait_until(condition: Callable[[], object], *, within_s: float = 20.0, what:
     until(holds, what, within_s)
 
 
+_promised: list[socket.socket] = []
+"""Abstract names, held as long as this process lives."""
+
+
 def free_port() -> int:
-    """A port that is free together with its cluster bus port."""
+    """A port that is free together with its cluster bus port, and promised to nobody else: tests run in
+    several processes, and between our look and the server's start another one might take it."""
     while True:
         port = random.randrange(10500, 22700)
+        promises = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(2)]
         with socket.socket() as one, socket.socket() as other:
             try:
+                for promise, number in zip(promises, (port, port + BUS), strict=True):
+                    promise.bind(f"\0ganger-test-port-{number}")
                 one.bind(("127.0.0.1", port))
                 other.bind(("127.0.0.1", port + BUS))
             except OSError:
+                for promise in promises:
+                    promise.close()
                 continue
-            return port
+        _promised.extend(promises)
+        return port
 
 
 def _die_with_parent() -> None:

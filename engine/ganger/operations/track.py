@@ -46,14 +46,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a tracked job ended. `kept`: the entry id under which its result lies; `why`: it has none, because
-    of this."""
+    """How a tracked job ended. `peak_rss_bytes`: 0 = not known; `kept`: the entry id under which its result
+    lies; `why`: it has none, because of this."""
 
     at_ms: int
     how: str
     type: str
     state: State = BLANK
     ran_ms: int | None = None
+    peak_rss_bytes: int = 0
     kept: str | None = None
     why: str | None = None
 
@@ -113,11 +114,19 @@ def checkpoint(cluster: Cluster, entry: Entry, *, deadline_s: float = 10.0) -> b
     return None if found is None else bytes(found.partition(b"|")[2])
 
 
-def finish(cluster: Cluster, entry: Entry, ran_ms: int, result: str, *, deadline_s: float = 10.0) -> bool:
+def finish(
+    cluster: Cluster,
+    entry: Entry,
+    ran_ms: int,
+    result: str,
+    *,
+    peak_rss_bytes: int = 0,
+    deadline_s: float = 10.0,
+) -> bool:
     """Settle a tracked success and tell its result, all at once. False: the entry was not there any more."""
     partition = entry.partition
     keys = (partition.meta, *partition.ends, partition.streams[entry.stream])
-    args = (*fresh(), entry.stream, entry.id, ran_ms, result)
+    args = (*fresh(), entry.stream, entry.id, ran_ms, peak_rss_bytes, result)
     command = script("finish").command(partition.slot, keys, args)
     try:
         return bool(checked(cluster.run(command, deadline_s=deadline_s), partition)[0] == b"finished")
@@ -179,9 +188,9 @@ def _end(value: bytes) -> End | None:
         return None
 
 
-def _result(more: Sequence[str]) -> tuple[int | None, str | None, str | None]:
-    if len(more) != 2:
-        return None, None, "its result was not kept"
-    ran_ms, word = more
+def _result(more: Sequence[str]) -> tuple[int | None, int, str | None, str | None]:
+    if len(more) != 3:
+        return None, 0, None, "its result was not kept"
+    ran_ms, peak, word = more
     kept = word[1:] if word.startswith("k") else None
-    return int(ran_ms), kept, word[1:] if word.startswith("!") else None
+    return int(ran_ms), int(peak), kept, word[1:] if word.startswith("!") else None

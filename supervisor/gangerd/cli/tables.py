@@ -190,7 +190,7 @@ def job(found: Document, now_ms: int) -> list[tuple[str, str]]:
     """One job, name by name; what does not hold is left out, failures have a table of their own."""
     rows = []
     for name, value in found.items():
-        if name == "failures" or value in (None, {}):
+        if name == "failures" or value in (None, {}) or (name == "peak_rss_bytes" and not value):
             continue
         if name == "encrypted":
             name, text = "args", f"encrypted with key {value}"
@@ -200,6 +200,8 @@ def job(found: Document, now_ms: int) -> list[tuple[str, str]]:
             text = f"{instant(value)} ({ago(value, now_ms)})"
         elif name == "ran_ms":
             name, text = "ran", span(value)
+        elif name == "peak_rss_bytes":
+            name, text = "peak", size(value)
         else:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         rows.append((name.removesuffix("_at_ms"), text))

@@ -113,7 +113,8 @@ class Performer:
         if self._keeper.held_back is not None:
             self._keeper.flush()
         if error is None and label.track_ms is not None:
-            self._report.finished(index, entry, label.track_ms, returned, ran_ns // 1_000_000)
+            peak = self._memory.told().peak_bytes
+            self._report.finished(index, entry, label.track_ms, returned, ran_ns // 1_000_000, peak)
         elif error is None:
             self._hand.succeeded(index)
             self._page.counters[_SUCCEEDED] += 1

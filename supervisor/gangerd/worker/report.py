@@ -110,7 +110,9 @@ class Report:
         freed and not run, it is retried without the lock, as a job that has started."""
         self._until_answered(entry, lambda: unique.unlock(self._cluster, entry.partition, digest, entry.jid))
 
-    def finished(self, index: int, entry: Entry, ttl_ms: int, returned: Any, ran_ms: int) -> None:
+    def finished(
+        self, index: int, entry: Entry, ttl_ms: int, returned: Any, ran_ms: int, peak_rss_bytes: int
+    ) -> None:
         """A tracked job has succeeded: its result is put beside it, then its end names it, in one script with
         the settling. Crash points: before the result, between the two, and with a reply lost, the entry is
         still there and the job runs again, or is gone and has succeeded with its result; a result that no end
@@ -118,7 +120,10 @@ class Report:
         self._ran()
         word = self._until_answered(entry, lambda: self._put(entry, returned, ttl_ms))
         told = word or track.refused("its result could not be stored")
-        settled = self._until_answered(entry, lambda: track.finish(self._cluster, entry, ran_ms, told))
+        settled = self._until_answered(
+            entry,
+            lambda: track.finish(self._cluster, entry, ran_ms, told, peak_rss_bytes=peak_rss_bytes),
+        )
         self._hand.gone(index)
         self._page.counters[Counter.SUCCEEDED if settled else Counter.STALE] += 1
         self._page.enter(Phase.RUNNING, time.monotonic_ns())

@@ -104,7 +104,7 @@ def test_a_result_is_there_when_the_job_has_ended(bench: Bench) -> None:
     status = bench.client.job(jid)
     assert (status.state, status.how, status.ended) == ("done", "succeeded", True)
     assert (status.attempt, status.type) == (1, "tracked.add")
-    assert status.ended_at_ms and status.ran_ms is not None
+    assert status.ended_at_ms and status.ran_ms is not None and status.peak_rss_bytes >= 0
     assert bench.look().counters["succeeded"] == 1
     assert bench.page.counters[Counter.SUCCEEDED] == 1
     assert EntryState.STARTED not in bench.page.snapshot().states
