@@ -5,6 +5,7 @@ arrived, or whose reply was lost, is sent again with the same cursor, and so is 
 driver, with none; what has moved is not found again.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any, Literal
 
 from ganger import jid as jids
@@ -31,7 +32,7 @@ PATIENCE_S = 15.0
 _PASSES = (NodeDown, ClusterUnavailable, OutcomeUnknown, ServerBusy)
 
 
-class Work:
+class Work(ABC):
     """`moved` jobs so far by this run in this partition; `over` when nothing is left; `missing` says why it
     was given up; `closed` when the run is being undone by somebody."""
 
@@ -52,13 +53,13 @@ class Work:
     def done(self) -> bool:
         return self.over or bool(self.missing)
 
+    @abstractmethod
     def command(self, limit: int) -> Command:
         """The next call."""
-        raise NotImplementedError
 
+    @abstractmethod
     def heard(self, reply: Any) -> int:
         """How many jobs its reply has moved. Raises GangerError."""
-        raise NotImplementedError
 
     def failed(self, error: GangerError) -> None:
         if not self._faults:

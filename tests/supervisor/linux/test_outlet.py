@@ -55,7 +55,8 @@ def test_a_pipe_nobody_reads_never_blocks_and_the_loss_is_told(threaded: bool) -
     kept = [line for line in lines if line not in told]
     # The writer takes one line off the ring, to wait with it, whenever it first runs: room for one more.
     assert kept[:100] == [f"line {number}" for number in range(100)]
-    assert len(kept) == 1000 - outlet.dropped and len(set(kept)) == len(kept)
+    later = [f"line {number}" for number in range(100, 1000)]
+    assert len(kept) == 1000 - outlet.dropped and set(kept[100:]) <= set(later)
     outlet.write(b"goes on\n")
     assert outlet.flush(5) and os.read(reader, 100) == b"goes on\n"
     assert os.get_blocking(writer), "the shared descriptor's flags are not ours to change"
