@@ -5,6 +5,7 @@ servers.py makes clusters of these.
 """
 
 import ctypes
+import os
 import random
 import re
 import shutil
@@ -12,7 +13,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -85,27 +86,40 @@ def _die_with_parent() -> None:
 class Server:
     """One server process. `client` is a plain redis-py client for the test's own use."""
 
-    def __init__(self, binary: str, options: Sequence[str], password: str | None, port: int) -> None:
+    def __init__(
+        self,
+        binary: str,
+        options: Sequence[str],
+        password: str | None,
+        port: int,
+        host: str = "127.0.0.1",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         path = binary_path(binary)
         if path is None:
             raise FileNotFoundError(f"no {binary} server here")
-        self.port = port
+        self.host, self.port = host, port
+        self.environment = {**os.environ, **(environment or {})}
         self.password = password
         self.directory = Path(tempfile.mkdtemp(prefix="ganger-test-"))
-        words = f"--port {port} --bind 127.0.0.1 --daemonize no --appendonly no --protected-mode no"
+        words = f"--port {port} --bind {host} --daemonize no --appendonly no --protected-mode no"
         words += f" --dir {self.directory} --logfile {self.directory}/log --enable-debug-command yes"
         self._words = [path, *words.split(), "--save", "", *options]
         if password is not None:
             self._words += ["--requirepass", password, "--masterauth", password]
         self.client: redis.Redis[bytes] = redis.Redis(  # type: ignore[type-arg, unused-ignore]
-            port=port, password=password, retry=Retry(NoBackoff(), 0), socket_timeout=5
+            host=host, port=port, password=password, retry=Retry(NoBackoff(), 0), socket_timeout=5
         )
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start the process; it may not answer yet."""
         self.process = subprocess.Popen(
-            self._words, preexec_fn=_die_with_parent, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            self._words,
+            env=self.environment,
+            preexec_fn=_die_with_parent,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
         )
 
     def answers(self) -> bool:

@@ -8,7 +8,7 @@ server dies with the process that started it. `binary` is "valkey" (the one that
 
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,11 +39,16 @@ class Standalone(_Context):
     """A server without cluster mode. `url` holds its password."""
 
     def __init__(
-        self, binary: str = "valkey", *, password: str | None = None, options: Sequence[str] = ()
+        self,
+        binary: str = "valkey",
+        *,
+        password: str | None = None,
+        options: Sequence[str] = (),
+        host: str = "127.0.0.1",
     ) -> None:
-        self.server = Server(binary, options, password, free_port())
+        self.server = Server(binary, options, password, free_port(), host)
         account = f":{password}@" if password else ""
-        self.url = f"redis://{account}127.0.0.1:{self.server.port}"
+        self.url = f"redis://{account}{host}:{self.server.port}"
 
     def start(self) -> None:
         self.server.start()
@@ -67,8 +72,10 @@ class ClusterServers(_Context):
         password: str | None = None,
         options: Sequence[str] = (),
         node_timeout_ms: int = 1000,
+        host: str = "127.0.0.1",
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        self.primaries, self.password, self.binary = primaries, password, binary
+        self.primaries, self.password, self.binary, self.host = primaries, password, binary, host
         ports: list[int] = []
         while len(ports) < primaries * (1 + replicas):
             port = free_port()
@@ -79,7 +86,8 @@ class ClusterServers(_Context):
         )
         cluster += " --repl-diskless-sync-delay 0 --repl-ping-replica-period 1 --cluster-port"
         self.nodes = [
-            Server(binary, [*cluster.split(), str(port + BUS), *options], password, port) for port in ports
+            Server(binary, [*cluster.split(), str(port + BUS), *options], password, port, host, environment)
+            for port in ports
         ]
         self.ids = [secrets.token_hex(20) for _ in ports]
         for me, node in enumerate(self.nodes):
@@ -93,7 +101,7 @@ class ClusterServers(_Context):
             flags = f"myself,{role}" if index == me else role
             first, last = SLOTS * primary // self.primaries, SLOTS * (primary + 1) // self.primaries - 1
             slots = f" {first}-{last}" if role == "master" else ""
-            address = f"127.0.0.1:{node.port}@{node.port + BUS}"
+            address = f"{self.host}:{node.port}@{node.port + BUS}"
             if self.binary == "valkey":
                 # One without a shard dies at its first SPUBLISH; Redis 7.0 knows none.
                 address += f",,shard-id={self.ids[primary]}"
@@ -135,12 +143,12 @@ class ClusterServers(_Context):
     def url(self) -> str:
         """All primaries, with the password."""
         account = f":{self.password}@" if self.password else ""
-        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes[: self.primaries])
+        hosts = ",".join(f"{self.host}:{node.port}" for node in self.nodes[: self.primaries])
         return f"redis://{account}{hosts}"
 
     def settings(self, **changes: Any) -> RedisSettings:
         """The engine's settings for this cluster."""
-        addresses = tuple(("127.0.0.1", node.port) for node in self.nodes[: self.primaries])
+        addresses = tuple((self.host, node.port) for node in self.nodes[: self.primaries])
         return RedisSettings(**{"nodes": addresses, "password": self.password} | changes)
 
     def index_of(self, slot: int) -> int:
@@ -169,7 +177,7 @@ class ClusterServers(_Context):
         """Move these keys of a slot that is being moved."""
         auth = ["AUTH", self.password] if self.password else []
         self.nodes[source].call(
-            "MIGRATE", "127.0.0.1", self.nodes[target].port, "", 0, 5000, *auth, "KEYS", *keys
+            "MIGRATE", self.host, self.nodes[target].port, "", 0, 5000, *auth, "KEYS", *keys
         )
 
     def end_move(self, slot: int, target: int) -> None:
