@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import redis
 
 from chaos.nemesis import NotNow
+from chaos.view import Known, read_view
 from ganger.config import RedisSettings
 from support.server import BUS, Server, free_port, wait_until
 from support.servers import ClusterServers, Standalone
@@ -46,44 +46,6 @@ def restart(server: Server, *, empty: bool = False) -> None:
         start(server)
     server.signal(signal.SIGCONT)
     wait_until(server.answers, what="a server that was started again", within_s=RECOVERY_S)
-
-
-@dataclass(frozen=True)
-class Known:
-    """What a node knows of one of the cluster's."""
-
-    ident: str
-    port: int
-    primary_id: str
-    """Of its primary; "-" for one that is a primary."""
-    flags: frozenset[str]
-    epoch: int
-    slots: tuple[tuple[int, int], ...]
-    """Stretches of them, both ends included. Those on their way are left out."""
-
-    @property
-    def serves(self) -> bool:
-        return bool(self.slots)
-
-    def has(self, slot: int) -> bool:
-        return any(first <= slot <= last for first, last in self.slots)
-
-
-def read_view(text: str) -> dict[str, Known]:
-    """The reply to CLUSTER NODES, by id."""
-    found = {}
-    for line in text.splitlines():
-        ident, address, flags, primary, _, _, epoch, _, *slots = line.split()
-        stretches = [part.partition("-") for part in slots if not part.startswith("[")]
-        found[ident] = Known(
-            ident,
-            int(address.partition("@")[0].rpartition(":")[2]),
-            primary,
-            frozenset(flags.split(",")) - {"myself"},
-            int(epoch),
-            tuple((int(first), int(last or first)) for first, _, last in stretches),
-        )
-    return found
 
 
 class JobServers:

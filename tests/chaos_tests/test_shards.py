@@ -4,7 +4,8 @@ import pytest
 
 from chaos import shards
 from chaos.nemesis import NotNow
-from chaos.servers import JobServers, read_view
+from chaos.servers import JobServers
+from chaos.view import read_view
 
 
 def fill(cluster: JobServers, count: int = 30) -> None:
