@@ -1,8 +1,8 @@
 """The passes of a host, in shared memory behind the board: what a worker must hold to claim from a limited
 queue.
 
-A pass is a permit of each limit of its queue. The coordinator alone gets them from the servers for semaphores
-and offers them here; workers take and spend them.
+A pass is a permit of each limit of its queue; one for a lane also has those of the lane's type and key. The
+coordinator alone gets them from the servers for semaphores and offers them here; workers take and spend them.
 
     FREE --coordinator--> OFFERED --a worker--> TAKEN --that worker; for a dead one the coordinator--> SPENT
      ^                       `--not taken in time: the coordinator-------------------------------------> |
@@ -21,17 +21,19 @@ from gangerd.linux.shared_memory import lock_byte, unlock_byte
 from gangerd.recorder import BOARD_BYTES, HEADER_BYTES, PASSES_AT
 
 MAX_PASSES = 160
-MAX_PERMITS = 3
-"""Limits that one queue may have."""
+MAX_PERMITS = 6
+"""Limits that one job may be under: three of its queue and three of its type."""
 MAX_SERVERS = 5
 WANTED_LINES = 512
 _STUB_WORDS = 4 + MAX_SERVERS
-_ROW_WORDS = 4 + MAX_PERMITS * _STUB_WORDS
+_ROW_WORDS = 9 + MAX_PERMITS * _STUB_WORDS
 _STATES_AT = PASSES_AT // 8
 _WANTED_AT = _STATES_AT + MAX_PASSES
 _ROWS_AT = _WANTED_AT + WANTED_LINES
 assert (_ROWS_AT + MAX_PASSES * _ROW_WORDS) * 8 <= BOARD_BYTES
-_WORKER, _VALID_NS, _SINCE_NS, _COUNT, _STUBS = range(5)
+_WORKER, _VALID_NS, _SINCE_NS, _COUNT, _PLACE, _LANE, _KIND, _KEY, _DRAINED, _STUBS = range(10)
+_LANED = 1 << 23
+"""In the line of a state word: the pass is for a lane."""
 
 
 class PassState(IntEnum):
@@ -59,8 +61,20 @@ class Stub:
 
 
 @dataclass(frozen=True, slots=True)
+class Track:
+    """The lane that a pass is for: the partition (an index of the board) and, as 64-bit numbers, the lane,
+    a digest of its type, and its key."""
+
+    place: int
+    lane: int
+    kind: int
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
-    """A pass at one moment. `worker`: who took it, 0 for nobody."""
+    """A pass at one moment. `worker`: who took it, 0 for nobody. `track`: None when it is for no lane.
+    `drained`: who spent it saw the last job of its lane."""
 
     state: PassState
     line: int
@@ -69,6 +83,8 @@ class Row:
     valid_ns: int
     since_ns: int
     stubs: tuple[Stub, ...]
+    track: Track | None = None
+    drained: bool = False
 
 
 class Passes:
@@ -83,36 +99,43 @@ class Passes:
 
     # workers
 
-    def is_offered(self, line: int) -> bool:
-        """Whether a pass of this queue lies there to be taken."""
-        return (line << 8 | PassState.OFFERED) in self._states
+    def is_offered(self, line: int, *, laned: bool = False) -> bool:
+        """Whether a pass of this queue, or of a lane in it, lies there to be taken."""
+        return _offered(line, laned) in self._states
 
     def want(self, line: int, now_ns: int) -> None:
         """A worker came by and would have taken one."""
         self._wanted[line % WANTED_LINES] = now_ns
 
-    def take(self, line: int, slot: int, worker: int) -> int | None:
+    def take(self, line: int, slot: int, worker: int, *, laned: bool = False) -> int | None:
         """Have an offered pass; its number, None when there is none or others were quicker."""
-        offered = line << 8 | PassState.OFFERED
+        offered = _offered(line, laned)
         for number, word in enumerate(self._states):
             if word != offered or not self._lock(number):
                 continue
             try:
                 if self._states[number] == offered:
                     self._rows[number * _ROW_WORDS + _WORKER] = worker
-                    self._states[number] = slot << 32 | line << 8 | PassState.TAKEN
+                    self._states[number] = slot << 32 | offered & ~0xFF | PassState.TAKEN
                     return number
             finally:
                 self._unlock(number)
         return None
 
-    def spend(self, number: int) -> None:
-        """The holder needs it no more: the coordinator gives it back."""
+    def spend(self, number: int, *, drained: bool = False) -> None:
+        """The holder needs it no more: the coordinator gives it back. `drained`: nothing is left in its
+        lane."""
+        self._rows[number * _ROW_WORDS + _DRAINED] = drained
         self._states[number] = self._states[number] & ~0xFF | PassState.SPENT
 
     def valid_ns(self, number: int) -> int:
         """Until when it may be claimed with."""
         return self._rows[number * _ROW_WORDS + _VALID_NS]
+
+    def track(self, number: int) -> Track:
+        """The lane that a pass of one is for."""
+        row = number * _ROW_WORDS
+        return Track(*self._rows[row + _PLACE : row + _KEY + 1])
 
     # the coordinator
 
@@ -124,7 +147,9 @@ class Passes:
         """When a worker last came by and would have taken a pass of this queue."""
         return self._wanted[line % WANTED_LINES]
 
-    def offer(self, line: int, stubs: Sequence[Stub], valid_ns: int, now_ns: int) -> int | None:
+    def offer(
+        self, line: int, stubs: Sequence[Stub], valid_ns: int, now_ns: int, track: Track | None = None
+    ) -> int | None:
         """Lay a pass out; its number, None when the table is full."""
         for number, word in enumerate(self._states):
             if word & 0xFF == PassState.FREE:
@@ -133,9 +158,13 @@ class Passes:
                 self._rows[row + _VALID_NS] = valid_ns
                 self._rows[row + _SINCE_NS] = now_ns
                 self._rows[row + _COUNT] = len(stubs)
+                self._rows[row + _DRAINED] = 0
+                about = (track.place, track.lane, track.kind, track.key) if track else (0, 0, 0, 0)
+                for word, value in zip(range(_PLACE, _KEY + 1), about, strict=True):
+                    self._rows[row + word] = value
                 for place, stub in enumerate(stubs):
                     self._write(row + _STUBS + place * _STUB_WORDS, stub)
-                self._states[number] = line << 8 | PassState.OFFERED
+                self._states[number] = _offered(line, track is not None)
                 return number
         return None
 
@@ -166,12 +195,12 @@ class Passes:
         """It has been given back."""
         self._states[number] = PassState.FREE
 
-    def counts(self) -> dict[tuple[int, int], int]:
-        """(line, state) -> how many."""
+    def counts(self, *, laned: bool = False) -> dict[tuple[int, int], int]:
+        """(line, state) -> how many, of those for lanes or of the others."""
         found: dict[tuple[int, int], int] = {}
         for word in self._states:
-            if word:
-                key = (word >> 8 & 0xFFFFFF, word & 0xFF)
+            if word and bool(word >> 8 & _LANED) == laned:
+                key = (word >> 8 & _LANED - 1, word & 0xFF)
                 found[key] = found.get(key, 0) + 1
         return found
 
@@ -196,12 +225,14 @@ class Passes:
             stubs.append(Stub(limit, token, packed >> 48, seat, packed & 0xFFFFFFFF, since_ms, tuple(votes)))
         return Row(
             PassState(state) if state in PassState._value2member_map_ else PassState.SPENT,
-            word >> 8 & 0xFFFFFF,
+            word >> 8 & _LANED - 1,
             word >> 32,
             words[_WORKER],
             words[_VALID_NS],
             words[_SINCE_NS],
             tuple(stubs),
+            self.track(number) if word >> 8 & _LANED else None,
+            bool(words[_DRAINED]),
         )
 
     def _write(self, at: int, stub: Stub) -> None:
@@ -218,3 +249,7 @@ class Passes:
 
     def _lock_at(self, number: int) -> int:
         return HEADER_BYTES + PASSES_AT + number * 8
+
+
+def _offered(line: int, laned: bool) -> int:
+    return (line | _LANED if laned else line) << 8 | PassState.OFFERED

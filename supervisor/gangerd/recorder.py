@@ -9,9 +9,9 @@ from enum import IntEnum, unique
 
 import msgspec
 
-MAGIC = int.from_bytes(b"gangerF1", "little")
+MAGIC = int.from_bytes(b"gangerF2", "little")
 HEADER_BYTES = 4096
-BOARD_BYTES = 256 * 1024
+BOARD_BYTES = 296 * 1024
 PASSES_AT = 200 * 1024
 """Where in the board's part the passes of limited queues begin (passes.py)."""
 PAGE_BYTES = 64 * 1024

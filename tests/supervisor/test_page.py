@@ -88,13 +88,13 @@ def test_the_layout_has_not_moved() -> None:
     """A successor reads the pages of a killed master of another version: a new layout needs a new magic."""
     writer, _ = fresh()
     writer.hold([entry(7)], [HELD], 99)
-    assert MAGIC.to_bytes(8, "little") == b"gangerF1"
+    assert MAGIC.to_bytes(8, "little") == b"gangerF2"
     assert bytes(writer.bytes[8:16]).hex() == "eeffc000eeffc000"
     assert writer.words[9] == 1 << 32 | 66 << 9 | 1 << 1 | 1
     assert writer.words[384] == 1
     blob = b"\x91\x97\xa4mail\x07\x05\xaf1700000000000-7\xbdjid"
     assert bytes(writer.bytes[4096 + 30 * 1024 :][: len(blob)]) == blob
-    assert (page_offset(0), page_offset(1), file_bytes(2)) == (266240, 331776, 397312)
+    assert (page_offset(0), page_offset(1), file_bytes(2)) == (307200, 372736, 438272)
 
 
 @pytest.mark.parametrize("seed", range(200))

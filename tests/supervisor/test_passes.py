@@ -5,7 +5,7 @@ import os
 import pytest
 
 from gangerd.linux.shared_memory import anonymous, lock_byte, map_region
-from gangerd.passes import MAX_PASSES, Passes, PassState, Stub
+from gangerd.passes import MAX_PASSES, Passes, PassState, Stub, Track
 from gangerd.recorder import BOARD_BYTES, HEADER_BYTES, PASSES_AT, file_bytes
 from support.children import child, hang, readable
 
@@ -109,10 +109,27 @@ def test_the_layout_is_the_one_that_a_running_host_has(table: Table) -> None:
         row + 1: 900,
         row + 2: 100,
         row + 3: 1,
-        row + 4: STUB.limit,
-        row + 5: STUB.token,
-        row + 6: 2 << 48 | 8 << 32 | 10,
-        row + 7: 123_456,
-        row + 8: 11,
-        row + 10: 33,
+        row + 9: STUB.limit,
+        row + 10: STUB.token,
+        row + 11: 2 << 48 | 8 << 32 | 10,
+        row + 12: 123_456,
+        row + 13: 11,
+        row + 15: 33,
     }
+
+
+def test_a_pass_for_a_lane_is_none_for_the_rest_of_its_queue(table: Table) -> None:
+    passes, track = table.passes, Track(17, 0xFEDC, 0xBA98, 2**64 - 1)
+    number = passes.offer(3, [STUB], 900, 100, track)
+    assert number is not None
+    assert not passes.is_offered(3) and passes.is_offered(3, laned=True)
+    assert passes.counts() == {} and passes.counts(laned=True) == {(3, PassState.OFFERED): 1}
+    assert passes.take(3, 5, ME) is None
+    assert passes.take(3, 5, ME, laned=True) == number and passes.track(number) == track
+    passes.spend(number, drained=True)
+    ((_, row),) = passes.rows()
+    assert (row.state, row.line, row.slot, row.track, row.drained) == (PassState.SPENT, 3, 5, track, True)
+    passes.free(number)
+    assert passes.offer(3, [], 900, 100) == number
+    ((_, row),) = passes.rows()
+    assert row.track is None and not row.drained
