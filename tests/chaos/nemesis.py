@@ -51,3 +51,5 @@ class Stage:
     producers: Sequence[Any]
     """world.py: the processes that push."""
     note: Note
+    network: Any = None
+    """network.py: the lines between the hosts (by their places in `hosts`) and the servers."""
