@@ -11,7 +11,7 @@ import pytest
 from gangerd.config import Limit
 from gangerd.linux import doorbell
 from gangerd.passes import PassState
-from gangerd.roles.coordinator.warden import OFFER_MS
+from gangerd.roles.coordinator.offers import OFFER_MS
 from support.limited_host import MAIL, Host, Hosts, many_hosts, now_ns
 from support.roles import stage
 from support.throttles import ThrottleServers

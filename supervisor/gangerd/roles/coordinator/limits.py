@@ -24,7 +24,8 @@ from gangerd.messages import EndRun
 from gangerd.page import Page, PageGarbled
 from gangerd.passes import Passes, PassState
 from gangerd.roles.coordinator.grants import Grants
-from gangerd.roles.coordinator.warden import LimitedQueue, Warden
+from gangerd.roles.coordinator.limited_queue import LimitedQueue
+from gangerd.roles.coordinator.warden import Warden
 from gangerd.roles.role import Role
 
 READ_S = 0.5

@@ -1,9 +1,9 @@
-"""Keeps the host's table of passes: offers one where work of a limited queue waits and a worker could have
-it, takes back what is not needed, renews the rest. The host's one contender for permits.
+"""Keeps the host's table of passes: has one offered where work of a limited queue waits (offers.py), takes
+back what is not needed, renews the rest. The host's one contender for permits.
 
 It runs on a thread of its own (limits.py): a server for semaphores that hangs must not delay the renewal of
-leases. A full limit is asked for again after a pause that grows to PAUSE_MS, and at once after a release on
-this host. Nothing is held for work that is not there.
+leases. A full limit is asked for again at once after a release on this host. Nothing is held for work that is
+not there.
 
 Crash points. A worker dies with a pass: its death, or its page, says so, and the pass is given back within a
 tick. It dies while it takes one: the lock falls, the row is still offered. This process dies: rows stay; the
@@ -14,47 +14,23 @@ limited queues stand still, and it goes on by itself when a quorum is back.
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ganger.throttle.quorum import Refused
-from gangerd import log
 from gangerd.board import Board
-from gangerd.linux import doorbell
 from gangerd.page import Page, PageGarbled
 from gangerd.passes import Passes, PassState, Row
-from gangerd.recorder import Control, Phase, Word
-from gangerd.roles.coordinator.grants import Grant, Grants, Rules
+from gangerd.recorder import Phase, Word
+from gangerd.roles.coordinator.grants import Grant, Grants
+from gangerd.roles.coordinator.limited_queue import LimitedQueue
+from gangerd.roles.coordinator.offers import OFFER_MS, Offers
 
 MS = 1_000_000
 TICK_MS = 5
 REST_MS = 500
-OFFER_MS = 100
-"""How long an offered pass waits for a worker."""
-WANTED_MS = 50
-"""How long a worker that came by in vain counts as one that would take a pass."""
-FIRST_PAUSE_MS, PAUSE_MS = 10, 150
-QUORUM_PAUSE_MS = 500
 RENEWALS = 4
 """In the life of a permit."""
 HASTE_MS = 250
 """Between two renewals while servers don't answer."""
-_logger = log.get()
-
-
-@dataclass(slots=True)
-class LimitedQueue:
-    """One line of the board whose workers need passes. `why`: what the last refusal was, "" for none."""
-
-    name: str
-    line: int
-    first: int
-    count: int
-    rules: Rules
-    why: str = ""
-    resume_ns: int = 0
-    pause_ms: float = FIRST_PAUSE_MS
-    waiting: int = 0
-    """Partitions in which work waits."""
 
 
 @dataclass(slots=True)
@@ -66,16 +42,6 @@ class _Keeping:
     lost: bool = False
     outdated: bool = False
     """A limit has become tighter, or there is one more: renewed for the job that runs by it, no other."""
-
-
-@dataclass(slots=True)
-class Figures:
-    """What has happened so far."""
-
-    lost: int = 0
-    offered: int = 0
-    untaken: int = 0
-    refused: dict[str, int] = field(default_factory=dict)
 
 
 class Warden:
@@ -92,20 +58,17 @@ class Warden:
         on_lost: Callable[[int, int, str], None],
         rng: random.Random,
     ) -> None:
-        self._board = board
         self._passes = passes
         self._pages = pages
-        self._bell = bell
         self._grants = grants
+        self._offers = Offers(board, passes, pages, bell, grants, self._keep, rng)
         self._on_lost = on_lost
-        self._rng = rng
         self._kept: dict[int, _Keeping] = {}
         self._dead: set[int] = set()
         self._renew_ns = 0
-        self._turn = 0
         self._changed = False
         self.queues: dict[int, LimitedQueue] = {}
-        self.figures = Figures()
+        self.figures = self._offers.figures
         self.closing = False
         """Offer nothing any more, and give back what no living worker holds, in one last tick."""
         self.over = False
@@ -142,14 +105,14 @@ class Warden:
             self._renew_all(now_ns)
         if self.closing:
             return TICK_MS
-        waits = [queue for queue in self.queues.values() if self._work(queue)]
+        waits = [queue for queue in self.queues.values() if self._offers.work(queue)]
         if waits:
-            self._offer(waits, now_ns)
+            self._offers.make(waits, now_ns)
         return TICK_MS if self._kept or waits else REST_MS
 
     def wanted(self) -> bool:
         """Whether work of a limited queue waits. From any thread."""
-        return any(self._work(queue) for queue in list(self.queues.values()))
+        return any(self._offers.work(queue) for queue in list(self.queues.values()))
 
     # ---- giving back -----------------------------------------------------------------------------------
 
@@ -170,9 +133,7 @@ class Warden:
                 late = now_ns - row.since_ns > OFFER_MS * MS or now_ns >= row.valid_ns
                 if not (late or self.closing or queue is None) or not self._passes.withdraw(number):
                     continue
-                self.figures.untaken += 1
-                if queue is not None:
-                    self._pause(queue, now_ns, OFFER_MS)
+                self._offers.untaken(queue, now_ns)
             elif row.state == PassState.TAKEN:
                 if not self._gone(row):
                     continue
@@ -184,8 +145,10 @@ class Warden:
         if kept is not None:
             self._grants.release(kept.grant)
         self._passes.free(number)
-        if queue is not None and queue.why == "full":
-            queue.why, queue.resume_ns, queue.pause_ms = "", 0, FIRST_PAUSE_MS
+        self._offers.came_back(queue)
+
+    def _keep(self, number: int, queue: LimitedQueue, grant: Grant) -> None:
+        self._kept[number] = _Keeping(queue.name, grant)
 
     def _gone(self, row: Row) -> bool:
         """Is the worker that took it dead, or another in its place?"""
@@ -229,70 +192,3 @@ class Warden:
         except PageGarbled:
             return ""
         return seen.held[seen.running].jid if seen.running is not None else ""
-
-    # ---- offering --------------------------------------------------------------------------------------
-
-    def _work(self, queue: LimitedQueue) -> int:
-        queue.waiting = sum(1 for _ in self._board.waiting(queue.first, queue.count))
-        return queue.waiting
-
-    def _offer(self, waits: list[LimitedQueue], now_ns: int) -> None:
-        counts = self._passes.counts()
-        offered = sum(count for (_, state), count in counts.items() if state == PassState.OFFERED)
-        idle = self._idle() - offered
-        self._turn += 1
-        rung = 0
-        for place in range(len(waits)):
-            queue = waits[(self._turn + place) % len(waits)]
-            if now_ns < queue.resume_ns:
-                continue
-            recent = now_ns - self._passes.wanted_ns(queue.line) < WANTED_MS * MS
-            most = min(max(idle, 1 if recent else 0), queue.waiting)
-            for _ in range(most - counts.get((queue.line, PassState.OFFERED), 0)):
-                if not self._offer_one(queue, now_ns):
-                    break
-                idle -= 1
-                rung += 1
-        if rung:
-            doorbell.ring(self._bell, rung)
-
-    def _offer_one(self, queue: LimitedQueue, now_ns: int) -> bool:
-        outcome = self._grants.ask(queue.rules)
-        if isinstance(outcome, Refused):
-            self._refused(queue, outcome, now_ns)
-            return False
-        if queue.why not in ("", "full"):
-            _logger.info(log.LIMITS_BACK, queue=queue.name)
-        queue.why, queue.pause_ms = "", FIRST_PAUSE_MS
-        stubs, valid_ns = outcome.stubs(), outcome.valid_ns()
-        number = self._passes.offer(queue.line, stubs, valid_ns, now_ns)
-        if number is None:
-            self._grants.release(outcome)
-            self._pause(queue, now_ns, OFFER_MS)
-            return False
-        self._kept[number] = _Keeping(queue.name, outcome)
-        self.figures.offered += 1
-        return True
-
-    def _refused(self, queue: LimitedQueue, refused: Refused, now_ns: int) -> None:
-        why = refused.why
-        if why != queue.why and why != "full":
-            servers = self._grants.servers.problems()
-            _logger.warning(log.LIMITS_STAND, queue=queue.name, reason=why, servers=servers)
-        queue.why = why
-        self.figures.refused[why] = self.figures.refused.get(why, 0) + 1
-        if why == "full":
-            self._pause(queue, now_ns, queue.pause_ms)
-            queue.pause_ms = min(2 * queue.pause_ms, PAUSE_MS)
-        else:
-            self._pause(queue, now_ns, min(refused.wait_ms or QUORUM_PAUSE_MS, QUORUM_PAUSE_MS))
-
-    def _pause(self, queue: LimitedQueue, now_ns: int, ms: float) -> None:
-        queue.resume_ns = now_ns + int(ms * self._rng.uniform(0.5, 1.0) * MS)
-
-    def _idle(self) -> int:
-        """Workers that sleep and may claim."""
-        return sum(
-            self._board.is_idle(slot) and bool(page.control() & Control.MAY_CLAIM)
-            for slot, page in enumerate(self._pages)
-        )

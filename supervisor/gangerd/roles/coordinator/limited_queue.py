@@ -1,0 +1,28 @@
+"""A queue that is limited, as the warden knows it: where it stands on the board, its rules, and what the
+servers for semaphores said last.
+
+Data alone: limits.py makes it, offers.py writes what was heard.
+"""
+
+from dataclasses import dataclass
+
+from gangerd.roles.coordinator.grants import Rules
+
+FIRST_PAUSE_MS, PAUSE_MS = 10, 150
+"""Between two times that a full limit is asked for: it grows from one to the other."""
+
+
+@dataclass(slots=True)
+class LimitedQueue:
+    """One line of the board whose workers need passes. `why`: what the last refusal was, "" for none."""
+
+    name: str
+    line: int
+    first: int
+    count: int
+    rules: Rules
+    why: str = ""
+    resume_ns: int = 0
+    pause_ms: float = FIRST_PAUSE_MS
+    waiting: int = 0
+    """Partitions in which work waits."""
