@@ -5,12 +5,13 @@ their configuration in their heartbeats, with how much of it they use. Who holds
 semaphores know. The command line calls; the daemon's coordinators obey within two beats.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ganger.cluster import Cluster
 from ganger.errors import BadOptions, GangerError
-from ganger.keys import Control, check_queue
+from ganger.keys import Control
 from ganger.operations import limits
 from ganger.operations.limits import SetLimit
 from ganger.throttle.quorum import MOST_SEATS
@@ -18,17 +19,26 @@ from ganger.throttle.semaphore import Semaphore
 from ganger.throttle.servers import Servers
 from ganger.unserved import live_hosts
 
-MOST_PER_QUEUE = 3
+_PARTS = ("queue", "type", "concurrency", "rate", "burst", "limit_key", "on_lost")
+"""What a limit says, as in a host's configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be set; None: as it was."""
+    """What is to be set; None: as it was; 0 or "": not said any more."""
 
     queue: str | None = None
     concurrency: int | None = None
     on_lost: str | None = None
     off: bool = False
+    type: str | None = None
+    rate: str | None = None
+    burst: int | None = None
+    limit_key: str | None = None
+
+
+Check = Callable[[str, Mapping[str, SetLimit]], object]
+"""Raises for a limit, by its name, that can't be so, or not beside the others, which are given by name."""
 
 
 def semaphore_name(limit: str) -> str:
@@ -37,21 +47,21 @@ def semaphore_name(limit: str) -> str:
 
 
 def survey(cluster: Cluster, control: Control, servers: Servers | None) -> list[dict[str, Any]]:
-    """A row for each limit, by name: name, queue, concurrency, on_lost, set (at runtime), off, used, offered,
-    waiting (partitions), states (by host), holders (None: not known, `unknown` says why)."""
+    """A row for each limit, by name: name, queue or type ("" the other), concurrency, rate, burst, limit_key
+    (None each: it does not say), on_lost, set (at runtime), off, used, offered, waiting (partitions), states
+    (by host), holders (None: not known, `unknown` says why)."""
     found: dict[str, dict[str, Any]] = {}
     for host in live_hosts(cluster, control):
         for said in host.status.get("limits", []):
-            row = found.setdefault(said["name"], _row(said["name"], said["queue"], said))
+            row = found.setdefault(said["name"], _row(said["name"], said))
             for count in ("used", "offered"):
                 row[count] += said[count]
             row["waiting"] = max(row["waiting"], said["waiting"])
             if said["served"]:
                 row["states"][host.status.get("host", host.incarnation)] = said["state"]
     for name, one in limits.read(cluster, control).items():
-        row = found.setdefault(name, _row(name, one.queue, {}))
-        about = {"queue": one.queue, "concurrency": one.concurrency, "on_lost": one.on_lost}
-        row.update(about, set=True, off=one.off)
+        row = found.setdefault(name, _row(name, {}))
+        row.update(about(one), set=True, off=one.off)
     rows = [found[name] for name in sorted(found)]
     for row in rows:
         row.update(_holders(row, control, servers))
@@ -69,32 +79,49 @@ def standing(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
     ]
 
 
-def change(cluster: Cluster, control: Control, name: str, wanted: Change) -> SetLimit:
+def about(limit: SetLimit) -> dict[str, Any]:
+    """What it says, as survey's rows have it."""
+    said = {part: getattr(limit, part) or None for part in _PARTS}
+    return {**said, "queue": limit.queue, "type": limit.type}
+
+
+def change(
+    cluster: Cluster, control: Control, name: str, wanted: Change, check: Check = lambda name, limits: None
+) -> SetLimit:
     """Set a limit for all hosts, from within two seconds on; what `wanted` leaves out stays as it is. Raises
-    BadOptions, BadName."""
+    BadOptions, BadName, and what `check` does."""
     rows = {row["name"]: row for row in survey(cluster, control, None)}
     was = rows.get(name, {})
-    queue = wanted.queue or was.get("queue")
-    if not queue:
-        raise BadOptions(f"no host knows a limit {name!r}: say which queue it is for (--queue).")
-    concurrency = wanted.concurrency or was.get("concurrency")
-    if not concurrency:
-        raise BadOptions(f"say how many jobs may run at once under the limit {name!r} (--concurrency).")
-    made = SetLimit(
-        check_queue(queue), concurrency, wanted.on_lost or was.get("on_lost") or "end", wanted.off
-    )
+    said = {part: was.get(part) for part in _PARTS}
+    said.update((part, value) for part in _PARTS if (value := getattr(wanted, part)) is not None)
+    if wanted.queue or wanted.type:
+        said.update(queue=wanted.queue, type=wanted.type)
+    if not said["queue"] and not said["type"]:
+        raise BadOptions(
+            f"no host knows a limit {name!r}: say which queue it is for (--queue), or which job type"
+            " (--type)."
+        )
+    if not said["concurrency"] and not said["rate"]:
+        raise BadOptions(
+            f"say how many jobs may run at once under the limit {name!r} (--concurrency), or begin in what"
+            " time (--rate)."
+        )
+    made = SetLimit(**{part: value for part, value in said.items() if value}, off=wanted.off)
     if not made.off:
-        _refuse_other_kind(name, was.get("concurrency"), concurrency)
-        others = [o for o, row in rows.items() if o != name and row["queue"] == queue and not row["off"]]
-        if len(others) >= MOST_PER_QUEUE:
-            raise BadOptions(f"queue {queue!r} has {len(others)} limits already; that is the most.")
+        _refuse_other_kind(name, was.get("concurrency"), made.concurrency)
+        others = {other: _as_set(row) for other, row in rows.items() if not row["off"]}
+        check(name, {**others, name: made})
     limits.put(cluster, control, name, made)
     return made
 
 
+def _as_set(row: Mapping[str, Any]) -> SetLimit:
+    return SetLimit(**{part: row[part] for part in _PARTS if row[part]})
+
+
 def _refuse_other_kind(name: str, was: int | None, becomes: int) -> None:
     """Below and above so many seats permits are counted in two ways, which know nothing of each other."""
-    if was and (was <= MOST_SEATS) != (becomes <= MOST_SEATS):
+    if was and becomes and (was <= MOST_SEATS) != (becomes <= MOST_SEATS):
         raise BadOptions(
             f"{name!r} can't go from {was} to {becomes} while it is used: up to {MOST_SEATS} permits are"
             " counted in another way than above, and for a while both would be given. Turn it off (--off),"
@@ -102,15 +129,16 @@ def _refuse_other_kind(name: str, was: int | None, becomes: int) -> None:
         )
 
 
-def _row(name: str, queue: str, said: dict[str, Any]) -> dict[str, Any]:
+def _row(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
     counts: dict[str, Any] = {"used": 0, "offered": 0, "waiting": 0, "states": {}}
-    about = {key: said.get(key) for key in ("concurrency", "on_lost")}
-    return {"name": name, "queue": queue, **about, "set": False, "off": False, **counts}
+    rule = {part: said.get(part) for part in _PARTS}
+    rule.update(queue=said.get("queue") or "", type=said.get("type") or "")
+    return {"name": name, **rule, "set": False, "off": False, **counts}
 
 
 def _holders(row: dict[str, Any], control: Control, servers: Servers | None) -> dict[str, Any]:
     """Who has a permit, since when."""
-    if row["off"]:
+    if row["off"] or not row["concurrency"]:
         return {"holders": [], "unknown": ""}
     if servers is None:
         return {"holders": None, "unknown": "no servers for semaphores are configured here"}

@@ -27,13 +27,22 @@ class DeadBounds(msgspec.Struct, frozen=True):
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """How much of one queue may go on at once, over all hosts."""
+    """How much of one queue, or of one job type, may go on over all hosts: so many at one moment, so many in
+    a time, or both."""
 
-    queue: str
-    concurrency: int
-    """Jobs that run at one moment."""
+    queue: str = ""
+    """Of a queue, or "" for one of a type; one of the two."""
+    concurrency: int = 0
+    """Jobs that run at one moment; 0: as many as like."""
     on_lost: str = "end"
     """What becomes of a running job whose permit is lost: "end" (released) or "finish"."""
+    type: str = ""
+    rate: str = ""
+    """How many begin in what time, "100/60s"; "" for any number."""
+    burst: int = 0
+    """So many at once, and `rate` on average; 0: never more than `rate` says in any such time."""
+    limit_key: str = ""
+    """Where the value is by which jobs are told apart ("args.tenant"): it holds for each by itself."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

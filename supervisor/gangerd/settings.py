@@ -15,7 +15,7 @@ import msgspec
 
 from gangerd.config import Config
 from gangerd.errors import BadConfig, Refused
-from gangerd.limit_values import crowded
+from gangerd.limit_values import conflicts
 from gangerd.values import SETTINGS
 
 FILE = "ganger.toml"
@@ -79,7 +79,7 @@ def build(
         layers.mistakes.append(
             f"renew_ms must be at most half of lease_ms: they are {config.renew_ms} and {config.lease_ms}"
         )
-    layers.mistakes += crowded(config.limits)
+    layers.mistakes += conflicts(config.limits)
     if layers.mistakes:
         raise BadConfig(layers.mistakes)
     return msgspec.structs.replace(config, dir=str((cwd / config.dir).absolute()))

@@ -17,9 +17,15 @@ _MAX_NAME = 64
 class SetLimit(msgspec.Struct, frozen=True, omit_defaults=True):
     """A limit as somebody set it. `off`: there is none of this name, whatever a configuration says."""
 
-    queue: str
-    concurrency: int
+    queue: str = ""
+    """Or a `type`: what it holds for."""
+    concurrency: int = 0
+    """0, and "" for the others: it does not say."""
     on_lost: str = "end"
+    type: str = ""
+    rate: str = ""
+    burst: int = 0
+    limit_key: str = ""
     off: bool = False
 
 

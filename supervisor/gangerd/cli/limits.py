@@ -1,6 +1,6 @@
-"""`ganger limits`: the limits on queues, who uses them, and changing one while hosts run."""
+"""`ganger limits`: the limits on queues and types, who uses them, and changing one while hosts run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +10,12 @@ from gangerd.cli import rendering
 from gangerd.cli.connection import connected, dir_option, engine_config, file_option, json_option
 from gangerd.cli.words import number, span
 from gangerd.config import EXIT_FAILED, EXIT_OK
-from gangerd.errors import Usage
-from gangerd.limit_values import MOST, ON_LOST
+from gangerd.errors import Refused, Usage
+from gangerd.limit_values import MOST, ON_LOST, checked, conflicts
 from gangerd.settings import build
 
 if TYPE_CHECKING:
+    from ganger.operations.limits import SetLimit
     from ganger.throttle.servers import Servers
 
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @dir_option
 @click.pass_context
 def limits(ctx: click.Context, as_json: bool, path: Path | None, directory: str | None) -> None:
-    """The limits on queues. Alone it lists them."""
+    """The limits on queues and job types. Alone it lists them."""
     if ctx.invoked_subcommand is None:
         _show(as_json, path, directory)
     elif as_json or path or directory:
@@ -42,8 +43,24 @@ def show(as_json: bool, path: Path | None, directory: str | None) -> None:
 
 @limits.command("set")
 @click.argument("name")
-@click.option("--queue", metavar="QUEUE", help="The queue that it limits; needed for a new one.")
-@click.option("--concurrency", type=click.IntRange(1, MOST), help="Jobs that may run at one moment.")
+@click.option("--queue", metavar="QUEUE", help="The queue that it limits; this or --type for a new one.")
+@click.option("--type", "type_", metavar="TYPE", help="The job type that it limits, in whatever queues.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(0, MOST),
+    metavar="N",
+    help="Jobs that may run at one moment; 0: as many as like.",
+)
+@click.option("--rate", metavar="RATE", help='How many may begin in what time, "100/60s"; none: any number.')
+@click.option(
+    "--burst",
+    type=click.IntRange(0),
+    metavar="N",
+    help="So many at once, and the rate on average; 0: never more than the rate in any such time.",
+)
+@click.option(
+    "--limit-key", metavar="KEY", help='It holds for each value of "args.tenant" by itself; none: for all.'
+)
 @click.option(
     "--on-lost", type=click.Choice(ON_LOST), help="What becomes of a running job whose permit is lost."
 )
@@ -52,35 +69,43 @@ def show(as_json: bool, path: Path | None, directory: str | None) -> None:
 @file_option
 @dir_option
 def change(
-    name: str,
-    queue: str | None,
-    concurrency: int | None,
-    on_lost: str | None,
-    off: bool,
-    as_json: bool,
-    path: Path | None,
-    directory: str | None,
+    name: str, off: bool, as_json: bool, path: Path | None, directory: str | None, **given: Any
 ) -> None:
     """Change the limit NAME, or make one, for all hosts, from within two seconds on."""
-    if off and concurrency:
+    given["type"] = given.pop("type_")
+    if given["queue"] and given["type"]:
+        raise Usage("a limit is for a queue or for a job type: give one of --queue and --type.")
+    if off and any(given[part] for part in ("concurrency", "rate", "burst", "limit_key")):
         raise Usage("--off takes the limit away: leave what it should allow out.")
+    for part in ("rate", "limit_key"):
+        given[part] = "" if given[part] == "none" else given[part]
     from ganger import limiting
 
     with connected(path, directory) as (cluster, control):
-        wanted = limiting.Change(queue, concurrency, on_lost, off)
-        made = limiting.change(cluster, control, name, wanted)
+        made = limiting.change(cluster, control, name, limiting.Change(off=off, **given), _check)
+    said = limiting.about(made)
     if as_json:
-        about = {
-            "queue": made.queue,
-            "concurrency": made.concurrency,
-            "on_lost": made.on_lost,
-            "off": made.off,
-        }
-        rendering.document({"name": name, **about})
+        rendering.document({"name": name, **said, "off": made.off})
     elif made.off:
-        click.echo(f"{name}: off. Queue {made.queue} has no limit of this name within two seconds.")
+        click.echo(f"{name}: off. {_place(said).capitalize()} has no limit of this name within two seconds.")
     else:
-        click.echo(f"{name}: queue {made.queue} {_said(made.concurrency)}, within two seconds.")
+        click.echo(f"{name}: {_place(said)} {_said(said)}, within two seconds.")
+
+
+def _check(name: str, limits: "Mapping[str, SetLimit]") -> None:
+    """Raises BadOptions for one that no configuration could have."""
+    from ganger.errors import BadOptions
+    from ganger.limiting import about
+
+    said = {part: value for part, value in about(limits[name]).items() if value}
+    try:
+        checked(name, said)
+    except Refused as refused:
+        raise BadOptions(f"a limit {refused}.") from None
+    before = conflicts({other: limit for other, limit in limits.items() if other != name})
+    fresh = [sentence for sentence in conflicts(limits) if sentence not in before]
+    if fresh:
+        raise BadOptions(f"{'; '.join(fresh)}.")
 
 
 @limits.command()
@@ -115,9 +140,9 @@ def _show(as_json: bool, path: Path | None, directory: str | None) -> None:
         rendering.document({"limits": found})
         return
     if not found:
-        click.echo("No queue is limited: [limits.NAME] in ganger.toml, or `ganger limits set`.")
+        click.echo("Nothing is limited: [limits.NAME] in ganger.toml, or `ganger limits set`.")
         return
-    columns = ("limit", "queue", "allows", ">used", "state", "set at runtime")
+    columns = ("limit", "of", "allows", ">used", "state", "set at runtime")
     rendering.table(columns, [_row(row) for row in found])
     for row in found:
         _holders(row)
@@ -132,13 +157,24 @@ def _servers(path: Path | None, directory: str | None) -> "Servers | None":
 
 def _row(row: dict[str, Any]) -> Sequence[str]:
     states = sorted({f"{host}: {state}" for host, state in row["states"].items() if state != "ok"})
-    allows = "off" if row["off"] else _said(row["concurrency"])
+    allows = "off" if row["off"] else _said(row)
     state = ", ".join(states) or ("ok" if row["states"] else "no host serves it")
-    return (row["name"], row["queue"], allows, number(row["used"]), state, "yes" if row["set"] else "no")
+    return (row["name"], _place(row), allows, number(row["used"]), state, "yes" if row["set"] else "no")
 
 
-def _said(concurrency: int | None) -> str:
-    return f"at most {number(concurrency)} at once" if concurrency else ""
+def _place(row: Mapping[str, Any]) -> str:
+    return f"queue {row['queue']}" if row["queue"] else f"type {row['type']}"
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    """What it allows, in words."""
+    words = []
+    if row["concurrency"]:
+        words.append(f"at most {number(row['concurrency'])} at once")
+    if row["rate"]:
+        words.append(row["rate"] + (f" and {number(row['burst'])} at once" if row["burst"] else ""))
+    each = f" for each {row['limit_key']}" if row["limit_key"] else ""
+    return ", ".join(words) + each
 
 
 def _holders(row: dict[str, Any]) -> None:

@@ -53,7 +53,7 @@ def desk(
 
 
 def test_what_is_used_of_a_limit_and_by_whom(desk: Desk) -> None:
-    assert desk.text() == "No queue is limited: [limits.NAME] in ganger.toml, or `ganger limits set`.\n"
+    assert desk.text() == "Nothing is limited: [limits.NAME] in ganger.toml, or `ganger limits set`.\n"
     desk.host("web-1", used=2)
     desk.host("web-2", "quorum lost", used=1)
     desk.hold()
@@ -78,6 +78,37 @@ def test_a_limit_is_set_and_unset(desk: Desk) -> None:
     assert (row["concurrency"], row["on_lost"], row["set"]) == (7, "finish", True)
     desk.text("set", "mail", "--on-lost", "end")
     assert desk.rows()["mail"]["on_lost"] == "end"
+    assert desk.text("set", "mail", "--rate", "100/60s", "--burst", "5", "--concurrency", "0") == (
+        "mail: queue mail 100/60s and 5 at once, within two seconds.\n"
+    )
+    desk.text("set", "mail", "--limit-key", "args.tenant")
+    row = desk.rows()["mail"]
+    assert [row[part] for part in ("concurrency", "rate", "burst", "limit_key")] == [
+        None,
+        "100/60s",
+        5,
+        "args.tenant",
+    ]
+    assert "queue mail   100/60s and 5 at once for each args.tenant " in desk.text()
+    assert (
+        desk.text(
+            "set",
+            "mail",
+            "--type",
+            "shop.mail",
+            "--limit-key",
+            "none",
+            "--rate",
+            "none",
+            "--burst",
+            "0",
+            "--concurrency",
+            "2",
+        )
+        == "mail: type shop.mail at most 2 at once, within two seconds.\n"
+    )
+    row = desk.rows()["mail"]
+    assert (row["queue"], row["type"], row["rate"]) == ("", "shop.mail", None)
     assert "off" in desk.text("set", "mail", "--off")
     assert desk.rows()["mail"]["off"]
     desk.text("set", "night", "--queue", "reports", "--concurrency", "1")
@@ -94,11 +125,13 @@ def test_what_can_not_be_set_is_refused_with_the_reason(desk: Desk) -> None:
     assert "can't go from 3 to 100 while it is used" in desk.text(
         "set", "mail", "--concurrency", "100", code=1
     )
+    assert "a limit of 'mail': rate must be like" in desk.text("set", "mail", "--rate", "5", code=1)
+    assert "one of --queue and --type" in desk.text("set", "a", "--queue", "q", "--type", "t", code=2)
     assert "leave what it should allow out" in desk.text("set", "mail", "--off", "--concurrency", "1", code=2)
     for number in range(2):
         desk.text("set", f"more{number}", "--queue", "mail", "--concurrency", "1")
     crowd = desk.text("set", "fourth", "--queue", "mail", "--concurrency", "1", code=1)
-    assert "queue 'mail' has 3 limits already" in crowd
+    assert "limits give queue 'mail' 4 limits (fourth, mail, more0, more1): 3 is the most" in crowd
     assert set(desk.rows()) == {"mail", "more0", "more1"}
 
 

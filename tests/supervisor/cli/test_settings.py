@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from ganger.config import parse_redis_url
-from ganger.errors import BadSettings
+from ganger.errors import BadOptions, BadSettings
+from ganger.throttle.shares import parse_rate
 from gangerd.config import Config, Limit
 from gangerd.errors import BadConfig, Refused
+from gangerd.limit_values import checked
 from gangerd.settings import build, serving_mistakes
 from gangerd.values import SETTINGS
 
@@ -178,8 +180,18 @@ def test_limits_are_read(tmp_path: Path) -> None:
         '[limits.mail]\nqueue = "mail"\nconcurrency = 10\n',
         '[limits.api]\nqueue = "mail"\nconcurrency = 3\n',
     )
-    made(tmp_path, mail + api)
-    assert build(cwd=tmp_path, env={}).limits == {"mail": Limit("mail", 10), "api": Limit("mail", 3)}
+    more = (
+        '[limits.pace]\nqueue = "mail"\nrate = "100 / 60s"\nburst = 5\non_lost = "finish"\n'
+        '[limits.kind]\ntype = "shop.send"\nconcurrency = 2\nrate = "5/s"\n'
+        'limit_key = "args.order.customer"\n'
+    )
+    made(tmp_path, mail + api + more)
+    assert build(cwd=tmp_path, env={}).limits == {
+        "mail": Limit("mail", 10),
+        "api": Limit("mail", 3),
+        "pace": Limit("mail", rate="100/60s", burst=5, on_lost="finish"),
+        "kind": Limit(type="shop.send", concurrency=2, rate="5/s", limit_key="args.order.customer"),
+    }
 
 
 def test_limits_need_servers_for_semaphores(tmp_path: Path) -> None:
@@ -196,26 +208,90 @@ def test_every_mistake_of_every_limit_is_told(tmp_path: Path) -> None:
     made(
         tmp_path,
         "[limits.mail]\nconcurrency = 0\n"
-        '[limits.api]\nqueue = "api"\nrate = "5/s"\nburst = 2\n'
-        '[limits.type]\ntype = "shop.send"\nqueue = "q"\nconcurrency = 2\n'
-        '[limits.key]\nqueue = "q"\nconcurrency = 2\nlimit_key = "args.tenant"\n'
-        '[limits."a b"]\nqueue = "q"\nconcurrency = 2\n',
+        '[limits.api]\nqueue = "api"\nrate = "5 a second"\nbursts = 2\n'
+        '[limits.type]\ntype = "shop.send"\nqueue = "q"\nconcurrency = 2\nburst = 2\n'
+        '[limits.key]\nqueue = "q"\nlimit_key = "tenant"\n'
+        '[limits."a b"]\nqueue = "q"\nconcurrency = 2\n'
+        '[limits.pace]\nqueue = "q"\nrate = "100001/s"\non_lost = "cry"\n',
     )
     with pytest.raises(BadConfig) as caught:
         build(cwd=tmp_path, env={})
-    mail, api, kind, key, name = caught.value.mistakes
+    mail, api, kind, key, name, pace = caught.value.mistakes
     assert mail == (
-        "ganger.toml line 1: limits of 'mail': queue must be the name of a queue, not None;"
-        " concurrency must be a whole number from 1 to 100,000, not 0"
+        "ganger.toml line 1: limits of 'mail': concurrency must be a whole number from 1 to 100,000, not 0;"
+        " give either queue or type: what it holds for"
     )
-    assert "line 3" in api and "rate would limit how many begin in a time, which no host can do" in api
-    assert "burst is not known" in api and "concurrency must be" in api
-    assert "type would limit a job type, which no host can do" in kind
-    assert "limit_key would limit by key, which no host can do" in key
+    assert "line 3" in api and "bursts is not known; rate must be like" in api
+    assert "give either queue or type: what it holds for; burst needs a rate" in kind
+    assert 'limit_key must say which argument tells jobs apart, as "args.tenant"' in key
+    assert "give concurrency, rate or both" in key
     assert "has the name 'a b'" in name
+    assert "on_lost must be end or finish, not 'cry'; rate without a burst is at most 100,000" in pace
 
 
-def test_a_queue_has_so_many_limits_and_no_more(tmp_path: Path) -> None:
-    made(tmp_path, "".join(f'[limits.l{n}]\nqueue = "mail"\nconcurrency = 2\n' for n in range(4)))
-    with pytest.raises(BadConfig, match=r"queue 'mail' 4 limits \(l0, l1, l2, l3\): 3 is the most"):
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [('queue = "mail"', "queue 'mail'"), ('type = "shop.mail"', "type 'shop.mail'")],
+    ids=["queue", "type"],
+)
+def test_a_queue_or_a_type_has_so_many_limits_and_no_more(tmp_path: Path, place: str, said: str) -> None:
+    made(tmp_path, "".join(f"[limits.l{n}]\n{place}\nconcurrency = 2\n" for n in range(4)))
+    with pytest.raises(BadConfig, match=rf"{said} 4 limits \(l0, l1, l2, l3\): 3 is the most"):
         build(cwd=tmp_path, env={})
+
+
+KEYED = 'concurrency = 2\nlimit_key = "args.{}"\n'
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (
+            'queue = "q"',
+            'queue = "q"',
+            "limits on queue 'q' have different limit_keys (a: args.x, b: args.y)",
+        ),
+        ('type = "t"', 'type = "t"', "limits on type 't' have different limit_keys (a: args.x, b: args.y)"),
+        ('queue = "q"', 'type = "t"', "on types have different limit_keys (a: args.x, b: args.y)"),
+        ('queue = "q"', 'queue = "r"', ""),
+        ('type = "t"', 'type = "u"', ""),
+    ],
+)
+def test_what_tells_a_job_apart_is_one_value(tmp_path: Path, first: str, second: str, said: str) -> None:
+    made(tmp_path, f"[limits.a]\n{first}\n{KEYED}[limits.b]\n{second}\n{KEYED}".format("x", "y"))
+    if not said:
+        assert len(build(cwd=tmp_path, env={}).limits) == 2
+        return
+    with pytest.raises(BadConfig) as caught:
+        build(cwd=tmp_path, env={})
+    (mistake,) = caught.value.mistakes
+    assert said in mistake
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        "1/s",
+        "100/60s",
+        " 5 / 1.5h ",
+        "3/.5s",
+        "7/d",
+        "1/ms",
+        "1/31d",
+        "100/.4ms",
+        "1/32d",
+        "0/s",
+        "x/s",
+        "5/",
+    ],
+)
+def test_a_rate_is_what_the_engine_takes_for_one(rate: str) -> None:
+    try:
+        there = parse_rate(rate)
+    except BadOptions:
+        there = None
+    try:
+        here = parse_rate(checked("a", {"queue": "q", "rate": rate}).rate)
+    except Refused:
+        here = None
+    assert here == there

@@ -14,11 +14,12 @@ from ganger.operations import control
 from ganger.operations import limits as operations
 from ganger.operations.limits import SetLimit
 from ganger.throttle.servers import Servers
+from gangerd.board import Line
 from gangerd.config import Limit
 from gangerd.messages import Drain, EndRun
 from gangerd.passes import Passes
 from gangerd.recorder import Control, EntryState, HeaderWord, Held
-from gangerd.roles.coordinator.limits import merged
+from gangerd.roles.coordinator.limits import limited_queues, merged
 from gangerd.roles.coordinator.service import Coordinator
 from gangerd.roles.loop import LeaveLoop
 from support import jobs
@@ -131,6 +132,19 @@ def test_what_was_set_comes_before_what_is_configured() -> None:
     configured = {"a": Limit("q", 1), "b": Limit("q", 2), "c": Limit("q", 3)}
     found = {"a": SetLimit("r", 9), "b": SetLimit("q", 2, off=True), "d": SetLimit("q", 4)}
     assert merged(configured, found) == {"a": Limit("r", 9), "c": Limit("q", 3), "d": Limit("q", 4)}
+
+
+def test_which_limits_hold_for_all_of_a_queue_and_which_for_some_of_it() -> None:
+    limits = {
+        "all": Limit("mail", 1),
+        "keyed": Limit("mail", 2, limit_key="args.tenant"),
+        "kind": Limit(type="shop.send", concurrency=3),
+    }
+    lines = [Line("free", 2, 1), Line("mail", 4, 1)]
+    free, mail = limited_queues(lines, limits).values()
+    assert (free.name, free.line, free.first, free.count) == ("free", 0, 0, 2)
+    assert (list(free.rules), list(free.lane_rules)) == ([], ["kind"])
+    assert (mail.first, list(mail.rules), list(mail.lane_rules)) == (2, ["all"], ["keyed", "kind"])
 
 
 def test_what_is_not_understood_changes_nothing(cluster: Cluster) -> None:

@@ -4,7 +4,7 @@ servers for semaphores said last.
 Data alone: limits.py makes it, offers.py writes what was heard.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gangerd.roles.coordinator.grants import Rules
 
@@ -14,13 +14,16 @@ FIRST_PAUSE_MS, PAUSE_MS = 10, 150
 
 @dataclass(slots=True)
 class LimitedQueue:
-    """One line of the board whose workers need passes. `why`: what the last refusal was, "" for none."""
+    """One line of the board on which limits hold. `why`: what the last refusal was, "" for none."""
 
     name: str
     line: int
     first: int
     count: int
     rules: Rules
+    """For all its jobs alike; empty: its workers need no pass."""
+    lane_rules: Rules = field(default_factory=dict)
+    """For jobs of one type, or told apart by an argument."""
     why: str = ""
     resume_ns: int = 0
     pause_ms: float = FIRST_PAUSE_MS

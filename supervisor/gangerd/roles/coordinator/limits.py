@@ -57,8 +57,9 @@ class Limits:
 
     @property
     def limited(self) -> set[str]:
-        """The queues that have a limit."""
-        return {limit.queue for limit in self._limits.values()}
+        """The queues that have a limit for all their jobs alike."""
+        limits = self._limits.values()
+        return {limit.queue for limit in limits if limit.concurrency and not limit.limit_key} - {""}
 
     @property
     def lost(self) -> int:
@@ -110,13 +111,11 @@ class Limits:
         for name, limit in sorted(self._limits.items()):
             queue = by_name.get(limit.queue)
             line = queue.line if queue else -1
-            served = any(one.queue == limit.queue for one in self._lines)
+            served = any(limit.type or one.queue == limit.queue for one in self._lines)
             found.append(
                 {
                     "name": name,
-                    "queue": limit.queue,
-                    "concurrency": limit.concurrency,
-                    "on_lost": limit.on_lost,
+                    **_about(limit),
                     "set": name in self._set,
                     "served": served,
                     "used": counts.get((line, PassState.TAKEN), 0),
@@ -196,20 +195,30 @@ def merged(configured: Mapping[str, Limit], found: Mapping[str, operations.SetLi
     for name, limit in found.items():
         limits.pop(name, None)
         if not limit.off:
-            limits[name] = Limit(limit.queue, limit.concurrency, limit.on_lost)
+            limits[name] = Limit(**{part: getattr(limit, part) for part in Limit.__struct_fields__})
     return limits
 
 
 def limited_queues(lines: Sequence[Line], limits: Mapping[str, Limit]) -> dict[int, LimitedQueue]:
-    """By the number of their line."""
+    """By the number of their line: which limits hold for all jobs of the queue alike, and which for some of
+    them, by their type or an argument. Those on types hold for every queue."""
     found: dict[int, LimitedQueue] = {}
     first = 0
     for number, line in enumerate(lines):
-        rules = {name: limit for name, limit in limits.items() if limit.queue == line.queue}
-        if rules:
-            found[number] = LimitedQueue(line.queue, number, first, line.partitions, rules)
+        here = {name: limit for name, limit in limits.items() if limit.type or limit.queue == line.queue}
+        rules = {name: limit for name, limit in here.items() if limit.queue and not limit.limit_key}
+        lanes = {name: limit for name, limit in here.items() if name not in rules}
+        rules = {name: limit for name, limit in rules.items() if limit.concurrency}
+        if here:
+            found[number] = LimitedQueue(line.queue, number, first, line.partitions, rules, lanes)
         first += line.partitions
     return found
+
+
+def _about(limit: Limit) -> dict[str, Any]:
+    """What it says; None for what it does not."""
+    said = {part: getattr(limit, part) or None for part in Limit.__struct_fields__}
+    return {**said, "queue": limit.queue, "type": limit.type}
 
 
 def _runs(page: Page, worker: int, queue: str) -> int | None:

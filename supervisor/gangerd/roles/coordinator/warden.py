@@ -105,14 +105,14 @@ class Warden:
             self._renew_all(now_ns)
         if self.closing:
             return TICK_MS
-        waits = [queue for queue in self.queues.values() if self._offers.work(queue)]
+        waits = [queue for queue in self.queues.values() if queue.rules and self._offers.work(queue)]
         if waits:
             self._offers.make(waits, now_ns)
         return TICK_MS if self._kept or waits else REST_MS
 
     def wanted(self) -> bool:
         """Whether work of a limited queue waits. From any thread."""
-        return any(self._offers.work(queue) for queue in list(self.queues.values()))
+        return any(queue.rules and self._offers.work(queue) for queue in list(self.queues.values()))
 
     # ---- giving back -----------------------------------------------------------------------------------
 
