@@ -44,8 +44,8 @@ class Stage:
 
     cluster: Any
     """servers.py: the cluster that holds the jobs."""
-    semaphores: Sequence[Any]
-    """The standalone servers that hold the limits."""
+    semaphores: Any
+    """servers.py: the standalone servers that hold the limits."""
     hosts: Sequence[Any]
     """world.py: the hosts with their masters."""
     producers: Sequence[Any]

@@ -8,13 +8,14 @@ shards.py adds and drains shards; the nemeses do the harm; world.py starts all t
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import redis
 
+from chaos.clocks import give_clock, missing
 from chaos.nemesis import NotNow
 from chaos.view import Known, read_view
 from ganger.config import RedisSettings
@@ -26,13 +27,13 @@ NODE_TIMEOUT_MS = 1500
 RECOVERY_S = 60.0
 """How long a cluster may take to become whole when nothing harms it any more."""
 
-_births = ThreadPoolExecutor(1, "births")
+births = ThreadPoolExecutor(1, "births")
 """A server dies with the thread that started it, so one thread starts them all and stays."""
 
 
 def start(server: Server) -> None:
     """Start its process, from whatever thread."""
-    _births.submit(server.start).result()
+    births.submit(server.start).result()
 
 
 def restart(server: Server, *, empty: bool = False) -> None:
@@ -49,7 +50,10 @@ def restart(server: Server, *, empty: bool = False) -> None:
 
 
 class JobServers:
-    """Three primaries and a replica of each; `nodes` are the living members by id."""
+    """Three primaries and a replica of each; `nodes` are the living members by id.
+
+    `clocks`: each node gets a clock that can be stepped, where clocks.py can make one.
+    """
 
     def __init__(
         self,
@@ -57,15 +61,11 @@ class JobServers:
         *,
         host: str = "127.0.0.1",
         node_timeout_ms: int = NODE_TIMEOUT_MS,
-        environment: Mapping[str, str] | None = None,
+        clocks: bool = False,
         options: Sequence[str] = (),
     ) -> None:
-        self.binary, self.host, self.node_timeout_ms, self.environment = (
-            binary,
-            host,
-            node_timeout_ms,
-            environment,
-        )
+        self.binary, self.host, self.node_timeout_ms = binary, host, node_timeout_ms
+        self.clocks = clocks and not missing(binary)
         self.options = ["--appendonly", "yes", "--cluster-allow-replica-migration", "no", *options]
         self._first = ClusterServers(
             binary,
@@ -75,10 +75,12 @@ class JobServers:
             options=self.options,
             node_timeout_ms=node_timeout_ms,
             host=host,
-            environment=environment,
         )
         self.nodes: dict[str, Server] = dict(zip(self._first.ids, self._first.nodes, strict=True))
         self._turn = threading.Lock()
+        if self.clocks:
+            for server in self.nodes.values():
+                give_clock(server)
 
     # ---- life ------------------------------------------------------------------------------------------
 
@@ -103,7 +105,9 @@ class JobServers:
         port = free_port()
         words += f" --repl-ping-replica-period 1 --cluster-port {port + BUS}"
         options = [*words.split(), *self.options]
-        server = Server(self.binary, options, PASSWORD, port, self.host, self.environment)
+        server = Server(self.binary, options, PASSWORD, port, self.host)
+        if self.clocks:
+            give_clock(server)
         start(server)
         wait_until(server.answers, what="a new node")
         return server
@@ -159,16 +163,6 @@ class JobServers:
             if len(found) >= at_most:
                 break
         return sorted(found)
-
-    def count_of(self, counter: str) -> int:
-        """A number of INFO's, added up over all nodes that answer."""
-        total = 0
-        for server in self.running().values():
-            try:
-                total += int(server.client.info().get(counter, 0))
-            except redis.RedisError:
-                continue
-        return total
 
     # ---- whole and alone -------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from chaos.servers import JobServers
 @pytest.fixture(scope="session")
 def running_cluster() -> Iterator[JobServers]:
     """Three primaries with a replica each."""
-    with JobServers() as servers:
+    with JobServers(clocks=True) as servers:
         yield servers
 
 

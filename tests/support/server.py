@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +93,13 @@ class Server:
         password: str | None,
         port: int,
         host: str = "127.0.0.1",
-        environment: Mapping[str, str] | None = None,
     ) -> None:
         path = binary_path(binary)
         if path is None:
             raise FileNotFoundError(f"no {binary} server here")
         self.host, self.port = host, port
-        self.environment = {**os.environ, **(environment or {})}
+        self.environment: dict[str, str] = {}
+        """What its process gets beside this one's, from its next start on."""
         self.password = password
         self.directory = Path(tempfile.mkdtemp(prefix="ganger-test-"))
         words = f"--port {port} --bind {host} --daemonize no --appendonly no --protected-mode no"
@@ -116,7 +116,7 @@ class Server:
         """Start the process; it may not answer yet."""
         self.process = subprocess.Popen(
             self._words,
-            env=self.environment,
+            env={**os.environ, **self.environment},
             preexec_fn=_die_with_parent,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ server dies with the process that started it. `binary` is "valkey" (the one that
 
 import secrets
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -73,7 +73,6 @@ class ClusterServers(_Context):
         options: Sequence[str] = (),
         node_timeout_ms: int = 1000,
         host: str = "127.0.0.1",
-        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.primaries, self.password, self.binary, self.host = primaries, password, binary, host
         ports: list[int] = []
@@ -86,7 +85,7 @@ class ClusterServers(_Context):
         )
         cluster += " --repl-diskless-sync-delay 0 --repl-ping-replica-period 1 --cluster-port"
         self.nodes = [
-            Server(binary, [*cluster.split(), str(port + BUS), *options], password, port, host, environment)
+            Server(binary, [*cluster.split(), str(port + BUS), *options], password, port, host)
             for port in ports
         ]
         self.ids = [secrets.token_hex(20) for _ in ports]

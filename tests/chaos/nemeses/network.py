@@ -1,0 +1,74 @@
+"""Lines between a host and the servers that are cut, in one direction or both, or become slow."""
+
+import random
+import time
+
+from chaos.nemesis import Nemesis, NotNow, Stage
+
+SHORT_S, LONG_S = 2.0, 20.0
+"""A cut that a host sits out, and one in which its leases (15 s) end."""
+KBIT_S = (256, 512, 1000)
+
+
+class Lines:
+    """One host is struck at a time."""
+
+    every_s = 20.0
+    branches = frozenset[str]()
+
+    def __init__(self, stage: Stage, name: str) -> None:
+        self._stage, self.name = stage, name
+        self._struck: set[int] = set()
+
+    def strike(self, rng: random.Random) -> None:
+        lines = self._stage.network
+        if lines is None or not self._stage.hosts:
+            raise NotNow("hosts and servers are on one address")
+        host = rng.randrange(len(self._stage.hosts))
+        for_s = rng.uniform(SHORT_S / 4, SHORT_S) if rng.random() < 0.7 else rng.uniform(SHORT_S, LONG_S)
+        self._struck.add(host)
+        self.hit(host, rng)
+        self._stage.note(self.name, host=host, for_s=round(for_s, 2))
+        try:
+            time.sleep(for_s)
+        finally:
+            lines.mend(host)
+            self._struck.discard(host)
+            self._stage.note(f"{self.name}: over", host=host)
+
+    def hit(self, host: int, rng: random.Random) -> None:
+        """Do it."""
+        raise NotImplementedError
+
+    def heal(self) -> None:
+        for host in list(self._struck):
+            self._stage.network.mend(host)
+
+
+class Cut(Lines):
+    """Nothing comes through."""
+
+    def hit(self, host: int, rng: random.Random) -> None:
+        self._stage.network.cut(host)
+
+
+class Deafen(Lines):
+    """Replies are lost, requests are not."""
+
+    def hit(self, host: int, rng: random.Random) -> None:
+        self._stage.network.deafen(host)
+
+
+class Slow(Lines):
+    """All comes late."""
+
+    def hit(self, host: int, rng: random.Random) -> None:
+        self._stage.network.slow(host, rng.choice(KBIT_S))
+
+
+def nemeses(stage: Stage) -> list[Nemesis]:
+    return [
+        Cut(stage, "cut a host off"),
+        Deafen(stage, "deafen a host"),
+        Slow(stage, "slow a host's line"),
+    ]
