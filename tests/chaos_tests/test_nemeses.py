@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chaos import clocks
-from chaos.nemeses import clock, failover, nodes, semaphores, slots
+from chaos.nemeses import clock, failover, semaphores, servers, slots
 from chaos.nemesis import NotNow, Stage
 from chaos.servers import JobServers, SemaphoreServers
 from chaos_tests.prober import Prober
@@ -36,9 +36,9 @@ def stage(job_servers: JobServers, notes: Notes) -> Stage:
     return Stage(job_servers, None, [], [], notes)
 
 
-def trouble(stage: Stage, name: str, for_s: float = 0.0) -> nodes.Trouble:
-    found = next(one for one in nodes.nemeses(stage) if one.name == name)
-    assert isinstance(found, nodes.Trouble)
+def trouble(stage: Stage, name: str, for_s: float = 0.0) -> servers.Trouble:
+    found = next(one for one in servers.nemeses(stage) if one.name == name)
+    assert isinstance(found, servers.Trouble)
     found.shortest_s = found.longest_s = for_s
     return found
 
@@ -149,7 +149,7 @@ def test_what_a_strike_left_behind_is_undone_by_healing(stage: Stage) -> None:
 
 def test_a_replica_dies_and_comes_back(stage: Stage, notes: Notes) -> None:
     runs = {ident: str(one.client.info("server")["run_id"]) for ident, one in stage.cluster.nodes.items()}
-    nodes.KillReplica(stage).strike(RNG)
+    servers.KillReplica(stage).strike(RNG)
     changed = {
         ident
         for ident, one in stage.cluster.nodes.items()
