@@ -12,7 +12,9 @@ import os
 import socket
 import stat
 import sys
+import time
 import traceback
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
@@ -44,7 +46,28 @@ class Footprint:
 
     @classmethod
     def now(cls) -> "Footprint":
-        return cls(len(list(Path("/proc/self/task").iterdir())), frozenset(_stream_sockets()))
+        return cls(_threads(), frozenset(_stream_sockets()))
+
+
+def _beyond_a_fork(threads: int, known: int) -> int:
+    """How many of `threads` are there after a fork, where that is more than the `known` ones. Libraries that
+    end theirs at a fork and begin them anew when asked (OpenBLAS, under numpy) do no harm; a fork tells."""
+    if threads <= known:
+        return threads
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12 on, about just this
+        child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    deadline_s = time.monotonic() + 0.2  # one that was joined may be listed for a moment more
+    while (threads := _threads()) > known and time.monotonic() < deadline_s:
+        time.sleep(0.005)
+    return threads
+
+
+def _threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
 
 
 def _stream_sockets() -> Iterator[int]:
@@ -94,7 +117,7 @@ class Watcher:
 
     def _judge(self, name: str, before: Footprint) -> None:
         after = Footprint.now()
-        if after.threads > before.threads:
+        if _beyond_a_fork(after.threads, before.threads) > before.threads:
             self.blamed.setdefault("thread", name)
         if after.sockets - before.sockets:
             self.blamed.setdefault("socket", name)
@@ -156,8 +179,9 @@ def sentence(error: BaseException) -> str:
 def _refuse_what_forks_badly(before: Footprint, watcher: Watcher) -> None:
     after = Footprint.now()
     left = []
-    if after.threads > before.threads:
-        left.append(("thread", f"{_count(after.threads - before.threads, 'thread')} running"))
+    threads = _beyond_a_fork(after.threads, before.threads) - before.threads
+    if threads > 0:
+        left.append(("thread", f"{_count(threads, 'thread')} running"))
     if after.sockets - before.sockets:
         left.append(("socket", f"{_count(len(after.sockets - before.sockets), 'stream socket')} open"))
     if left:

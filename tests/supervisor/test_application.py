@@ -85,6 +85,18 @@ def test_a_thread_begun_at_import_is_refused_and_its_import_named(tmp_path: Path
     assert "1 thread running (by the import of tracer)" in text and "preload = false" in text
 
 
+def test_a_thread_that_its_library_ends_at_a_fork_is_nobodys_business(tmp_path: Path) -> None:
+    """What OpenBLAS does under numpy, which many apps import."""
+    pool = """
+import os, threading
+stop = threading.Event()
+worker = threading.Thread(target=stop.wait, daemon=True)
+worker.start()
+os.register_at_fork(before=lambda: (stop.set(), worker.join()))
+"""
+    assert "manifest" in load(tmp_path, "shop", pool=pool, shop="import pool\n" + GOOD)
+
+
 def test_a_stream_socket_left_open_at_import_is_refused_and_its_import_named(tmp_path: Path) -> None:
     listener = "import socket\nkept = socket.create_server(('127.0.0.1', 0))\n"
     text = error(tmp_path, "shop", database=listener, shop="import database\n" + GOOD)
