@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE_ROOTS = {"ganger": ROOT / "engine", "gangerd": ROOT / "supervisor"}
 LUA = ROOT / "engine" / "ganger" / "lua"
-SKIPPED = {"__pycache__", "node_modules"}
+SKIPPED = {"__pycache__", "node_modules", ".venv"}
 
 
 @dataclass(frozen=True)
