@@ -74,5 +74,6 @@ def is_partly_open(reply: Any, partition: Partition) -> bool:
 
 def _structures(partition: Partition) -> tuple[bytes, ...]:
     hashes = (partition.locks, partition.tracks, partition.outbox, partition.crons)
-    keys = (partition.meta, partition.memo, partition.later, partition.dead, *hashes, *partition.jobs)
+    sets = (partition.later, partition.dead, partition.lanes)
+    keys = (partition.meta, partition.memo, *sets, *hashes, *partition.jobs)
     return (*keys, *partition.streams, partition.log, partition.parked)

@@ -115,14 +115,14 @@ class Entry(msgspec.Struct, frozen=True):
 
     partition: Partition
     stream: int
-    """0 = returned, 1..9 = ready of that priority."""
+    """0 = returned, 1..9 = ready of that priority, 10 = laned."""
     id: bytes
     jid: str
     type: str
     state: State
     body: bytes
     priority: int = 0
-    """The job's own; with stream 0 it comes from the entry."""
+    """The job's own; with streams 0 and 10 it comes from the entry."""
 
 
 _encode_body = msgspec.json.Encoder().encode
@@ -190,7 +190,7 @@ def read_entry(
         jid, type, body = named[b"j"].decode(), check_type(named[b"t"].decode()), named[b"b"]
         if not 0 < len(jid) <= MAX_JID_CHARS:
             return Garbled(partition, stream, id, f"a jid of {len(jid)} characters")
-        priority = stream or int(named.get(b"p", b"5"))
+        priority = stream if stream in PRIORITIES else int(named.get(b"p", b"5"))
         if priority not in PRIORITIES:
             return Garbled(partition, stream, id, f"there is no priority {priority}")
         state = decode_state(named.get(b"s", b""))

@@ -74,7 +74,10 @@ class Partition:
     ready: tuple[bytes, ...] = field(compare=False, repr=False)
     """Nine streams; priority p is ready[p - 1]."""
     streams: tuple[bytes, ...] = field(compare=False, repr=False)
-    """(returned, *ready): an entry's stream index is its priority, 0 for returned."""
+    """(returned, *ready, laned): an entry's stream index is its priority; 0 for returned and 10 for laned,
+    where each entry says its own."""
+    laned: bytes = field(compare=False, repr=False)
+    """The stream of what was claimed from a lane. Nothing waits in it."""
     later: bytes = field(compare=False, repr=False)
     jobs: tuple[bytes, ...] = field(compare=False, repr=False)
     dead: bytes = field(compare=False, repr=False)
@@ -85,6 +88,9 @@ class Partition:
     outbox: bytes = field(compare=False, repr=False)
     log: bytes = field(compare=False, repr=False)
     parked: bytes = field(compare=False, repr=False)
+    """The stream of jobs set aside: those of paused types, and those that wait in lanes."""
+    lanes: bytes = field(compare=False, repr=False)
+    """Sorted set, all scores 0: where in parked the jobs of each lane lie, in their order."""
     crons: bytes = field(compare=False, repr=False)
     wake: bytes = field(compare=False, repr=False)
     """The sharded pub/sub channel of this partition."""
@@ -113,7 +119,7 @@ def partitions(namespace: str, queue: str, count: int) -> tuple[Partition, ...]:
 def _partition(namespace: str, queue: str, index: int, count: int) -> Partition:
     tag = partition_tag(queue, index, count)
     stem = f"{namespace}:{{{tag}}}:".encode()
-    returned = stem + b"returned"
+    returned, laned = stem + b"returned", stem + b"laned"
     locks, tracks, outbox, log = (stem + what for what in (b"locks", b"tracks", b"outbox", b"log"))
     ready = tuple(stem + b"ready:%d" % priority for priority in PRIORITIES)
     return Partition(
@@ -127,7 +133,8 @@ def _partition(namespace: str, queue: str, index: int, count: int) -> Partition:
         memo=stem + b"memo",
         returned=returned,
         ready=ready,
-        streams=(returned, *ready),
+        streams=(returned, *ready, laned),
+        laned=laned,
         later=stem + b"later",
         jobs=tuple(stem + b"jobs:%d" % bucket for bucket in range(JOBS_BUCKETS)),
         dead=stem + b"dead",
@@ -137,6 +144,7 @@ def _partition(namespace: str, queue: str, index: int, count: int) -> Partition:
         outbox=outbox,
         log=log,
         parked=stem + b"parked",
+        lanes=stem + b"lanes",
         crons=stem + b"crons",
         wake=stem + b"wake",
     )

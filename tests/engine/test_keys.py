@@ -11,7 +11,7 @@ def all_keys(queue: str, count: int = 12) -> list[bytes]:
     keys = []
     for part in partitions("ganger", queue, count):
         keys += [part.meta, part.memo, *part.streams, part.later, *part.jobs, part.dead, part.wake]
-        keys += [*part.ends, part.parked, part.crons]
+        keys += [*part.ends, part.parked, part.lanes, part.crons]
     return keys
 
 
@@ -22,9 +22,9 @@ def hash_tag(key: bytes) -> bytes:
 def test_all_keys_of_a_partition_share_its_slot() -> None:
     for part in partitions("ganger", "mail", 12):
         keys = [part.meta, part.memo, *part.streams, part.later, *part.jobs, part.dead, part.wake]
-        keys += [*part.ends, part.parked, part.crons]
+        keys += [*part.ends, part.parked, part.lanes, part.crons]
         assert {slot_of(hash_tag(key)) for key in keys} == {part.slot}
-        assert len(set(keys)) == len(keys) == 37
+        assert len(set(keys)) == len(keys) == 39
 
 
 def test_names_that_look_alike_share_no_key() -> None:

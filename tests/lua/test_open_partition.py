@@ -11,7 +11,7 @@ def test_every_declared_key_exists_when_nothing_is_in_it(
 ) -> None:
     assert cluster.run(open_command(MAIL)) == [b"opened"]
     keys = {MAIL.meta, MAIL.memo, MAIL.later, MAIL.dead, *MAIL.jobs, *MAIL.streams}
-    keys |= {*MAIL.ends, MAIL.parked, MAIL.crons}
+    keys |= {*MAIL.ends, MAIL.parked, MAIL.lanes, MAIL.crons}
     assert set(snapshot(cluster_servers)) == keys
 
 

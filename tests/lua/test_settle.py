@@ -15,7 +15,7 @@ def test_entries_of_several_streams_go_in_one_call(cluster: Cluster, cluster_ser
     reply = cluster.run(settle.command(MAIL, "succeeded", {0: [b"1-1"], 5: [b"1-1", b"7-7"], 9: [b"1-1"]}))
     assert reply == [b"settled", 3]
     found = snapshot(cluster_servers)
-    assert [len(found[stream][0]) for stream in MAIL.streams] == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert [len(found[stream][0]) for stream in MAIL.streams] == [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]
     assert all(found[stream][1] == [] for stream in MAIL.streams)
     assert counter(cluster, "succeeded") == 3
 

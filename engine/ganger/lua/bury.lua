@@ -12,7 +12,7 @@ if not fields then return {why} end
 if cancelled(stream, index, id, fields) then return {'cancelled'} end
 local unknown = unknown_notes()
 if unknown then return {'noted', unknown} end
-local priority = index ~= '0' and index or field(fields, 'p') or '5'
+local priority = priority_of(fields, index)
 local body = field(fields, 'b') or table.concat(fields, '\n')
 bury(jid, pack_record(kind, priority, state, body), tonumber(max_count), tonumber(max_age_ms))
 ended(jid, kind, body, state, priority, 'dead')

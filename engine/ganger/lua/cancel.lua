@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- A job that somebody doesn't want any more. Waiting, scheduled or retrying it ends here; in somebody's hands it is
 -- marked for its holder, by its entry's id, and its host is told by a hint.
--- KEYS meta memo locks tracks outbox log stream later bucket
+-- KEYS meta memo locks tracks outbox log stream lanes later bucket
 -- ARGV wake nonce step index id jid
--- USES now ids fields record label ending
+-- USES now ids fields record label ending lane
 -- REPLY cancelled asked moved uninitialised
 -- index and id = the entry that was found, id empty for one in later. {asked, who holds it}; {moved}: it is not there
 -- any more, look again. Crash points: none, for the hint is only a hint: a renewal tells of the mark as well.
@@ -24,6 +24,7 @@ elseif entry and field(entry[2], 'j') == jid then
   end
   entry_ended(entry[2], index, 'cancelled')
   redis.call('XDEL', stream, id)
+  left_lane(id, entry[2])
 else
   return {'moved'}
 end

@@ -4,11 +4,11 @@
 -- is known from costs (MessagePack, type -> us); an unknown type uses up the budget. Reads ahead in doubling
 -- chunks from `ahead` on (16 at most by itself), so it overshoots by no more than a chunk of big or long ones.
 -- The same op again answers the same entries as far as they are still this consumer's; an older one is refused.
--- KEYS meta memo locks tracks outbox log parked returned ready...
--- ARGV nonce step consumer worker op budget_us cap_n cap_bytes costs ahead
--- USES now ids waiting fields claimed_before returned label ending sieve
+-- KEYS meta memo locks tracks outbox log parked lanes returned ready...
+-- ARGV wake nonce step consumer worker op budget_us cap_n cap_bytes costs ahead
+-- USES now ids waiting fields claimed_before returned label ending lane sieve
 -- REPLY claimed refused uninitialised
--- {claimed, more 0/1, stream, {{id, fields}..}, stream, {..}..}. Memo c:<worker> = "<op>|<ms>|<stream>:<first>:<last>
+-- {claimed, more 0/1, stream, {{id, fields}..}, stream, {..}.., how many wait unsorted, if any}. Memo c:<worker> = "<op>|<ms>|<stream>:<first>:<last>
 -- ..", or "x" in place of the ranges when close_claim was first. Crash points: none.
 if not opened then return {'uninitialised'} end
 local memoed = redis.call('HGET', memo, 'c:' .. worker)
@@ -33,7 +33,7 @@ local function take(stream, key, count)
   local got = redis.call('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', count, 'STREAMS', key, '>')
   if not got then return 0 end
   local delivered = got[1][2]
-  local entries = (careful or paused_types) and sieve(stream, key, delivered) or delivered
+  local entries = (careful or paused_types or aside) and sieve(stream, key, delivered) or delivered
   if #entries == 0 then return #delivered end
   for i = 1, #entries do
     local fields = entries[i][2]
@@ -86,4 +86,4 @@ end
 reply[2] = more
 redis.call('HSET', memo, 'c:' .. worker, op .. '|' .. whole(now_ms()) .. '|' .. ranges)
 if more == 0 and drained ~= '1' then redis.call('HSET', meta, 'drained', '1') end
-return reply
+return sieved(reply)

@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
--- Jobs that wait, removed unrun and counted as cancelled: returned, ready and parked ones with ids up to a
+-- Jobs that wait, removed unrun and counted as cancelled: returned, ready and parked ones (those in lanes among them) with ids up to a
 -- mark, at most `limit` or 4 MiB a call. What is in somebody's hands stays.
--- KEYS meta locks tracks outbox log returned rest...
+-- KEYS meta locks tracks outbox log lanes returned rest...
 -- ARGV nonce step mark limit
--- USES now ids waiting fields label ending
+-- USES now ids waiting fields label ending lane
 -- REPLY cleared uninitialised
--- rest = ready 1 to 9, parked. {cleared, count, 1 if there may be more}. Crash points: none; between two calls the rest
+-- rest = ready 1 to 9, laned, parked. {cleared, count, 1 if there may be more}. Crash points: none; between two calls the rest
 -- waits as before.
 if not opened then return {'uninitialised'} end
 local count, bytes, more = 0, 0, 0
@@ -19,6 +19,7 @@ local function sweep(stream, index)
     for _, row in ipairs(rows) do
       entry_ended(row[2], index, 'cancelled')
       redis.call('XDEL', stream, row[1])
+      left_lane(row[1], row[2])
       bytes = bytes + #(field(row[2], 'b') or '')
       last = row[1]
     end

@@ -12,7 +12,7 @@ local memoed = redis.call('HGET', memo, 'c:' .. worker)
 local last, ranges = string.match(memoed or '', '^(%d+)|%d+|(.*)$')
 last, op = tonumber(last or -1), tonumber(op)
 if last == op then
-  for stream, first, final in string.gmatch(ranges, '(%d):([%d-]+):([%d-]+)') do
+  for stream, first, final in string.gmatch(ranges, '(%d+):([%d-]+):([%d-]+)') do
     local key = streams[stream + 1]
     for _, lease in ipairs(redis.call('XPENDING', key, 'workers', first, final, 1000, consumer)) do
       reply[#reply + 1], reply[#reply + 2] = tonumber(stream), lease[1]

@@ -11,7 +11,7 @@ if not fields then return {why} end
 if cancelled(stream, index, id, fields) then return {'cancelled'} end
 local unknown = unknown_notes()
 if unknown then return {'noted', unknown} end
-local priority = index ~= '0' and index or field(fields, 'p') or '5'
+local priority = priority_of(fields, index)
 ended(jid, field(fields, 't') or '', field(fields, 'b') or '', state, priority, 'exhausted')
 drop(stream, id)
 clear_notes()

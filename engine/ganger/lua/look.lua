@@ -1,10 +1,10 @@
 #!lua flags=no-writes
 -- The whole picture of a partition.
--- KEYS meta later dead parked streams...
+-- KEYS meta later dead parked lanes streams...
 -- USES now waiting due
 -- REPLY seen uninitialised
--- {seen, now ms, drained, in flight, later, dead, parked, ms to the next due or -1, age of the oldest waiting in ms,
--- waiting in each of the 10 streams, then meta's other fields and their values ..}. Crash points: none, it only reads.
+-- {seen, now ms, drained, in flight, later, dead, parked, in lanes, ms to the next due or -1, age of the oldest waiting in
+-- ms, waiting in each of the 11 streams, then meta's other fields and their values ..}. Crash points: none, it only reads.
 local all = redis.call('HGETALL', meta)
 local counters, drained, open = {}, '0', false
 for i = 1, #all, 2 do
@@ -23,8 +23,9 @@ for i = 1, #streams do
     if first then oldest = math.min(oldest, tonumber(string.match(first[1], '^%d+'))) end
   end
 end
+local laned = redis.call('ZCARD', lanes) - 1
 local reply = {'seen', whole(now), drained, in_flight, redis.call('ZCARD', later) - 1, redis.call('ZCARD', dead) - 1,
-  redis.call('XLEN', parked), whole(due and math.max(due - now, 0) or -1), whole(now - oldest)}
+  redis.call('XLEN', parked) - laned, laned, whole(due and math.max(due - now, 0) or -1), whole(now - oldest)}
 for i = 1, #counts do reply[#reply + 1] = counts[i] end
 for i = 1, #counters do reply[#reply + 1] = counters[i] end
 return reply

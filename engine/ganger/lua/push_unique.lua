@@ -1,11 +1,11 @@
 #!lua
 -- One new job that must be the only one of its digest: lock and job in one step, into ready or (with a unit) later.
 -- Whoever holds the lock keeps it, unless it is to be replaced and still waits: then its job is cancelled here.
--- KEYS meta memo locks tracks outbox log later rest...
+-- KEYS meta memo locks tracks outbox log later lanes rest...
 -- ARGV nonce step wake producer op places unit amount priority jid kind body digest ttl_ms conflict old_stream old_id
--- USES now ids ring op record bucket fields label ending
+-- USES now ids ring op record bucket fields label ending lane
 -- REPLY pushed repeat held waiting stale uninitialised
--- rest = 16 jobs hashes, then returned, ready 1 to 9 and parked. {held | waiting, jid of the holder, until ms}: `waiting` asks
+-- rest = 16 jobs hashes, then returned, ready 1 to 9, laned and parked. {held | waiting, jid of the holder, until ms}: `waiting` asks
 -- the caller to name the holder's entry (old_stream, old_id), which only a search finds. Crash points: none.
 if not opened then return {'uninitialised'} end
 local runs, before = seen_places(jid)
@@ -35,9 +35,10 @@ local function replace(holder)
   local entry = redis.call('XRANGE', stream, old_id, old_id)[1]
   if not entry or field(entry[2], 'j') ~= holder then return 'waiting' end
   if redis.call('XPENDING', stream, 'workers', old_id, old_id, 1)[1] then return 'held' end
-  entry_ended(entry[2], old_stream == '10' and '0' or old_stream, 'cancelled')
+  entry_ended(entry[2], old_stream, 'cancelled')
   redis.call('HINCRBY', meta, 'cancelled', 1)
   drop(stream, old_id)
+  left_lane(old_id, entry[2])
   return nil
 end
 

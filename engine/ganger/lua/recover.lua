@@ -14,7 +14,7 @@ if math.abs(now - lease[3] - delivered_ms) > tonumber(grain_ms) then return {'st
 local fields, why = held(stream, id, consumer)
 if not fields then return {why} end
 if cancelled(stream, index, id, fields) then return {'cancelled'} end
-local priority = index ~= '0' and index or field(fields, 'p') or '5'
+local priority = priority_of(fields, index)
 if target == 'dead' then
   local body = field(fields, 'b') or table.concat(fields, '\n')
   bury(jid, pack_record(kind, priority, state, body), tonumber(max_count), tonumber(max_age_ms))

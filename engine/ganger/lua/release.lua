@@ -13,7 +13,7 @@ for i = 1, #entries, 4 do
   local fields, why = held(stream, id, consumer)
   if fields and cancelled(stream, entries[i], id, fields) then fields, why = nil, 'cancelled' end
   if fields then
-    local priority = entries[i] ~= '0' and entries[i] or field(fields, 'p') or '5'
+    local priority = priority_of(fields, entries[i])
     local state = entries[i + 2] ~= '0' and entries[i + 3] or field(fields, 's') or ''
     add(streams[1], now, 'j', field(fields, 'j') or '', 't', field(fields, 't') or '', 'b', field(fields, 'b') or '',
       's', state, 'p', priority)

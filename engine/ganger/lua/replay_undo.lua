@@ -2,9 +2,9 @@
 -- ready, returned -> log: what a run brought back and nobody has begun, one stream's chunk a call; entries go back with the
 -- end that they had. What was copied into this queue by the run goes altogether. From the first call on, what the run
 -- still has on its way is refused here.
--- KEYS meta memo log stream
+-- KEYS meta memo log lanes stream
 -- ARGV nonce step run act index cursor limit
--- USES now ids fields label stamp run waiting after ahead unclaimed
+-- USES now ids fields label stamp run waiting after ahead unclaimed lane
 -- REPLY undone uninitialised
 -- act = log | gone. A job that has a state, or is claimed, has begun. {undone, by this run here in all, id to go on after
 -- or ''}. Crash points: none.
@@ -19,9 +19,10 @@ local next_cursor = unclaimed('+', function(id, fields)
   if by ~= run or (field(fields, 's') or '') ~= '' then return true end
   if act == 'log' then
     add(log, now, 'j', field(fields, 'j') or '', 't', field(fields, 't') or '', 'b', relabel(body, 'r'),
-      's', '', 'p', index ~= '0' and index or field(fields, 'p') or '5', 'h', how, 'e', ended)
+      's', '', 'p', priority_of(fields, index), 'h', how, 'e', ended)
   end
   redis.call('XDEL', stream, id)
+  left_lane(id, fields)
   count = count + 1
   return count < tonumber(limit)
 end)

@@ -12,7 +12,7 @@ if not fields then return {why} end
 if cancelled(stream, index, id, fields) then return {'cancelled'} end
 local unknown = unknown_notes()
 if unknown then return {'noted', unknown} end
-local priority = index ~= '0' and index or field(fields, 'p') or '5'
+local priority = priority_of(fields, index)
 redis.call('HSET', bucket, jid, pack_record(kind, priority, state, field(fields, 'b') or ''))
 redis.call('ZADD', later, whole(now_ms() + delay_ms), jid)
 drop(stream, id)

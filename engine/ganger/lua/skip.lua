@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
 -- ready, returned -> skipped: what became ready before an instant and nobody has claimed ends here unrun, one stream's chunk
 -- a call, stamped with the run that did it.
--- KEYS meta memo stream locks tracks outbox log
+-- KEYS meta memo stream lanes locks tracks outbox log
 -- ARGV nonce step run act index cursor to_ms kind limit
--- USES now ids fields label stamp run waiting after ahead unclaimed ending tally
+-- USES now ids fields label stamp run waiting after ahead unclaimed ending tally lane
 -- REPLY skipped counted closed uninitialised
 -- act = skip | count; replies as replay's. Crash points: none.
 if not opened then return {'uninitialised'} end
@@ -16,10 +16,11 @@ local next_cursor = unclaimed('(' .. to_ms .. '-0', function(id, fields)
   if act == 'count' then
     tally(tonumber(string.match(id, '^%d+')), field(fields, 't') or '')
   else
-    local priority = index ~= '0' and index or field(fields, 'p') or '5'
+    local priority = priority_of(fields, index)
     ended(field(fields, 'j') or '', field(fields, 't') or '', relabel(field(fields, 'b') or '', 'r', 'r' .. run),
       field(fields, 's') or '', priority, 'skipped')
     redis.call('XDEL', stream, id)
+    left_lane(id, fields)
   end
   return count < tonumber(limit)
 end)

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- parked -> returned, where they go before others of their priority, in the order in which they were parked: jobs whose
--- type is not paused any more. At most `limit` entries or 4 MiB a call. At the end of the stream the debt is paid,
+-- type is not paused any more; not those that wait in lanes. At most `limit` entries or 4 MiB a call. At the end of the stream the debt is paid,
 -- unless a later change has made it anew.
 -- KEYS meta parked returned
 -- ARGV wake nonce step start limit debt
@@ -19,7 +19,7 @@ while left > 0 and bytes < 4194304 and not over do
   for _, row in ipairs(rows) do
     local fields, body = row[2], field(row[2], 'b') or ''
     local kind, priority = field(fields, 't') or '', field(fields, 'p') or '5'
-    if not string.find(paused, ' ' .. kind .. ' ', 1, true) then
+    if not field(fields, 'l') and not string.find(paused, ' ' .. kind .. ' ', 1, true) then
       add(returned, now, 'j', field(fields, 'j') or '', 't', kind, 'b', body, 's', field(fields, 's') or '', 'p', priority)
       redis.call('XDEL', parked, row[1])
       moved, best = moved + 1, math.max(best, tonumber(priority))

@@ -37,7 +37,7 @@ def cancel(
     """Cancel a job of later, or the entry that was found: `id` in `stream`, or with no stream among the
     parked ones."""
     where = partition.parked if stream is None else partition.streams[stream]
-    keys = (partition.meta, partition.memo, *partition.ends, where, partition.later)
+    keys = (partition.meta, partition.memo, *partition.ends, where, partition.lanes, partition.later)
     args = (partition.wake, *fresh(), stream or 0, id or b"", jid)
     command = script("cancel").command(partition.slot, (*keys, partition.jobs_bucket(jid)), args)
     try:

@@ -37,6 +37,8 @@ class Claimed:
     garbled: list[Garbled]
     refused: bool = False
     """The op was closed or is older than the worker's last: nothing was taken by this call."""
+    unsorted: int = 0
+    """Jobs that wait there for their lane to be worked out (lanes.py), this call's among them."""
 
 
 @lru_cache(maxsize=1024)
@@ -75,10 +77,9 @@ def command(
     up per worker.
     """
     packed = costs if isinstance(costs, bytes) else pack_costs(costs)
-    keys = (partition.meta, partition.memo, *partition.ends, partition.parked, *partition.streams)
-    return script("claim").command(
-        partition.slot, keys, (*fresh(), consumer, worker, op, budget_us, cap, cap_bytes, packed, ahead)
-    )
+    keys = (partition.meta, partition.memo, *partition.ends, partition.parked, partition.lanes)
+    args = (partition.wake, *fresh(), consumer, worker, op, budget_us, cap, cap_bytes, packed, ahead)
+    return script("claim").command(partition.slot, (*keys, *partition.streams), args)
 
 
 def parse(reply: Any, partition: Partition) -> Claimed:
@@ -92,6 +93,7 @@ def parse(reply: Any, partition: Partition) -> Claimed:
         return Claimed([], False, [], refused=True)
     entries: list[Entry] = []
     garbled: list[Garbled] = []
+    unsorted = reply.pop() if len(reply) % 2 else 0
     for stream, batch in zip(reply[2::2], reply[3::2], strict=True):
         for id, fields in batch:
             try:
@@ -104,7 +106,7 @@ def parse(reply: Any, partition: Partition) -> Claimed:
             except (ValueError, TypeError, BadName):
                 found = read_entry(partition, stream, id, fields)
                 (entries if isinstance(found, Entry) else garbled).append(found)  # type: ignore[arg-type]
-    return Claimed(entries, bool(reply[1]), garbled)
+    return Claimed(entries, bool(reply[1]), garbled, unsorted=unsorted)
 
 
 def claim(

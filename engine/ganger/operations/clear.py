@@ -28,8 +28,8 @@ def parse_mark(reply: Any) -> bytes:
 
 
 def waiting_command(partition: Partition, mark: bytes, limit: int = CHUNK) -> Command:
-    """Of the jobs in returned, ready and parked, those up to the mark; for run_many."""
-    keys = (partition.meta, *partition.ends, *partition.streams, partition.parked)
+    """Of the jobs in returned, ready and parked (and so in lanes), those up to the mark; for run_many."""
+    keys = (partition.meta, *partition.ends, partition.lanes, *partition.streams, partition.parked)
     return script("clear").command(partition.slot, keys, (*fresh(), mark, limit))
 
 

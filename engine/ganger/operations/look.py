@@ -20,14 +20,16 @@ SAMPLE_OF_LATER = 50
 
 @dataclass(frozen=True, slots=True)
 class Peek:
-    """Whether a visit is worth it: the highest waiting priority (0 = nothing waits) and the next due job."""
+    """Whether a visit is worth it: the highest waiting priority (0 = nothing waits), the next due job, and
+    whether jobs wait in lanes."""
 
     highest: int
     next_due_in_ms: int | None
+    lanes: bool = False
 
 
 def peek_command(partition: Partition) -> Command:
-    keys = (partition.meta, partition.later, *partition.streams)
+    keys = (partition.meta, partition.later, partition.lanes, *partition.streams)
     return script("peek").command(partition.slot, keys)
 
 
@@ -38,7 +40,7 @@ def parse_peek(reply: Any, partition: Partition) -> Peek:
     except Uninitialised:
         return Peek(0, None)
     due_in = int(reply[2])
-    return Peek(int(reply[1]), due_in if due_in >= 0 else None)
+    return Peek(int(reply[1]), due_in if due_in >= 0 else None, bool(reply[3]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Look:
     drained: bool = True
     waiting: dict[int, int] = field(default_factory=dict)
     """By stream index: 1..9 = ready of that priority, 0 = returned; only those that are not empty."""
+    laned: int = 0
+    """Jobs of limited types that wait in lanes."""
     in_flight: int = 0
     later: int = 0
     dead: int = 0
@@ -63,12 +67,12 @@ class Look:
 
     @property
     def ready(self) -> int:
-        return sum(self.waiting.values())
+        return sum(self.waiting.values()) + self.laned
 
 
 def look_command(partition: Partition) -> Command:
-    keys = (partition.meta, partition.later, partition.dead, partition.parked, *partition.streams)
-    return script("look").command(partition.slot, keys)
+    keys = (partition.meta, partition.later, partition.dead, partition.parked, partition.lanes)
+    return script("look").command(partition.slot, (*keys, *partition.streams))
 
 
 def parse_look(reply: Any, partition: Partition) -> Look:
@@ -77,13 +81,14 @@ def parse_look(reply: Any, partition: Partition) -> Look:
         reply = checked(reply, partition)
     except Uninitialised:
         return Look()
-    numbers = [int(word) for word in reply[1:19]]
-    now_ms, drained, in_flight, later, dead, parked, due_in, oldest = numbers[:8]
-    words = {name.decode(): value.decode() for name, value in zip(reply[19::2], reply[20::2], strict=True)}
+    numbers = [int(word) for word in reply[1:21]]
+    now_ms, drained, in_flight, later, dead, parked, laned, due_in, oldest = numbers[:9]
+    words = {name.decode(): value.decode() for name, value in zip(reply[21::2], reply[22::2], strict=True)}
     return Look(
         now_ms=now_ms,
         drained=bool(drained),
-        waiting={stream: count for stream, count in enumerate(numbers[8:]) if count},
+        waiting={stream: count for stream, count in enumerate(numbers[9:]) if count},
+        laned=laned,
         in_flight=in_flight,
         later=later,
         dead=dead,

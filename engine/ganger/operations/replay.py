@@ -96,7 +96,7 @@ def undo_command(
     """What the run brought into this stream and nobody has begun goes back to the log, or (copies) away; for
     parse_step. Later calls of the run are refused."""
     key, index = _waiting(partition, stream)
-    keys = (partition.meta, partition.memo, partition.log, key)
+    keys = (partition.meta, partition.memo, partition.log, partition.lanes, key)
     args = (*fresh(), run, target, index, cursor, CHUNK)
     return script("replay_undo").command(partition.slot, keys, args)
 
@@ -115,7 +115,7 @@ def skip_command(
     """What became ready in this stream before `to_ms` and nobody has claimed is skipped, for parse_step; or
     counted only, for parse_count."""
     key, index = _waiting(partition, stream)
-    keys = (partition.meta, partition.memo, key, *partition.ends)
+    keys = (partition.meta, partition.memo, key, partition.lanes, *partition.ends)
     act = "count" if count else "skip"
     args = (*fresh(), run, act, index, cursor, to_ms, type, limit)
     return script("skip").command(partition.slot, keys, args)

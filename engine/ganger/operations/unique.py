@@ -47,13 +47,14 @@ def push_command(
     unit, amount = (
         ("in", delay_ms) if delay_ms is not None else ("at", at_ms) if at_ms is not None else ("", 0)
     )
-    keys = (partition.meta, partition.memo, *partition.ends, partition.later, *partition.jobs)
+    keys = (partition.meta, partition.memo, *partition.ends, partition.later, partition.lanes)
     op = (jids.producer_of(job.jid), jids.op_of(job.jid), jids.span_of([job.jid]))
     what = (unit, amount or 0, priority, job.jid, job.type, job.body, digest, ttl_ms)
     stream, id = old or (0, b"")
     entry = (len(partition.streams) if stream is None else stream, id)
     args = (*fresh(), partition.wake, *op, *what, "replace" if replace else "", *entry)
-    return script("push_unique").command(partition.slot, (*keys, *partition.streams, partition.parked), args)
+    rest = (*partition.jobs, *partition.streams, partition.parked)
+    return script("push_unique").command(partition.slot, (*keys, *rest), args)
 
 
 def parse_push(reply: Any, partition: Partition, jid: str) -> Answer:

@@ -1,12 +1,12 @@
 -- What a claim's memo says of this op: nil when it is new, else the whole reply. Entries that the op took are read
 -- again as far as they are still the consumer's: between the first and the last of a range, a stream holds no
--- others of that consumer. Needs returned, ready, consumer and op as a number.
+-- others of that consumer. Needs returned, ready (laned being its tenth), consumer and op as a number.
 local function claimed_before(memoed, reply)
   local last, ranges = string.match(memoed, '^(%d+)|%d+|(.*)$')
   last = tonumber(last)
   if last < op then return nil end
   if last > op or ranges == 'x' then return {'refused'} end
-  for stream, first, final in string.gmatch(ranges, '(%d):([%d-]+):([%d-]+)') do
+  for stream, first, final in string.gmatch(ranges, '(%d+):([%d-]+):([%d-]+)') do
     local key = stream == '0' and returned or ready[tonumber(stream)]
     local entries = {}
     for _, lease in ipairs(redis.call('XPENDING', key, 'workers', first, final, 1000, consumer)) do

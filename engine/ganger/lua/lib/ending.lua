@@ -5,8 +5,8 @@
 -- label. The end of a tracked job: e:<jid> = "<ms>|<ttl ms>|<how>|<type><told>", a line end, the state; a checkpoint
 -- (c:<jid>) stays only with a dead letter, progress (p:<jid>) only with a noted end.
 local told, ended_at = '', nil
-local careful, opened, seq, retain, drained, paused, paused_types =
-  unpack(redis.call('HMGET', meta, 'careful', 'ms', 'seq', 'retain', 'drained', 'paused', 'paused_types'))
+local careful, opened, seq, retain, drained, paused, paused_types, aside =
+  unpack(redis.call('HMGET', meta, 'careful', 'ms', 'seq', 'retain', 'drained', 'paused', 'paused_types', 'aside'))
 last_ms, last_seq = tonumber(opened or 0), tonumber(seq or 0)
 local function ended(jid, kind, body, state, priority, how)
   if not careful then return end
@@ -36,6 +36,6 @@ local function ended(jid, kind, body, state, priority, how)
 end
 -- The same for an entry of a stream, given its fields and its stream's index.
 local function entry_ended(fields, index, how)
-  local priority = tonumber(index) ~= 0 and index or field(fields, 'p') or '5'
-  ended(field(fields, 'j') or '', field(fields, 't') or '', field(fields, 'b') or '', field(fields, 's') or '', priority, how)
+  ended(field(fields, 'j') or '', field(fields, 't') or '', field(fields, 'b') or '', field(fields, 's') or '',
+    priority_of(fields, index), how)
 end

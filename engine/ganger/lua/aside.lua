@@ -1,0 +1,21 @@
+#!lua flags=allow-oom
+-- Which types of a partition wait in lanes: claims put their jobs aside. To be said again before its time is over; else
+-- unlane takes the word back. It opens nothing: a partition must be there to remember.
+-- KEYS meta
+-- ARGV ttl_ms words...
+-- USES now
+-- REPLY aside uninitialised
+-- words = a type or * for all others, with ! ahead where its lanes are by key. Crash points: none.
+local head = redis.call('HMGET', meta, 'ms', 'aside')
+if not head[1] then return {'uninitialised'} end
+local till, kinds, said = now_ms() + ttl_ms, {}, {}
+local function say(word, at)
+  local kind = string.gsub(word, '^!', '')
+  if not said[kind] then kinds[#kinds + 1] = kind end
+  said[kind] = {word, math.max(at, said[kind] and said[kind][2] or 0)}
+end
+for word, at in string.gmatch(head[2] or '', '([^%s=]+)=(%d+)') do say(word, tonumber(at)) end
+for _, word in ipairs(words) do say(word, till) end
+for i, kind in ipairs(kinds) do kinds[i] = said[kind][1] .. '=' .. whole(said[kind][2]) end
+if #kinds > 0 then redis.call('HSET', meta, 'aside', table.concat(kinds, ' ')) end
+return {'aside'}

@@ -1,0 +1,30 @@
+#!lua flags=allow-oom
+-- Unsorted jobs into their lanes, in the order in which they are named. Those that are not unsorted any more stay as they
+-- are: somebody was quicker.
+-- KEYS meta parked lanes
+-- ARGV wake nonce step entries...
+-- USES now ids fields lane
+-- REPLY sorted uninitialised
+-- entries = (id, type, key) each. {sorted, how many}. Crash points: none.
+local head = redis.call('HMGET', meta, 'ms', 'seq')
+if not head[1] then return {'uninitialised'} end
+last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
+local now, sorted = now_ms(), 0
+for i = 1, #entries, 3 do
+  local id, kind, key = entries[i], entries[i + 1], entries[i + 2]
+  local row = redis.call('XRANGE', parked, id, id)[1]
+  local place = row and field(row[2], 'l') or ''
+  if string.sub(place, 1, 16) == UNSORTED and field(row[2], 't') == kind then
+    local fields = row[2]
+    to_lane(now, lane_of(kind, key) .. string.sub(place, 17), key, field(fields, 'j') or '', kind, field(fields, 'b') or '',
+      field(fields, 's') or '', field(fields, 'p') or '5')
+    left_lane(id, fields)
+    redis.call('XDEL', parked, id)
+    sorted = sorted + 1
+  end
+end
+if sorted > 0 then
+  redis.call('HSET', meta, 'ms', whole(last_ms), 'seq', whole(last_seq))
+  redis.pcall('SPUBLISH', wake, 'l')
+end
+return {'sorted', sorted}

@@ -1,0 +1,55 @@
+#!lua flags=allow-oom
+-- Words of `aside` whose time is over are taken back, and the jobs of those types go from their lanes to returned, where
+-- they wait as before. At most `limit` entries or 4 MiB a call are looked at. Meta's unlane says that this is owed, from
+-- the first call until one has come to the end, unless more is owed meanwhile.
+-- KEYS meta parked lanes returned
+-- ARGV wake nonce step start limit debt
+-- USES now ids ring fields lane
+-- REPLY unlaned uninitialised
+-- start = member to go on after, "" for the first call; debt = what the first call answered. {unlaned, moved, member to go
+-- on after or "", debt}. Crash points: none; between two calls the rest lies in its lanes, and is still owed.
+local head = redis.call('HMGET', meta, 'ms', 'seq', 'drained', 'aside', 'unlane')
+if not head[1] then return {'uninitialised'} end
+last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
+local now, owed, kept, over = now_ms(), head[5] or '', {}, false
+for word, till in string.gmatch(head[4] or '', '(%S+)=(%d+)') do
+  if tonumber(till) > now then kept[#kept + 1] = word .. '=' .. till else over = true end
+end
+if over then
+  owed = whole(math.max(now, (tonumber(owed) or 0) + 1))
+  redis.call('HSET', meta, 'unlane', owed, 'aside', table.concat(kept, ' '))
+  if #kept == 0 then redis.call('HDEL', meta, 'aside') end
+end
+if start == '' then debt = owed end
+if debt == '' then return {'unlaned', 0, '', ''} end
+
+local marks, moved, best, bytes, left = marks_of(table.concat(kept, ' ')), 0, 0, 0, tonumber(limit)
+local done = false
+while left > 0 and bytes < 4194304 do
+  local found = redis.call('ZRANGEBYLEX', lanes, '(' .. start, '+', 'LIMIT', 0, 1)[1]
+  if not found then done = true break end
+  local id = entry_id(found)
+  local row = redis.call('XRANGE', parked, id, id)[1]
+  local kind = row and field(row[2], 't') or ''
+  start = found
+  if row and mark_of(marks, kind) then
+    -- All of a lane are of one type: go on with the next one.
+    if string.sub(found, 1, 16) ~= UNSORTED then start = string.sub(found, 1, 16) .. ':' end
+  else
+    if row then
+      local fields, priority = row[2], field(row[2], 'p') or '5'
+      add(returned, now, 'j', field(fields, 'j') or '', 't', kind, 'b', field(fields, 'b') or '',
+        's', field(fields, 's') or '', 'p', priority)
+      redis.call('XDEL', parked, id)
+      moved, best = moved + 1, math.max(best, tonumber(priority) or 5)
+    end
+    redis.call('ZREM', lanes, found)
+  end
+  bytes, left = bytes + #(row and field(row[2], 'b') or ''), left - 1
+end
+if moved > 0 then
+  redis.call('HSET', meta, 'ms', whole(last_ms), 'seq', whole(last_seq))
+  ring(head[3], best)
+end
+if done and owed == debt then redis.call('HDEL', meta, 'unlane') end
+return {'unlaned', moved, done and '' or start, debt}

@@ -1,0 +1,55 @@
+"""aside: which types of a partition wait in lanes, until when."""
+
+import pytest
+
+from ganger.cluster import Cluster
+from ganger.command import Command
+from ganger.errors import Uninitialised
+from ganger.operations.lanes import EVERY_TYPE, Mark
+from support.keyspace import MAIL, now_ms, opened, snapshot
+from support.laned import aside, words
+from support.servers import ClusterServers
+
+
+def until(cluster: Cluster) -> dict[str, int]:
+    said = cluster.run(Command(MAIL.slot, ("HGET", MAIL.meta, "aside"))).decode().split()
+    return {word.partition("=")[0]: int(word.partition("=")[2]) for word in said}
+
+
+def test_words_are_added_and_prolonged_and_nothing_else_changes(
+    cluster: Cluster, cluster_servers: ClusterServers
+) -> None:
+    opened(cluster)
+    before = snapshot(cluster_servers)
+    assert aside(cluster, Mark("a", False), ttl_ms=60_000)
+    first = until(cluster)
+    assert 50_000 < first["a"] - now_ms(cluster) <= 60_000
+    assert aside(cluster, Mark("b", True), Mark(EVERY_TYPE, True), ttl_ms=90_000)
+    assert until(cluster)["a"] == first["a"]
+    assert words(cluster) == "a !b !*"
+    assert aside(cluster, Mark("a", False), ttl_ms=120_000)
+    assert until(cluster)["a"] > first["a"] + 50_000
+    after = snapshot(cluster_servers)
+    del after[MAIL.meta][b"aside"]
+    assert after == before
+
+
+def test_a_word_is_never_shortened_and_the_last_says_whether_it_is_keyed(cluster: Cluster) -> None:
+    opened(cluster)
+    aside(cluster, Mark("a", False), ttl_ms=60_000)
+    first = until(cluster)["a"]
+    aside(cluster, Mark("a", True), ttl_ms=1)
+    assert until(cluster) == {"!a": first}
+
+
+def test_nothing_to_say_says_nothing(cluster: Cluster, cluster_servers: ClusterServers) -> None:
+    opened(cluster)
+    before = snapshot(cluster_servers)
+    assert aside(cluster)
+    assert snapshot(cluster_servers) == before
+
+
+def test_an_unopened_partition_cannot_remember(cluster: Cluster, cluster_servers: ClusterServers) -> None:
+    with pytest.raises(Uninitialised):
+        aside(cluster, Mark("a", False))
+    assert snapshot(cluster_servers) == {}
