@@ -1,0 +1,98 @@
+"""What really happened in a chaos run, written outside of Redis by those who did it, and read back as a
+stream.
+
+Each process appends whole lines to a file of its own, one write each, so that a death leaves whole lines.
+Instants are of the monotonic clock, which all processes of a machine share. Three sorts of files:
+
+    runs/    B jid attempt entry ns wall_ms kind extra     a handler begins
+             E jid entry ns | R jid entry ns               it has ended | it has raised
+    pushes/  I ns call kind stem count due expires extra   these jids are about to be pushed (instants: wall ms)
+             A ns stem first last                          these are acknowledged
+             U ns stem first last                          nobody knows whether these are in
+             Z ns call                                     the call is over: the rest of it was surely not run
+             C ns jid | M ns bid | H ns                    cancelled | batch committed | a memo knew the push
+    strikes  by run.py: a JSON document a line, {what, at_ns, ...}
+
+A stem is a jid without its last three digits, the number within its push: a line is up to 500 jobs. app.py and
+producer.py write, history.py reads.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ganger import jid as jids
+
+VARIABLE = "GANGER_CHAOS_JOURNAL"
+STEM = jids.LENGTH - 3
+
+
+class Pen:
+    """One file, opened at the first line by the process that writes it (a fork gets a file of its own)."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._fd = -1
+        self._pid = 0
+
+    def write(self, line: str) -> None:
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            path = Path(os.environ[VARIABLE]) / self._folder / f"{self._pid}-{time.monotonic_ns()}"
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.write(self._fd, line.encode() + b"\n")
+
+
+def pid_of(path: Path) -> int:
+    return int(path.name.partition("-")[0])
+
+
+def spans(names: Iterable[str]) -> Iterator[tuple[str, int, int]]:
+    """Jids as (stem, first, last)."""
+    runs: list[tuple[str, int, int]] = []
+    for name in sorted(names):
+        stem, place = name[:STEM], jids.decode(name[STEM:])
+        if runs and runs[-1][0] == stem and runs[-1][2] == place - 1:
+            runs[-1] = (stem, runs[-1][1], place)
+        else:
+            runs.append((stem, place, place))
+    yield from runs
+
+
+def expand(stem: str, first: int, last: int) -> list[str]:
+    return [f"{stem}{jids.encode(place, 3)}" for place in range(first, last + 1)]
+
+
+class Record:
+    """The record of the run itself: what was done to it, and when."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", buffering=1)
+
+    def note(self, what: str, **detail: Any) -> None:
+        self._file.write(
+            json.dumps({"what": what, "at_ns": time.monotonic_ns(), **detail}, default=str) + "\n"
+        )
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def files(directory: Path, folder: str) -> list[Path]:
+    return sorted((directory / folder).iterdir())
+
+
+def lines(path: Path) -> Iterator[Sequence[str]]:
+    """The words of each whole line."""
+    with path.open() as file:
+        for line in file:
+            if line.endswith("\n"):
+                yield line.split()
+
+
+def strikes(directory: Path) -> list[dict[str, Any]]:
+    text = (directory / "strikes").read_text().splitlines()
+    return [json.loads(line) for line in text]
