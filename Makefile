@@ -6,7 +6,7 @@ TESTERS ?= 2
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-systemd lint format bench lock clean
+.PHONY: help setup demo test test-systemd lint format bench chaos lock clean
 
 help:  ## Show these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -33,6 +33,9 @@ format: .venv/.installed  ## Lay the code out, and fix what ruff can fix
 
 bench: .venv/.installed  ## Measure throughput, latency and recovery (minutes; wants a quiet machine)
 	@for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python "$$each" || exit 1; done
+
+chaos: .venv/.installed  ## Inject faults for MINUTES (3) and account for every job; SEED= repeats a schedule
+	@$(BIN)/ganger chaos --minutes $(or $(MINUTES),3) $(if $(SEED),--seed $(SEED))
 
 lock: .venv/.installed  ## Resolve pyproject.toml's requirements anew into requirements.lock
 	$(BIN)/python .ci/lock.py

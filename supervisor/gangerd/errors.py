@@ -54,5 +54,9 @@ class DemoFailed(GangerdError):
     """The demo did not show what it promises; the text says what was missing."""
 
 
+class NoCheckout(GangerdError):
+    """A command of ganger's own repository was called from elsewhere, or without what its tests need."""
+
+
 class FileInTheWay(GangerdError):
     """A file that was to be written says something else already, and nobody said that it may go."""

@@ -47,8 +47,9 @@ def works(ms: float) -> None:
 
 @job(name="flaky", queue=ODD, **_LONG)
 def flaky() -> None:
-    """Fails twice."""
+    """Fails twice, after a moment in which much may happen to it."""
     with _noted() as attempt:
+        time.sleep(0.04)
         if attempt < 3:
             raise ValueError("not yet")
 

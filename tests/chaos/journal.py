@@ -6,15 +6,15 @@ Instants are of the monotonic clock, which all processes of a machine share. Thr
 
     runs/    B jid attempt entry ns wall_ms kind extra     a handler begins
              E jid entry ns | R jid entry ns               it has ended | it has raised
-    pushes/  I ns call kind stem count due expires extra   these jids are about to be pushed (instants: wall ms)
+    pushes/  I ns call kind stem count due expires extra   these jids are about to be pushed (due: wall ms)
              A ns stem first last                          these are acknowledged
              U ns stem first last                          nobody knows whether these are in
              Z ns call                                     the call is over: the rest of it was surely not run
              C ns jid | M ns bid | H ns                    cancelled | batch committed | a memo knew the push
     strikes  by run.py: a JSON document a line, {what, at_ns, ...}
 
-A stem is a jid without its last three digits, the number within its push: a line is up to 500 jobs. app.py and
-producer.py write, history.py reads.
+A stem is a jid without its last three digits, the number within its push: a line is up to 500 jobs. app.py,
+producer.py and run.py write, history.py reads.
 """
 
 import json

@@ -1,0 +1,53 @@
+"""The rare branches of ganger that a chaos run must take, and how often each was taken.
+
+Observed where it costs the hot path nothing: servers count their error replies, hosts log what is rare, and
+the rest follows from the history. PURE.
+"""
+
+from collections import Counter
+
+from chaos.checker import Findings
+from chaos.evidence import Evidence
+from chaos.history import History
+
+ERRORS = {
+    "noscript": "NOSCRIPT",
+    "moved": "MOVED",
+    "ask": "ASK",
+    "tryagain": "TRYAGAIN",
+    "clusterdown": "CLUSTERDOWN",
+    "readonly": "READONLY",
+    "noreplicas": "NOREPLICAS",
+    "busy": "BUSY",
+    "oom": "OOM",
+    "loading": "LOADING",
+    "misconf": "MISCONF",
+}
+EVENTS = {
+    "lease reclaim": "lease.judged",
+    "lease lost": "lease.lost",
+    "quorum lost": "limits.stand_still",
+    "permit lost": "limits.permit_lost",
+    "death settled": "death.settled",
+    "death waits": "death.waits",
+    "spool trouble": "death.spool_trouble",
+    "pages inherited": "master.predecessor_found",
+    "leader won": "leader.won",
+    "reload": "reload.done",
+    "role died": "role.died",
+    "redis down": "redis.down",
+    "ended from outside": "job.ended_from_outside",
+}
+DERIVED = ("stale settle", "memo hit", "failover")
+NAMES = frozenset({*ERRORS, *EVENTS, *DERIVED})
+"""All that a nemesis may aim at."""
+
+
+def taken(errors: Counter[str], evidence: Evidence, history: History, found: Findings) -> dict[str, int]:
+    """How often each was."""
+    counts = {name: errors[code] for name, code in ERRORS.items()}
+    counts |= {name: evidence.events[event] for name, event in EVENTS.items()}
+    counts["stale settle"] = found.stale_settles
+    counts["memo hit"] = history.memo_hits
+    counts["failover"] = len(evidence.failovers)
+    return counts

@@ -1,0 +1,169 @@
+"""The rules about many jobs together: unique ones, a limit, batches, ticks, replays, counters, leaks.
+
+PURE, and the second half of checker.py: I6, I8, I10 and I13 to I15 of docs/proof.md.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+
+from chaos.checker import Final, Findings
+from chaos.evidence import Evidence, S, near, queue_of
+from chaos.history import ACKED, UNKNOWN, History, Run
+from chaos.kinds import BY_NAME, CONCURRENCY, KEPT, QUEUES
+from ganger.lifecycle import alive
+
+FROZEN_NS = 7 * S
+"""Whoever stood still for so long may have lost its permit without knowing it."""
+_CODE = {name: kind.code for name, kind in BY_NAME.items()}
+
+
+def check_groups(found: Findings, history: History, evidence: Evidence, final: Final) -> None:
+    """Add what is wrong to the findings."""
+    _unique(found, history, final)
+    _limit(found, history, evidence)
+    _batches(found, history, evidence, final)
+    _ticks(found, history, evidence)
+    _replay(found, history, evidence, final)
+    _counters(found, history, final)
+    for leak in final.leaks:
+        found.wrong("I14", leak)
+
+
+def _unique(found: Findings, history: History, final: Final) -> None:
+    """I6: a job of a key is acknowledged only when the one before it has ended."""
+    by_key: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for jid in history.of_kind(_CODE["single"]):
+        row = history.rows[jid]
+        if history.state[row] & ACKED and jid in history.asked:
+            by_key[history.asked[jid].extra].append((history.acked_ns[row], jid))
+    for key, pushed in by_key.items():
+        pushed.sort()
+        for (_, jid), (next_ns, following) in pairwise(pushed):
+            ends = [run.end_ns for run in history.runs.get(jid, ()) if run.ok]
+            if jid not in final.dead and (not ends or min(ends) > next_ns):
+                found.wrong("I6", f"key {key}: {following} was let in while it had not ended", jid)
+
+
+def _limit(found: Findings, history: History, evidence: Evidence) -> None:
+    """I8: never more than the limit run at once, but for who may have lost its permit unknowingly."""
+    lost = sorted(evidence.permits_lost)
+    changes: list[tuple[int, int, Run]] = []
+    for jid in history.of_kind(_CODE["narrow"]):
+        for run in history.runs.get(jid, ()):
+            end_ns = run.end_ns or evidence.died_ns(run)
+            changes += [(run.begin_ns, 1, run), (end_ns, -1, run)]
+    changes.sort(key=lambda change: (change[0], change[1]))
+    inside: list[Run] = []
+    for at_ns, change, run in changes:
+        if change < 0:
+            if run in inside:
+                inside.remove(run)
+            continue
+        inside.append(run)
+        frozen = any(at_ns - each.begin_ns > FROZEN_NS for each in inside)
+        if len(inside) > CONCURRENCY:
+            excused = frozen or near(lost, at_ns, 15 * S) or evidence.struck(at_ns - 15 * S, at_ns, "clock")
+            found.sorts["beyond the limit, explained"] += excused
+            if not excused:
+                found.wrong("I8", f"{len(inside)} jobs of the narrow queue ran at once, {CONCURRENCY} may")
+
+
+def _first_end(history: History, final: Final, jid: str) -> int:
+    """When it had first come to an end that counts; 0: nobody knows."""
+    if jid in final.dead:
+        return 0
+    return min((run.end_ns for run in history.runs.get(jid, ()) if run.ok), default=0)
+
+
+def _batches(found: Findings, history: History, evidence: Evidence, final: Final) -> None:
+    """I10: of each committed batch one complete and one success callback, each after what it stands for."""
+    members: dict[str, list[str]] = defaultdict(list)
+    for jid in history.of_kind(_CODE["member"]):
+        if history.state[history.rows[jid]] & ACKED:
+            members[history.asked[jid].extra].append(jid)
+    told: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in ("all_ended", "all_succeeded"):
+        for jid in history.of_kind(_CODE[name]):
+            for bid in {run.extra for run in history.runs.get(jid, ())}:
+                told[name, bid].append(jid)
+    for (name, bid), jids in told.items():
+        if len(jids) > 1:
+            found.wrong("I10", f"batch {bid}: {len(jids)} callbacks {name}", jids[0])
+    for bid in history.committed:
+        complete, success = told.get(("all_ended", bid), []), told.get(("all_succeeded", bid), [])
+        broken = any(jid in final.dead for jid in [*members[bid], *complete, *success])
+        if not complete or not success:
+            if not broken:
+                found.wrong("I10", f"batch {bid}: committed, and complete or success was not called")
+            continue
+        begins = {
+            name: history.runs[jid][0].begin_ns for name, jid in (("c", complete[0]), ("s", success[0]))
+        }
+        late = [jid for jid in members[bid] if _first_end(history, final, jid) > begins["c"]]
+        if late and not broken:
+            found.wrong("I10", f"batch {bid}: complete was called before {late[0]} had ended", late[0])
+        if _first_end(history, final, complete[0]) > begins["s"]:
+            found.wrong("I10", f"batch {bid}: success was called before complete had ended", success[0])
+
+
+def _ticks(found: Findings, history: History, evidence: Evidence) -> None:
+    """One job for a tick, but where a failover forgot both."""
+    by_tick: dict[str, list[str]] = defaultdict(list)
+    for jid in history.of_kind(_CODE["ticks"]):
+        for tick in {run.extra for run in history.runs.get(jid, ())}:
+            by_tick[tick].append(jid)
+    for tick, jids in by_tick.items():
+        first = min(history.runs[jid][0].begin_ns for jid in jids)
+        if len(jids) > 1 and not evidence.failed_over(jids[0], first - 5 * S, first + 60 * S):
+            found.wrong("I10", f"tick {tick} became {len(jids)} jobs", jids[1])
+
+
+def _replay(found: Findings, history: History, evidence: Evidence, final: Final) -> None:
+    """I15: what had ended before a replay runs once more, and nothing else does."""
+    for begin_ns, end_ns, queue in evidence.replays:
+        if queue != KEPT:
+            continue
+        again = 0
+        for jid in history.of_kind(_CODE["kept"]):
+            runs = history.runs.get(jid, [])
+            before = any(run.ok and run.end_ns < begin_ns - S for run in runs)
+            after = [run for run in runs if run.begin_ns > begin_ns]
+            again += bool(after and any(run.ok and run.end_ns < end_ns for run in runs[: -len(after)]))
+            if before and not after and jid not in final.dead:
+                found.wrong("I15", "it had ended before the replay, and did not run again", jid)
+        if final.replayed is not None and again != final.replayed:
+            found.wrong("I15", f"the replay has moved {final.replayed} jobs, {again} ran again")
+
+
+def _queue_rows(history: History) -> Iterator[tuple[str, int]]:
+    for jid, row in history.rows.items():
+        yield queue_of(jid), row
+
+
+def _counters(found: Findings, history: History, final: Final) -> None:
+    """I13: what the servers have counted is what came and went."""
+    acked: dict[str, int] = defaultdict(int)
+    maybe: dict[str, int] = defaultdict(int)
+    for queue, row in _queue_rows(history):
+        state = history.state[row]
+        acked[queue] += bool(state & ACKED or history.begun[row])
+        maybe[queue] += bool(not state & ACKED and not history.begun[row] and (state & UNKNOWN or not state))
+    for queue in QUEUES:
+        counters = final.counters.get(queue)
+        if counters is None:
+            continue
+        if final.left.get(queue, 0):
+            found.wrong("I14", f"queue {queue} still holds {final.left[queue]} jobs")
+        if alive(counters) != final.left.get(queue, 0):
+            found.wrong("I13", f"queue {queue}: the counters leave {alive(counters)} jobs: {dict(counters)}")
+        came = counters.get("enqueued", 0)
+        if not acked[queue] <= came <= acked[queue] + maybe[queue]:
+            text = f"{came} came in, {acked[queue]} are known and {maybe[queue]} unknown"
+            found.wrong("I13", f"queue {queue}: {text}")
+        dead = sum(queue_of(jid) == queue for jid in final.dead)
+        kept = counters.get("dead", 0) - sum(
+            counters.get(name, 0) for name in ("revived", "deleted", "trimmed")
+        )
+        if dead != kept:
+            found.wrong("I12", f"queue {queue}: {dead} dead letters, the counters say {kept}")

@@ -1,0 +1,226 @@
+"""All that the journals of a chaos run say of its jobs, held so that a million of them fit into memory.
+
+Every job has a row: some bytes in columns. Whole runs are kept of the odd kinds, and of those of the bulk
+that did not simply begin once and end once; these are known after a first reading, so the files of the
+handlers are read twice. Leaves judging to checker.py. PURE: who has lists of lines needs no files.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chaos.journal import expand, files, lines, pid_of
+from chaos.kinds import BY_CODE, UNPUSHED, Kind
+
+Lines = Iterable[Sequence[str]]
+Source = Callable[[], Iterator[tuple[int, Lines]]]
+"""Gives the files of a folder anew, each as (pid, its lines)."""
+
+ACKED, UNKNOWN, FAILED, CANCELLED = 1, 2, 4, 8
+TICK_NS = 100_000_000
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of a handler, as it noted it."""
+
+    attempt: int
+    entry: str
+    begin_ns: int
+    wall_ms: int
+    process: int
+    """Which file; a pid may come twice in an hour."""
+    pid: int
+    extra: str = "-"
+    end_ns: int = 0
+    """0: nothing was noted after its begin."""
+    ok: bool = False
+    last: bool = False
+    """Nothing else was noted by this process."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """What its push said of a job of an odd kind."""
+
+    due_ms: int
+    expires_ms: int
+    extra: str
+
+
+@dataclass
+class History:
+    rows: dict[str, int] = field(default_factory=dict)
+    """jid -> its place in the columns."""
+    code: bytearray = field(default_factory=bytearray)
+    state: bytearray = field(default_factory=bytearray)
+    begun: bytearray = field(default_factory=bytearray)
+    ended: bytearray = field(default_factory=bytearray)
+    pushed_ns: "array[int]" = field(default_factory=lambda: array("q"))
+    acked_ns: "array[int]" = field(default_factory=lambda: array("q"))
+    first_ns: "array[int]" = field(default_factory=lambda: array("q"))
+    runs: dict[str, list[Run]] = field(default_factory=dict)
+    """By jid, in order of their begins."""
+    asked: dict[str, Asked] = field(default_factory=dict)
+    committed: set[str] = field(default_factory=set)
+    """Batches."""
+    strangers: list[str] = field(default_factory=list)
+    """Jids that ran, and that nobody had pushed."""
+    memo_hits: int = 0
+    ends_by_tick: dict[int, int] = field(default_factory=dict)
+    """Ends in each tenth of a second."""
+    abandoned: list[str] = field(default_factory=list)
+    """Jids of runs that neither ended nor raised, in a process that went on to others."""
+
+    # ---- what was pushed -------------------------------------------------------------------------------
+
+    def add(self, jid: str, code: str, pushed_ns: int) -> int:
+        row = self.rows.get(jid)
+        if row is None:
+            row = self.rows[jid] = len(self.code)
+            self.code.append(ord(code))
+            for column in (self.state, self.begun, self.ended):
+                column.append(0)
+            self.pushed_ns.append(pushed_ns)
+            self.acked_ns.append(0)
+            self.first_ns.append(0)
+        return row
+
+    def read_pushes(self, written: Lines) -> None:
+        """The file of one producer."""
+        calls: dict[str, list[str]] = {}
+        for words in written:
+            match words[0]:
+                case "I":
+                    self._asked(words, calls)
+                case "A" | "U":
+                    self._heard(words)
+                case "Z":
+                    for jid in calls.pop(words[2], ()):
+                        if not self.state[self.rows[jid]]:
+                            self.state[self.rows[jid]] = FAILED
+                case "C":
+                    self.state[self.rows[words[2]]] |= CANCELLED
+                case "M":
+                    self.committed.add(words[2])
+                case "H":
+                    self.memo_hits += 1
+
+    def _asked(self, words: Sequence[str], calls: dict[str, list[str]]) -> None:
+        _, ns, call, code, stem, count, due, expires, extra = words
+        names = expand(stem, 0, int(count) - 1)
+        for jid in names:
+            self.add(jid, code, int(ns))
+            if not BY_CODE[code].bulky:
+                self.asked[jid] = Asked(int(due), int(expires), extra)
+        calls.setdefault(call, []).extend(names)
+
+    def _heard(self, words: Sequence[str]) -> None:
+        for jid in expand(words[2], int(words[3]), int(words[4])):
+            row = self.rows.get(jid)
+            if row is None:
+                continue  # a callback of a batch
+            if words[0] == "U":
+                self.state[row] |= UNKNOWN
+            else:
+                self.state[row] = self.state[row] & ~FAILED | ACKED
+                self.acked_ns[row] = self.acked_ns[row] or int(words[1])
+
+    # ---- what ran --------------------------------------------------------------------------------------
+
+    def read_runs(self, source: Source) -> None:
+        """The files of the handlers; those of the producers come before."""
+        for process, (pid, written) in enumerate(source()):
+            self._read_process(process, pid, written, self._first_look)
+        odd = {
+            jid
+            for jid, row in self.rows.items()
+            if (self.begun[row], self.ended[row]) not in ((0, 0), (1, 1)) and self._kind(row).bulky
+        }
+        if odd:
+            for process, (pid, written) in enumerate(source()):
+                self._read_process(process, pid, written, odd.__contains__)
+        for runs in self.runs.values():
+            runs.sort(key=lambda run: run.begin_ns)
+
+    def _kind(self, row: int) -> Kind:
+        return BY_CODE[chr(self.code[row])]
+
+    def _first_look(self, jid: str) -> bool:
+        row = self.rows.get(jid)
+        return row is not None and not self._kind(row).bulky
+
+    def _read_process(self, process: int, pid: int, written: Lines, wanted: Callable[[str], bool]) -> None:
+        first = wanted == self._first_look
+        run: Run | None = None
+        open_jid = ""
+        for words in written:
+            jid = words[1]
+            if words[0] == "B":
+                if first and not self._begins(jid, words):
+                    continue
+                if open_jid and first:
+                    self.abandoned.append(open_jid)
+                open_jid, run = jid, None
+                if wanted(jid):
+                    entry, ns, wall = words[3], int(words[4]), int(words[5])
+                    run = Run(int(words[2]), entry, ns, wall, process, pid, words[7])
+                    self.runs.setdefault(jid, []).append(run)
+                continue
+            open_jid = ""
+            if first and jid in self.rows and words[0] == "E":
+                row = self.rows[jid]
+                self.ended[row] = min(255, self.ended[row] + 1)
+                tick = int(words[3]) // TICK_NS
+                self.ends_by_tick[tick] = self.ends_by_tick.get(tick, 0) + 1
+            if run is not None and run.entry == words[2]:
+                run.end_ns, run.ok = int(words[3]), words[0] == "E"
+        if run is not None:
+            run.last = True
+
+    def _begins(self, jid: str, words: Sequence[str]) -> bool:
+        row = self.rows.get(jid)
+        if row is None:
+            if words[6] not in UNPUSHED:
+                self.strangers.append(jid)
+                return False
+            row = self.add(jid, words[6], 0)
+        self.begun[row] = min(255, self.begun[row] + 1)
+        ns = int(words[4])
+        if not self.first_ns[row] or ns < self.first_ns[row]:
+            self.first_ns[row] = ns
+        return True
+
+    # ---- what is asked of it ---------------------------------------------------------------------------
+
+    def of_kind(self, code: str) -> list[str]:
+        """The jids of an odd kind."""
+        return [jid for jid, row in self.rows.items() if self.code[row] == ord(code)]
+
+    def waits_ms(self, from_ns: int, until_ns: int) -> list[float]:
+        """From push to begin, sorted, of the bulk that was pushed in that time."""
+        bulky = {ord(code) for code, kind in BY_CODE.items() if kind.bulky}
+        found = [
+            (first - pushed) / 1e6
+            for code, pushed, first in zip(self.code, self.pushed_ns, self.first_ns, strict=True)
+            if first and from_ns <= pushed < until_ns and code in bulky
+        ]
+        return sorted(found)
+
+    def longest_stall_s(self, from_ns: int, until_ns: int) -> float:
+        """The longest time in which no job ended at all."""
+        longest = at = 0
+        for tick in range(from_ns // TICK_NS + 1, until_ns // TICK_NS):
+            at = 0 if tick in self.ends_by_tick else at + 1
+            longest = max(longest, at)
+        return longest * TICK_NS / 1e9
+
+
+def read(directory: Path) -> History:
+    """The journals of a run."""
+    history = History()
+    for path in files(directory, "pushes"):
+        history.read_pushes(lines(path))
+    history.read_runs(lambda: ((pid_of(path), lines(path)) for path in files(directory, "runs")))
+    return history

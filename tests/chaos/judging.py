@@ -1,0 +1,144 @@
+"""What is left when a chaos run is over, and the verdict: the looks at servers and files that checker.py
+needs, and the report of what it found."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from chaos import branches, checker, groups, history
+from chaos.evidence import Evidence
+from chaos.kinds import CONCURRENCY, NARROW
+from chaos.report import Report, Waits
+from chaos.world import World
+from ganger import inspect
+from ganger.command import Command
+from ganger.limiting import semaphore_name
+from ganger.operations import look as looking
+from ganger.throttle.semaphore import Semaphore
+from ganger.throttle.servers import Servers
+from support.server import wait_until
+
+OFTEN = 4
+"""Strikes after which a nemesis should have taken its branches."""
+REST_S = 20.0
+"""After the last job: so long outboxes, permits and batches may take to come to rest."""
+
+
+@dataclass
+class Last(checker.Final):
+    """With a list to add to."""
+
+    leaks: list[str] = field(default_factory=list)
+
+
+def look(world: World, marks: Any) -> Last:
+    """All that the servers hold, once it has come to rest."""
+    last = Last(replayed=marks.replayed, leaks=list(marks.trouble))
+    try:
+        wait_until(lambda: not _leaks(world), within_s=REST_S, what="rest")
+    except AssertionError:
+        last.leaks += _leaks(world)
+    rows = inspect.queues(world.cluster, world.keys)
+    last.counters = {name: row["counters"] for name, row in rows.items()}
+    held = ("ready", "parked", "later", "in_flight")
+    last.left = {name: sum(row[what] for what in held) for name, row in rows.items()}
+    last.dead = {
+        letter["jid"]: {
+            "crashes": letter["crashes"],
+            "causes": [failure["cause"] for failure in letter["failures"]],
+        }
+        for letter in inspect.dead(world.cluster, world.keys, limit=1_000_000, heads=True)
+    }
+    return last
+
+
+def _leaks(world: World) -> list[str]:
+    """Leases, locks, outboxes, bodies and permits that belong to nobody any more."""
+    found: list[str] = []
+    run = world.cluster.run
+    for group in inspect.all_partitions(world.cluster, world.keys).values():
+        for place in group:
+            name = f"partition {place.queue}/{place.index}"
+            for stream in place.streams:
+                pending = run(Command(place.slot, ("XPENDING", stream, "workers")))
+                if pending[0]:
+                    found.append(f"{name}: {pending[0]} leases in {stream!r}")
+            # An open partition has an empty field in each of its hashes.
+            for what, key in (("locks", place.locks), ("outbox", place.outbox)):
+                if (count := run(Command(place.slot, ("HLEN", key)))) > 1:
+                    found.append(f"{name}: {count - 1} in {what}")
+            bodies = sum(run(Command(place.slot, ("HLEN", bucket))) - 1 for bucket in place.jobs)
+            seen = looking.parse_look(run(looking.look_command(place)), place)
+            if bodies != seen.dead + seen.later:
+                found.append(f"{name}: {bodies} bodies for {seen.dead} dead and {seen.later} scheduled jobs")
+    seats = Semaphore(Servers(world.semaphores.urls), "ganger", semaphore_name(NARROW), CONCURRENCY).inspect()
+    found += [f"permit held by {seat.holder} for {seat.held_ms} ms" for seat in seats]
+    return found
+
+
+def judge(
+    plan: Any, root: Path, final: Last, strikers: Sequence[Any], errors: Counter[str], began_ns: int
+) -> Report:
+    """Everything read and checked."""
+    notes = [json.loads(line) for line in (root / "strikes").read_text().splitlines()]
+    evidence = Evidence()
+    evidence.read_record(notes)
+    for log in sorted(root.glob("*/log.*")):
+        evidence.read_log(_log_lines(log))
+    known = history.read(root / "journal")
+    found = checker.check_jobs(known, evidence, final)
+    groups.check_groups(found, known, evidence, final)
+    counts = branches.taken(errors, evidence, known, found)
+    for striker in strikers:
+        if striker.trouble:
+            found.wrong("nemesis", striker.trouble)
+    for name in sorted(_missed(plan, strikers, counts)):
+        found.wrong("branches", f"{name}: aimed at, and never taken")
+    at = {note["what"]: note["at_ns"] for note in notes}
+    begin_ns, end_ns = at["harm begins"], at["healed"]
+    over_ns = time.monotonic_ns()
+    return Report(
+        seed=plan.seed,
+        minutes=plan.minutes,
+        plant=plan.plant,
+        took_s=(over_ns - began_ns) / 1e9,
+        sorts=dict(found.sorts),
+        duplicates=dict(found.duplicates),
+        strikes={striker.nemesis.name: striker.tally.count for striker in strikers},
+        not_now={s.nemesis.name: dict(s.tally.not_now) for s in strikers if s.tally.not_now},
+        branches=counts,
+        longest_stall_s=known.longest_stall_s(began_ns, at["pushing ends"]),
+        waits={
+            "before": Waits.of(known.waits_ms(0, begin_ns)),
+            "during": Waits.of(known.waits_ms(begin_ns, end_ns)),
+            "after": Waits.of(known.waits_ms(end_ns, over_ns)),
+        },
+        violations=[(each.rule, each.text, each.jid) for each in found.violations],
+    )
+
+
+def _missed(plan: Any, strikers: Sequence[Any], counts: dict[str, int]) -> set[str]:
+    if plan.needs is not None:
+        return {name for name in plan.needs if not counts[name]}
+    aimed = Counter[str]()
+    for striker in strikers:
+        for name in striker.tally.branches:
+            aimed[name] += striker.tally.count
+    return {name for name, count in aimed.items() if count >= OFTEN and not counts.get(name)}
+
+
+def _log_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a host's log, their instants on the monotonic clock of this machine."""
+    apart_ns = time.time_ns() - time.monotonic_ns()
+    with path.open(errors="replace") as file:
+        for text in file:
+            if not (text.startswith("{") and text.endswith("}\n")):
+                continue
+            line: dict[str, Any] = json.loads(text)
+            at_s = datetime.fromisoformat(line["at"]).timestamp()
+            yield line | {"at_ns": int(at_s * 1e9) - apart_ns}

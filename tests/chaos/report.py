@@ -1,0 +1,80 @@
+"""The report of a chaos run, as data and as text. PURE."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Waits:
+    """From push to begin, in milliseconds."""
+
+    jobs: int
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+    @classmethod
+    def of(cls, ordered: Sequence[float]) -> Self:
+        def quantile(share: float) -> float:
+            return round(ordered[min(int(len(ordered) * share), len(ordered) - 1)], 1) if ordered else 0.0
+
+        return cls(len(ordered), quantile(0.5), quantile(0.99), quantile(1.0))
+
+
+@dataclass(frozen=True)
+class Report:
+    seed: int
+    minutes: float
+    plant: str
+    took_s: float
+    sorts: dict[str, int]
+    duplicates: dict[str, int]
+    strikes: dict[str, int]
+    not_now: dict[str, dict[str, int]]
+    branches: dict[str, int]
+    longest_stall_s: float
+    waits: dict[str, Waits]
+    violations: list[tuple[str, str, str]]
+    """(rule, what is wrong, jid)."""
+
+    @property
+    def ok(self) -> bool:
+        return not self.violations
+
+    def document(self) -> dict[str, Any]:
+        """For --json."""
+        return {"ok": self.ok, **asdict(self)}
+
+    def tables(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """(title, rows of two columns) for people."""
+        count = "{:,}".format
+        jobs = [(name, count(self.sorts.get(name, 0))) for name in SORTS]
+        jobs += [(name, count(n)) for name, n in sorted(self.sorts.items()) if name not in SORTS]
+        strikes = [(name, _struck(n, self.not_now.get(name, {}))) for name, n in sorted(self.strikes.items())]
+        twice = [(name, count(n)) for name, n in sorted(self.duplicates.items())] or [("none", "")]
+        waits = [
+            (when, f"p50 {w.p50_ms:,} ms, p99 {w.p99_ms:,} ms, longest {w.max_ms:,} ms, {w.jobs:,} jobs")
+            for when, w in self.waits.items()
+        ]
+        waits.append(("longest stall", f"{self.longest_stall_s:.1f} s in which no job ended"))
+        return [
+            ("Jobs", jobs),
+            ("Begun again, by reason", twice),
+            ("Faults", strikes),
+            ("Rare branches", [(name, count(n)) for name, n in self.branches.items() if n]),
+            ("From push to begin", waits),
+        ]
+
+
+SORTS = (
+    *("pushed", "acknowledged", "unknown", "executed", "lost", "duplicated"),
+    *("dead", "exhausted", "expired", "cancelled"),
+)
+
+
+def _struck(count: int, not_now: dict[str, int]) -> str:
+    refused = sum(not_now.values())
+    return f"{count:,}" + (
+        f" ({refused} not possible: {max(not_now, key=lambda k: not_now[k])})" if refused else ""
+    )

@@ -1,0 +1,114 @@
+"""Each rule about many jobs with a violation planted, beside the same history without it."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from chaos.kinds import BY_NAME
+from chaos.story import Story, ns, rules
+from ganger import jid as jids
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story()
+
+
+def test_of_unique_jobs_the_next_comes_in_after_the_end_of_the_last(story: Story) -> None:
+    one, two = story.push("single", 0, extra=7), story.push("single", 2, extra=7)
+    story.run(two, "single", 4, 5)
+    story.run(one, "single", 0.5, 1.9)
+    assert rules(story) == []
+    story.run(story.push("single", 4.5, extra=7), "single", 6, 7)
+    story.run(story.push("single", 1, extra=8), "single", 6, 7)
+    assert rules(story) == ["I6"]
+
+
+def narrow(story: Story, *spans: Sequence[float]) -> None:
+    for pid, (begin, end) in enumerate(spans):
+        story.run(story.push("narrow"), "narrow", begin, end, pid=pid)
+
+
+def test_more_than_the_limit_at_once_is_wrong_unless_one_stood_still(story: Story) -> None:
+    narrow(story, (1, 3), (1, 3), (1, 3), (3, 4))
+    assert rules(story) == []
+    narrow(story, (10, 12), (10, 12), (10, 12), (11, 12))
+    assert rules(story) == ["I8"]
+    story.evidence.permits_lost.append(ns(11))
+    found = story.check()
+    assert (found.violations, found.sorts["beyond the limit, explained"]) == ([], 1)
+
+
+def test_a_run_that_was_cut_short_counts_until_its_death(story: Story) -> None:
+    story.evidence.deaths[9].append(ns(2))
+    cut = story.push("narrow")
+    story.run(cut, "narrow", 1, None, pid=9)
+    story.run(cut, "narrow", 5, 6, pid=8, attempt=2)
+    narrow(story, (1, 3), (1, 3), (2.1, 3))
+    assert rules(story) == []
+    narrow(story, (1.5, 3), (1.5, 3))
+    assert rules(story) == ["I8"]
+
+
+def batch(story: Story, bid: str, *, complete: float, success: float) -> None:
+    story.run(story.push("member", extra=bid), "member", 1, 2, pid=1)
+    story.pushes.append(f"M {ns(1)} {bid}")
+    for kind, begin in (("all_ended", complete), ("all_succeeded", success)):
+        if begin:
+            (jid,) = jids.mint(BY_NAME[kind].queue, 1)
+            story.run(jid, kind, begin, begin + 1, pid=2, extra=bid)
+
+
+@pytest.mark.parametrize(
+    ("complete", "success", "wrong"),
+    [(3, 5, []), (1.5, 5, ["I10"]), (3, 3.5, ["I10"]), (3, 0, ["I10"]), (0, 0, ["I10"])],
+)
+def test_callbacks_come_once_and_in_order(
+    story: Story, complete: float, success: float, wrong: list[str]
+) -> None:
+    batch(story, "b-1", complete=complete, success=success)
+    assert rules(story) == wrong
+
+
+def test_two_callbacks_of_one_batch_or_two_jobs_of_one_tick_are_wrong(story: Story) -> None:
+    batch(story, "b-1", complete=3, success=5)
+    story.run(jids.mint(BY_NAME["all_ended"].queue, 1)[0], "all_ended", 3, 4, pid=7, extra="b-1")
+    assert rules(story) == ["I10"]
+    for _ in range(2):
+        story.run(jids.mint(BY_NAME["ticks"].queue, 1)[0], "ticks", 8, 9, pid=8, extra="60000")
+    assert [each.text for each in story.check().violations if "tick" in each.text]
+
+
+def test_a_replay_runs_what_had_ended_once_more(story: Story) -> None:
+    jid = story.push("kept")
+    story.run(jid, "kept", 1, 2, pid=1)
+    story.run(jid, "kept", 11, 12, pid=2)
+    assert rules(story) == ["I3"]
+    story.evidence.replays.append((ns(10), ns(10.5), "kept"))
+    story.final["replayed"] = 1
+    assert rules(story) == []
+    story.run(story.push("kept"), "kept", 3, 4, pid=3)
+    assert rules(story) == ["I15"]
+    story.final["replayed"] = 2
+    assert rules(story) == ["I15"]
+
+
+def test_counters_are_what_came_and_went(story: Story) -> None:
+    story.run(story.push("noop"), "noop", 1, 2)
+    story.final |= {"counters": {"bulk": {"enqueued": 1, "succeeded": 1}}, "left": {"bulk": 0}}
+    assert rules(story) == []
+    story.final["counters"] = {"bulk": {"enqueued": 2, "succeeded": 2}}
+    assert rules(story) == ["I13"]
+    story.push("noop", how="U")
+    assert rules(story) == []
+    story.final["counters"] = {"bulk": {"enqueued": 2, "succeeded": 1}}
+    assert rules(story) == ["I13"]
+    story.final["left"] = {"bulk": 1}
+    assert rules(story) == ["I14"]
+    story.final |= {"counters": {"bulk": {"enqueued": 1, "succeeded": 0, "dead": 1}}, "left": {}}
+    assert rules(story) == ["I12"]
+
+
+def test_a_leak_is_a_violation(story: Story) -> None:
+    story.final["leaks"] = ["3 leases"]
+    assert rules(story) == ["I14"]

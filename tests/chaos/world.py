@@ -1,0 +1,202 @@
+"""All that a chaos run examines: a cluster, servers for semaphores, two hosts with a master each, producers.
+
+Everything is a real process of its own, and carries a mark in its environment, by which is found at the end
+whether one was left behind. Who harms it is in nemeses/; run.py says when.
+"""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from chaos import servers
+from chaos.journal import VARIABLE
+from chaos.kinds import CONCURRENCY, KEPT, NARROW, QUEUES
+from chaos.nemesis import Note, Stage
+from ganger.cluster import Cluster
+from ganger.keys import Control
+from ganger.operations import control
+from gangerd.linux import processes
+from support.command import environment
+from support.gang import TESTS, Gang, alive
+
+MARK = "GANGER_CHAOS_MARK"
+HOSTS, PRODUCERS = ("north", "south"), 2
+
+
+class Host(Gang):
+    """A host of the run. It may be killed and started again from any thread."""
+
+    def __init__(self, name: str, root: Path, env: Mapping[str, str], semaphores: Iterable[str]) -> None:
+        self.name = name
+        self._path = env["PYTHONPATH"]
+        settings: dict[str, Any] = {
+            "host": name,
+            "durability": "replicated",
+            "semaphores": list(semaphores),
+            "dead_max_count": 1_000_000,
+            "shutdown_timeout": 10,
+            "queues": list(QUEUES),
+            f"limits.{NARROW}.queue": NARROW,
+            f"limits.{NARROW}.concurrency": CONCURRENCY,
+            f"retain.{KEPT}": "7d",
+        }
+        super().__init__(root, env, workers=4, settings=settings, app="chaos.app")
+
+    def start(self) -> None:
+        self._env["PYTHONPATH"] = self._path
+        # A process dies with the thread that started it.
+        servers.births.submit(super().start).result()
+
+    def revive(self) -> None:
+        """Started again, if it has ended."""
+        if self.ended:
+            self.start()
+
+    def children(self, role: str) -> list[int]:
+        """Pids of its living workers, or of another role's processes, as its status file says."""
+        try:
+            status = self.status()
+        except (OSError, ValueError):
+            return []
+        rows = status["workers"] if role == "worker" else [r for r in status["roles"] if r["role"] == role]
+        ours = {self.process.pid, *self.pids()}
+        return [row["pid"] for row in rows if row["pid"] in ours and alive(row["pid"])]
+
+    def logs(self) -> list[Path]:
+        """Of all its lives."""
+        return sorted(self.root.glob("log.*"))
+
+
+class Producer:
+    """A process that pushes; each life is a new one."""
+
+    def __init__(self, number: int, settings: dict[str, Any], env: Mapping[str, str], log: Path) -> None:
+        self.name = f"producer {number}"
+        self._settings, self._env, self._log, self._lives = settings, env, log, 0
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._lives += 1
+        settings = {**self._settings, "seed": f"{self._settings['seed']}-{self.name}-{self._lives}"}
+        words = [sys.executable, "-m", "chaos.producer", json.dumps(settings)]
+
+        def born() -> subprocess.Popen[bytes]:
+            parent = os.getpid()
+            with self._log.open("ab") as log:
+                return subprocess.Popen(
+                    words,
+                    env=dict(self._env),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    preexec_fn=lambda: processes.die_with_parent(parent, signal.SIGKILL),
+                )
+
+        self.process = servers.births.submit(born).result()
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+    @property
+    def ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        """It finishes what it is pushing."""
+        if not self.ended:
+            assert self.process is not None
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class World:
+    """`per_s`: how many jobs are pushed in a second, by all producers together."""
+
+    def __init__(self, root: Path, seed: int, per_s: float, plants: Path | None = None) -> None:
+        self.root = root
+        self.mark = secrets.token_hex(8)
+        self.journal = root / "journal"
+        for folder in ("runs", "pushes"):
+            (self.journal / folder).mkdir(parents=True)
+        self.slow = root / "slow"
+        self.jobs = servers.JobServers()
+        self.semaphores = servers.SemaphoreServers()
+        self.hosts: list[Host] = []
+        self._paths = [str(plants)] if plants else []
+        settings = {"redis": self.jobs.url, "slow": str(self.slow), "seed": seed, "odd_per_s": 12.0}
+        settings["bulk_per_s"] = per_s / PRODUCERS
+        log = root / "producers.log"
+        self.producers = [Producer(n, settings, self.env, log) for n in range(1, PRODUCERS + 1)]
+
+    @property
+    def env(self) -> dict[str, str]:
+        paths = [*self._paths, str(TESTS)]
+        found = {VARIABLE: str(self.journal), MARK: self.mark, "PYTHONPATH": os.pathsep.join(paths)}
+        return environment({**found, "GANGER_REDIS": self.jobs.url})
+
+    def stage(self, note: Note) -> Stage:
+        return Stage(self.jobs, self.semaphores, self.hosts, self.producers, note)
+
+    def __enter__(self) -> "World":
+        os.environ[MARK] = self.mark  # the servers inherit it
+        self.semaphores.__enter__()
+        self.jobs.__enter__()
+        self.cluster = Cluster(self.jobs.settings())
+        self.keys = Control("ganger")
+        for name in HOSTS:
+            self.hosts.append(Host(name, self.root / name, self.env, self.semaphores.urls))
+        for host in self.hosts:
+            host.await_log("master.serving", within_s=60)
+        for queue in QUEUES:
+            control.register_queue(self.cluster, self.keys, queue)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for producer in self.producers:
+            if not producer.ended:
+                producer.kill()
+        for host in self.hosts:
+            host.close()
+        self.cluster.close()
+        self.jobs.stop()
+        for server in self.semaphores.servers:
+            server.stop()
+        os.environ.pop(MARK, None)
+
+    def left_behind(self, within_s: float = 10.0) -> list[str]:
+        """Processes with our mark that run although all was ended."""
+        until_s = time.monotonic() + within_s
+        while (found := _marked(self.mark)) and time.monotonic() < until_s:
+            time.sleep(0.1)
+        return found
+
+
+def _marked(mark: str) -> list[str]:
+    wanted, found = f"{MARK}={mark}".encode(), []
+    for place in Path("/proc").iterdir():
+        if not place.name.isdigit() or int(place.name) == os.getpid():
+            continue
+        try:
+            if wanted in (place / "environ").read_bytes().split(b"\0") and alive(int(place.name)):
+                found.append(f"{place.name} {(place / 'comm').read_text().strip()}")
+        except OSError:
+            continue
+    return found
