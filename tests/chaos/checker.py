@@ -44,7 +44,7 @@ class Final:
 
 @dataclass
 class Findings:
-    sorts: Counter[str] = field(default_factory=Counter)
+    sorts: Counter[str] = field(default_factory=lambda: Counter({"lost": 0, "duplicated": 0}))
     """How many jobs are acknowledged, executed, lost, duplicated, dead, expired, cancelled, exhausted..."""
     duplicates: Counter[str] = field(default_factory=Counter)
     """Runs too many, by reason; "unexplained" is a violation."""

@@ -31,6 +31,7 @@ MODULES = ("processes", "failover", "slots", "servers", "network", "clock", "sem
 MOST_WAITING = 20_000
 """With more jobs ready than that, producers rest."""
 DRAIN_S = 240.0
+SOON_S = 5.0
 
 Say = Callable[[str], None]
 
@@ -82,27 +83,29 @@ class Striker(threading.Thread):
         # Not all at once at the start, and each at least once in a run that is long enough.
         pause_s = self._rng.uniform(0, self._pause_s)
         while not self._over.wait(pause_s):
-            self._strike()
-            pause_s = self._rng.expovariate(1 / self._pause_s)
+            done = self._strike()
+            # What can't be now may be in a moment, when it is nobody else's turn.
+            pause_s = self._rng.expovariate(1 / (self._pause_s if done else min(self._pause_s, SOON_S)))
         self.resting.set()
         self._end.wait()  # whatever this thread has started dies with it
 
     def dismiss(self) -> None:
         self._end.set()
 
-    def _strike(self) -> None:
+    def _strike(self) -> bool:
         name, begin_ns = self.nemesis.name, time.monotonic_ns()
         self._record.note("strikes", name=name)
         try:
             self.nemesis.strike(self._rng)
         except NotNow as why:
             self.tally.not_now[str(why)] += 1
-            return
+            return False
         except Exception:
             self.trouble = self.trouble or f"{name}: {traceback.format_exc()}"
             self.nemesis.heal()
         self.tally.count += 1
         self._record.note("strike", name=name, begin_ns=begin_ns, end_ns=time.monotonic_ns())
+        return True
 
 
 def summon(stage: Stage, only: Sequence[str]) -> list[Nemesis]:
