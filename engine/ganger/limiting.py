@@ -19,6 +19,8 @@ from ganger.throttle.semaphore import Semaphore
 from ganger.throttle.servers import Servers
 from ganger.unserved import live_hosts
 
+IN_USE = ("ok", "full", "rate used up")
+"""What a host says of a limit while it does no more than hold jobs up."""
 _PARTS = ("queue", "type", "concurrency", "rate", "burst", "limit_key", "on_lost")
 """What a limit says, as in a host's configuration."""
 
@@ -75,7 +77,7 @@ def standing(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
         {"limit": row["name"], "queue": row["queue"], "host": host, "state": state}
         for row in rows
         for host, state in row["states"].items()
-        if state not in ("ok", "full")
+        if state not in IN_USE
     ]
 
 

@@ -195,9 +195,12 @@ def _throttled(case: Case, row: dict[str, Any]) -> Reason:
     name, state = row["name"], row["state"]
     rows = [one for host in case.hosts or [] for one in host.status.get("limits", [])]
     used = sum(one["used"] for one in rows if one["name"] == name)
-    about = {"limit": name, "state": state, "used": used, "concurrency": row["concurrency"]}
+    allowed = {part: row.get(part) for part in ("concurrency", "rate")}
+    about = {"limit": name, "state": state, "used": used, **allowed}
     if state == "full":
         text = f"It is throttled by the limit {name}: {used} of {row['concurrency']} of its jobs run now."
+    elif state == "rate used up":
+        text = f"It is throttled by the limit {name}: {row['rate']}, and those have begun."
     else:
         text = f"Its queue is limited by {name} and stands still: {state}."
     return Reason("throttled", text, about)

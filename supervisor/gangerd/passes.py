@@ -1,8 +1,10 @@
 """The passes of a host, in shared memory behind the board: what a worker must hold to claim from a limited
 queue.
 
-A pass is a permit of each limit of its queue; one for a lane also has those of the lane's type and key. The
-coordinator alone gets them from the servers for semaphores and offers them here; workers take and spend them.
+A pass is a permit of each limit of its queue; one for a lane also has those of the lane's type and key.
+The coordinator alone gets them from the servers for semaphores and offers them here; workers take and spend
+them. Where a limit has a rate, `uses` says how many jobs may still be claimed by the pass: its worker takes
+them off before a claim leaves, and puts back those that brought no job. Who dies in between has used them.
 
     FREE --coordinator--> OFFERED --a worker--> TAKEN --that worker; for a dead one the coordinator--> SPENT
      ^                       `--not taken in time: the coordinator-------------------------------------> |
@@ -26,12 +28,14 @@ MAX_PERMITS = 6
 MAX_SERVERS = 5
 WANTED_LINES = 512
 _STUB_WORDS = 4 + MAX_SERVERS
-_ROW_WORDS = 9 + MAX_PERMITS * _STUB_WORDS
+_ROW_WORDS = 10 + MAX_PERMITS * _STUB_WORDS
 _STATES_AT = PASSES_AT // 8
 _WANTED_AT = _STATES_AT + MAX_PASSES
 _ROWS_AT = _WANTED_AT + WANTED_LINES
 assert (_ROWS_AT + MAX_PASSES * _ROW_WORDS) * 8 <= BOARD_BYTES
-_WORKER, _VALID_NS, _SINCE_NS, _COUNT, _PLACE, _LANE, _KIND, _KEY, _DRAINED, _STUBS = range(10)
+_WORKER, _VALID_NS, _SINCE_NS, _COUNT, _PLACE, _LANE, _KIND, _KEY, _DRAINED, _USES, _STUBS = range(11)
+UNBOUND = (1 << 64) - 1
+"""The uses of a pass without a rate."""
 _LANED = 1 << 23
 """In the line of a state word: the pass is for a lane."""
 
@@ -137,6 +141,14 @@ class Passes:
         row = number * _ROW_WORDS
         return Track(*self._rows[row + _PLACE : row + _KEY + 1])
 
+    def uses(self, number: int) -> int:
+        """How many jobs may still be claimed by it, UNBOUND for any number."""
+        return self._rows[number * _ROW_WORDS + _USES]
+
+    def set_uses(self, number: int, uses: int) -> None:
+        """Its holder's alone to say."""
+        self._rows[number * _ROW_WORDS + _USES] = uses
+
     # the coordinator
 
     def own(self) -> None:
@@ -148,7 +160,13 @@ class Passes:
         return self._wanted[line % WANTED_LINES]
 
     def offer(
-        self, line: int, stubs: Sequence[Stub], valid_ns: int, now_ns: int, track: Track | None = None
+        self,
+        line: int,
+        stubs: Sequence[Stub],
+        valid_ns: int,
+        now_ns: int,
+        track: Track | None = None,
+        uses: int = UNBOUND,
     ) -> int | None:
         """Lay a pass out; its number, None when the table is full."""
         for number, word in enumerate(self._states):
@@ -159,6 +177,7 @@ class Passes:
                 self._rows[row + _SINCE_NS] = now_ns
                 self._rows[row + _COUNT] = len(stubs)
                 self._rows[row + _DRAINED] = 0
+                self._rows[row + _USES] = uses
                 about = (track.place, track.lane, track.kind, track.key) if track else (0, 0, 0, 0)
                 for word, value in zip(range(_PLACE, _KEY + 1), about, strict=True):
                     self._rows[row + word] = value

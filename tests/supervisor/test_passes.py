@@ -5,7 +5,7 @@ import os
 import pytest
 
 from gangerd.linux.shared_memory import anonymous, lock_byte, map_region
-from gangerd.passes import MAX_PASSES, Passes, PassState, Stub, Track
+from gangerd.passes import MAX_PASSES, UNBOUND, Passes, PassState, Stub, Track
 from gangerd.recorder import BOARD_BYTES, HEADER_BYTES, PASSES_AT, file_bytes
 from support.children import child, hang, readable
 
@@ -109,12 +109,13 @@ def test_the_layout_is_the_one_that_a_running_host_has(table: Table) -> None:
         row + 1: 900,
         row + 2: 100,
         row + 3: 1,
-        row + 9: STUB.limit,
-        row + 10: STUB.token,
-        row + 11: 2 << 48 | 8 << 32 | 10,
-        row + 12: 123_456,
-        row + 13: 11,
-        row + 15: 33,
+        row + 9: UNBOUND,
+        row + 10: STUB.limit,
+        row + 11: STUB.token,
+        row + 12: 2 << 48 | 8 << 32 | 10,
+        row + 13: 123_456,
+        row + 14: 11,
+        row + 16: 33,
     }
 
 

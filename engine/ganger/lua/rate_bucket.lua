@@ -4,7 +4,7 @@
 -- ARGV run up_ms each_us burst cost
 -- USES now life
 -- REPLY allowed refused
--- {allowed, what is left}; {refused, us until it holds enough}.
+-- {allowed, what is left, now in us}; {refused, us until it holds enough}.
 -- `spent` is the instant (us) at which the bucket is full. As a restarted server may have forgotten it, a life begins
 -- with an empty one. Crash points: the caller dies after this: what it took is spent. A repeat takes once more.
 local time = redis.call('TIME')
@@ -17,4 +17,4 @@ local need = full_at + cost * each
 local wait = need - now - most * each
 if wait > 0 then return {'refused', math.ceil(wait)} end
 redis.call('SET', spent, whole(need), 'PX', math.ceil((need - now) / 1000) + 1000)
-return {'allowed', math.floor((most * each - (need - now)) / each)}
+return {'allowed', math.floor((most * each - (need - now)) / each), now}

@@ -53,9 +53,9 @@ class Fetch:
         self._ahead = 1
         self.more = False
 
-    def trip(self, target: Target, sight: Sight, costs: Costs) -> list[Entry]:
-        """Settle, claim, and take up what the claim brought. Raises GangerError when the claim failed; what
-        was settled stays settled."""
+    def trip(self, target: Target, sight: Sight, costs: Costs, most: int = MOST) -> list[Entry]:
+        """Settle, claim `most` at most, and take up what the claim brought. Raises GangerError when the claim
+        failed; what was settled stays settled."""
         if self._hand.some_taken:
             self.release_taken()
         if self._unknown:
@@ -68,7 +68,7 @@ class Fetch:
         self._page.enter(Phase.CLAIMING, time.monotonic_ns())
         groups, commands = self._settles()
         mixed = any(group[0].partition is not target.partition for group in groups)
-        commands.append(self._claim(target.partition, costs))
+        commands.append(self._claim(target.partition, costs, most))
         replies = self._ask(commands, MIXED_S if mixed else DEADLINE_S)
         self._settled(groups, replies)
         claimed = self._claimed(target, replies[-1])
@@ -153,11 +153,11 @@ class Fetch:
         sent = {entry.id for group, _ in answered if group[0].partition not in failed for entry in group}
         self._hand.settled([kept for kept in self._hand.done if kept[1].id not in sent])
 
-    def _claim(self, partition: Partition, costs: Costs) -> Command:
+    def _claim(self, partition: Partition, costs: Costs, most: int) -> Command:
         table = costs.table()
         if table is not self._table:
             self._table, self._costs = table, claim.pack_costs(table)
-        cap = self._hand.room(MOST)
+        cap = self._hand.room(most)
         return claim.command(
             partition,
             self._host,

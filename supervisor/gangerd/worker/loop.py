@@ -37,7 +37,7 @@ from gangerd.worker.allowance import Allowance
 from gangerd.worker.birth import Birth
 from gangerd.worker.costs import Costs
 from gangerd.worker.cradle import HookFailed, settle_in
-from gangerd.worker.fetch import Fetch
+from gangerd.worker.fetch import MOST, Fetch
 from gangerd.worker.hand import Hand
 from gangerd.worker.perform import Performer
 from gangerd.worker.pocket import Pocket
@@ -153,12 +153,14 @@ class Worker:
 
     def _visit(self, target: Target) -> int:
         """Claim there, and perform what it brings; how many."""
+        most = self._pocket.draw(MOST)
         try:
-            entries = self._fetch.trip(target, self._sight, self._costs)
+            entries = self._fetch.trip(target, self._sight, self._costs, most)
         except GangerError as error:
             self._pocket.spend()
             self._redis_away(error)
             return 0
+        self._pocket.put_back(most - len(entries))
         if self._fetch.more and target.line < 0:  # of a limited queue the coordinator wakes others
             self._wake_another()
         if entries:
@@ -182,7 +184,8 @@ class Worker:
         self._page.enter(Phase.RUNNING, time.monotonic_ns())
         limited = self._pocket.line >= 0
         for index in range(count):
-            if self._retiring() or self._leases_stale() or (limited and not self._pocket.is_valid()):
+            if self._retiring() or self._leases_stale() or (limited and not self._pocket.may_start()):
+                self._pocket.put_back(count - index)
                 self._give_back()
                 return
             self._performer.perform(index)

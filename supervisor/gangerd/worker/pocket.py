@@ -4,12 +4,12 @@ It is kept from job to job while the queue has work and the worker stays with it
 worker holds none. The worker loop and sight.py call.
 
 Crash points. Died with a pass, before the claim, in the job or after it: the row still names this worker, and
-the coordinator frees it when it hears of the death. The coordinator gone: passes are not renewed, and one
-whose time is over is not claimed with any more."""
+the coordinator frees it when it hears of the death; what a claim under way had drawn counts as used. The
+coordinator gone: passes are not renewed, and one whose time is over is not claimed with any more."""
 
 import time
 
-from gangerd.passes import Passes
+from gangerd.passes import UNBOUND, Passes
 
 
 class Pocket:
@@ -49,8 +49,26 @@ class Pocket:
         return self.line >= 0
 
     def is_valid(self) -> bool:
-        """Whether the permits of the pass in hand hold."""
+        """Whether the pass in hand may be claimed with."""
+        return self.may_start() and self._passes.uses(self._number) > 0
+
+    def may_start(self) -> bool:
+        """Whether what was claimed by it may begin: its permits hold, and its tokens are fresh."""
         return now_ns() < self._passes.valid_ns(self._number)
+
+    def draw(self, most: int) -> int:
+        """Before a claim leaves: how many jobs it may bring, `most` at most. They count as begun until
+        `put_back` says otherwise."""
+        if self.line < 0 or (uses := self._passes.uses(self._number)) == UNBOUND:
+            return most
+        drawn = min(most, uses)
+        self._passes.set_uses(self._number, uses - drawn)
+        return drawn
+
+    def put_back(self, count: int) -> None:
+        """So many of those drawn have brought no job, or one that was not begun."""
+        if self.line >= 0 and count and (uses := self._passes.uses(self._number)) != UNBOUND:
+            self._passes.set_uses(self._number, uses + count)
 
     def spend(self) -> None:
         """Not needed any more."""

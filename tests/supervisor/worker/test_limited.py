@@ -9,11 +9,11 @@ import pytest
 from ganger import Client, job
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
-from ganger.keys import Control, partitions
+from ganger.keys import Control, Partition, partitions
 from ganger.operations import look
 from ganger.operations.control import register_queue
 from gangerd.linux import doorbell
-from gangerd.passes import PassState
+from gangerd.passes import UNBOUND, PassState
 from gangerd.recorder import Control as Word
 from support.hosted import Hosted
 from support.servers import ClusterServers
@@ -35,9 +35,9 @@ def touch(path: str) -> None:
 class Limited(Hosted):
     """Its queue is limited, and the test has the passes."""
 
-    def offer(self, valid_s: float = 60.0) -> int:
+    def offer(self, valid_s: float = 60.0, uses: int = UNBOUND) -> int:
         now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        number = self.passes.offer(0, [], now_ns + int(valid_s * 1e9), now_ns)
+        number = self.passes.offer(0, [], now_ns + int(valid_s * 1e9), now_ns, uses=uses)
         assert number is not None
         return number
 
@@ -103,3 +103,49 @@ def test_a_worker_that_retires_spends_its_pass(limited: Limited, client: Client,
     opened.touch()
     until(lambda: limited.state(number) == PassState.SPENT, "the pass is spent")
     assert not (tmp_path / "never").exists()
+
+
+def test_a_pass_lets_so_many_begin_as_it_says(
+    limited: Limited, client: Client, cluster: Cluster, tmp_path: Path
+) -> None:
+    client.push_many("limited.touch", [(str(tmp_path / str(n)),) for n in range(5)], queue="limited")
+    first = limited.offer(uses=3)
+    limited.ring()
+    until(lambda: limited.state(first) == PassState.SPENT, "the pass is used up")
+    assert limited.passes.uses(first) == 0
+    (place,) = partitions("ganger", "limited", 1)
+    until(lambda: _waiting(cluster, place) == (2, 0), "the others wait")
+    assert len(list(tmp_path.iterdir())) == 3
+    second = limited.offer(uses=9)
+    limited.ring()
+    until(lambda: limited.state(second) == PassState.SPENT, "there is no more")
+    # What its claims have not brought may go back.
+    assert len(list(tmp_path.iterdir())) == 5 and limited.passes.uses(second) == 7
+
+
+def test_what_is_not_begun_in_time_goes_back_and_so_do_its_uses(
+    limited: Limited, client: Client, cluster: Cluster, tmp_path: Path
+) -> None:
+    # Cheap jobs first, so that the worker takes several in one claim.
+    client.push_many("limited.gate", [("/dev/null", "/dev/null")] * 20, queue="limited")
+    warm = limited.offer()
+    limited.ring()
+    until(lambda: limited.state(warm) == PassState.SPENT, "warm")
+    began, opened = tmp_path / "began", tmp_path / "opened"
+    client.push_many("limited.gate", [(str(began), str(opened))] * 3, queue="limited")
+    number = limited.offer(uses=3)
+    limited.ring()
+    until(began.exists, "the first runs")
+    limited.passes.renewed(number, [], 0)
+    held = len(limited.page.snapshot().held)
+    assert held > 1 and limited.passes.uses(number) == 3 - held
+    opened.touch()
+    until(lambda: limited.state(number) == PassState.SPENT, "spent")
+    assert limited.passes.uses(number) == 2
+    (place,) = partitions("ganger", "limited", 1)
+    until(lambda: _waiting(cluster, place) == (2, 0), "the others wait again")
+
+
+def _waiting(cluster: Cluster, place: Partition) -> tuple[int, int]:
+    seen = look.parse_look(cluster.run(look.look_command(place)), place)
+    return seen.ready, seen.in_flight

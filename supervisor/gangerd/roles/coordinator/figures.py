@@ -9,6 +9,7 @@ gathered where no statsd is configured.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ganger.limiting import IN_USE
 from gangerd import metrics
 from gangerd.config import Config
 from gangerd.messages import Death, Left
@@ -68,7 +69,7 @@ class Figures:
         for row in limits:
             names = {"host": self._host, "limit": row["name"]}
             self._statsd.gauge(metrics.LIMIT_USED, row["used"], **names)
-            self._statsd.gauge(metrics.LIMIT_STANDING, row["state"] not in ("ok", "full", ""), **names)
+            self._statsd.gauge(metrics.LIMIT_STANDING, row["state"] not in ("", *IN_USE), **names)
         self._statsd.count(metrics.PERMITS_LOST, lost - self._lost)
         self._lost = lost
         self._statsd.flush()

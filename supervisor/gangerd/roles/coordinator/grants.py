@@ -1,5 +1,5 @@
-"""Gets, renews and gives back what a pass is made of: a permit of each limit of a queue. warden.py decides
-when; this asks the servers for semaphores, and waits for no permit.
+"""Gets, renews and gives back what a pass is made of: a permit of each limit of a queue, and tokens of their
+rates (tokens.py). warden.py decides when; this asks the servers for semaphores, and waits for no permit.
 
 Crash points. Between two permits of a pass, or before it is laid out: what was granted is nobody's until its
 TTL (10 s) ends. Between a release and the row's being freed: a successor releases again, which does nothing.
@@ -15,7 +15,8 @@ from ganger.throttle.quorum import TTL_MS, Holding, Refused, Terms
 from ganger.throttle.semaphore import Permit, Semaphore, renew
 from ganger.throttle.servers import Servers
 from gangerd.config import Limit
-from gangerd.passes import MAX_PERMITS, MAX_SERVERS, Stub
+from gangerd.passes import MAX_PERMITS, MAX_SERVERS, UNBOUND, Stub
+from gangerd.roles.coordinator.tokens import Rates, Tokens
 
 MARGIN_MS = 50
 """A pass is not claimed with so close to its end."""
@@ -25,17 +26,28 @@ Rules = Mapping[str, Limit]
 
 @dataclass(slots=True)
 class Grant:
-    """What a pass is made of: the permits, by limit."""
+    """What a pass is made of: the permits, by limit, and tokens where a limit has a rate."""
 
     permits: dict[str, Permit] = field(default_factory=dict)
+    tokens: Tokens | None = None
 
     def valid_ns(self) -> int:
-        """Until when it may be claimed with; 0 for one that is lost."""
+        """Until when jobs may be claimed and begun by it; 0 for one that is lost."""
+        if self.tokens is None:
+            return self.held_ns()
+        return min(self.tokens.until_ns, self.held_ns()) if self.permits else self.tokens.until_ns
+
+    def held_ns(self) -> int:
+        """Until when its permits hold; 0 for lost ones."""
         ends = [
             permit.holding.valid_until_ms() - MARGIN_MS if permit.valid else 0.0
             for permit in self.permits.values()
         ]
         return int(max(0.0, min(ends, default=0.0)) * 1e6)
+
+    def uses(self) -> int:
+        """How many jobs may be claimed by it."""
+        return UNBOUND if self.tokens is None else self.tokens.uses
 
     def is_lost(self) -> bool:
         """Whether others may hold a permit of it by now."""
@@ -43,8 +55,8 @@ class Grant:
 
     def meets(self, rules: Rules) -> bool:
         """Whether it is what one would have to ask for now: a permit of each limit, of none that is tighter
-        since."""
-        return all(
+        since, and tokens of each rate."""
+        return (self.tokens or Tokens(0, 0)).meet(rules) and all(
             name in self.permits and self.permits[name].holding.terms.limit <= limit
             for name, limit in _in_order(rules)
         )
@@ -63,9 +75,14 @@ class Grants:
         self._namespace = namespace
         self._host = host
         self._semaphores: dict[tuple[str, int], Semaphore] = {}
+        self._rates = Rates(servers, namespace)
 
     def ask(self, rules: Rules) -> Grant | Refused:
-        """One try for everything that a job of the queue needs. A refusal leaves nothing taken."""
+        """One try for everything that a job of the queue needs, tokens last: a full limit wastes none. A
+        refusal leaves nothing taken."""
+        dry = self._rates.dry(rules)
+        if dry is not None:
+            return dry
         grant = Grant()
         for name, limit in _in_order(rules):
             outcome = self._semaphore(name, limit).attempt(self.holder())
@@ -73,12 +90,19 @@ class Grants:
                 self.release(grant)
                 return outcome
             grant.permits[name] = outcome
+        tokens = self._rates.take(rules)
+        if isinstance(tokens, Refused):
+            self.release(grant)
+            return tokens
+        grant.tokens = tokens
         return grant
 
-    def release(self, grant: Grant) -> None:
-        """Give its permits back."""
+    def release(self, grant: Grant, uses: int = 0) -> None:
+        """Give its permits back, and so many of its tokens that were not used."""
         for permit in grant.permits.values():
             permit.semaphore.release(permit)
+        if grant.tokens is not None:
+            self._rates.refund(grant.tokens, min(uses, grant.tokens.uses))
 
     def renew(self, grants: Iterable[Grant]) -> None:
         """All permits in one conversation."""
@@ -112,7 +136,7 @@ class Grants:
 
 def _in_order(rules: Rules) -> list[tuple[str, int]]:
     """The tightest ones, in an order that all hosts have: so nobody waits crosswise."""
-    found = [(name, rule.concurrency) for name, rule in rules.items()]
+    found = [(name, rule.concurrency) for name, rule in rules.items() if rule.concurrency]
     return sorted(sorted(found, key=lambda one: one[1])[:MAX_PERMITS])
 
 

@@ -59,7 +59,7 @@ class Limits:
     def limited(self) -> set[str]:
         """The queues that have a limit for all their jobs alike."""
         limits = self._limits.values()
-        return {limit.queue for limit in limits if limit.concurrency and not limit.limit_key} - {""}
+        return {limit.queue for limit in limits if not limit.limit_key} - {""}
 
     @property
     def lost(self) -> int:
@@ -121,7 +121,7 @@ class Limits:
                     "used": counts.get((line, PassState.TAKEN), 0),
                     "offered": counts.get((line, PassState.OFFERED), 0),
                     "waiting": queue.waiting if queue else 0,
-                    "state": _state(queue) if queue else ("no servers" if served else ""),
+                    "state": _state(queue, limit) if queue else ("no servers" if served else ""),
                 }
             )
         return found
@@ -208,7 +208,6 @@ def limited_queues(lines: Sequence[Line], limits: Mapping[str, Limit]) -> dict[i
         here = {name: limit for name, limit in limits.items() if limit.type or limit.queue == line.queue}
         rules = {name: limit for name, limit in here.items() if limit.queue and not limit.limit_key}
         lanes = {name: limit for name, limit in here.items() if name not in rules}
-        rules = {name: limit for name, limit in rules.items() if limit.concurrency}
         if here:
             found[number] = LimitedQueue(line.queue, number, first, line.partitions, rules, lanes)
         first += line.partitions
@@ -232,8 +231,12 @@ def _runs(page: Page, worker: int, queue: str) -> int | None:
     return seen.run_seq if seen.held[seen.running].queue == queue else None
 
 
-def _state(queue: LimitedQueue) -> str:
-    return {"quorum": "quorum lost", "young": "servers just started"}.get(queue.why, queue.why or "ok")
+def _state(queue: LimitedQueue, limit: Limit) -> str:
+    why = queue.why
+    if (why == "full" and not limit.concurrency) or (why == "rate" and not limit.rate):
+        why = ""  # another limit of the queue holds it up
+    said = {"quorum": "quorum lost", "young": "servers just started", "rate": "rate used up"}
+    return said.get(why, why or "ok")
 
 
 def _now_ns() -> int:

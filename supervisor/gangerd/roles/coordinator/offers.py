@@ -24,6 +24,9 @@ OFFER_MS = 100
 WANTED_MS = 50
 """How long a worker that came by in vain counts as one that would take a pass."""
 QUORUM_PAUSE_MS = 500
+HASTE_MS = 3
+BUSY = ("full", "rate")
+"""Refusals that say no more than that a limit is used."""
 _logger = log.get()
 
 
@@ -94,7 +97,7 @@ class Offers:
 
     def came_back(self, queue: LimitedQueue | None) -> None:
         """A permit is free again: a full limit may be asked for at once."""
-        if queue is not None and queue.why == "full":
+        if queue is not None and queue.why in BUSY:
             queue.why, queue.resume_ns, queue.pause_ms = "", 0, FIRST_PAUSE_MS
 
     # ---- inside ------------------------------------------------------------------------------------------
@@ -104,12 +107,13 @@ class Offers:
         if isinstance(outcome, Refused):
             self._refused(queue, outcome, now_ns)
             return False
-        if queue.why not in ("", "full"):
+        if queue.why not in ("", *BUSY):
             _logger.info(log.LIMITS_BACK, queue=queue.name)
         queue.why, queue.pause_ms = "", FIRST_PAUSE_MS
-        number = self._passes.offer(queue.line, outcome.stubs(), outcome.valid_ns(), now_ns)
+        uses = outcome.uses()
+        number = self._passes.offer(queue.line, outcome.stubs(), outcome.valid_ns(), now_ns, uses=uses)
         if number is None:
-            self._grants.release(outcome)
+            self._grants.release(outcome, uses)
             self._pause(queue, now_ns, OFFER_MS)
             return False
         self._keep(number, queue, outcome)
@@ -118,7 +122,7 @@ class Offers:
 
     def _refused(self, queue: LimitedQueue, refused: Refused, now_ns: int) -> None:
         why = refused.why
-        if why != queue.why and why != "full":
+        if why != queue.why and why not in BUSY:
             servers = self._grants.servers.problems()
             _logger.warning(log.LIMITS_STAND, queue=queue.name, reason=why, servers=servers)
         queue.why = why
@@ -126,6 +130,9 @@ class Offers:
         if why == "full":
             self._pause(queue, now_ns, queue.pause_ms)
             queue.pause_ms = min(2 * queue.pause_ms, PAUSE_MS)
+        elif why == "rate":
+            # The servers have said when; not all hosts come at once.
+            queue.resume_ns = now_ns + int((refused.wait_ms + self._rng.uniform(0, HASTE_MS)) * MS)
         else:
             self._pause(queue, now_ns, min(refused.wait_ms or QUORUM_PAUSE_MS, QUORUM_PAUSE_MS))
 

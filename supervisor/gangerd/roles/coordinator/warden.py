@@ -108,7 +108,10 @@ class Warden:
         waits = [queue for queue in self.queues.values() if queue.rules and self._offers.work(queue)]
         if waits:
             self._offers.make(waits, now_ns)
-        return TICK_MS if self._kept or waits else REST_MS
+        if self._kept or not waits:
+            return TICK_MS if self._kept else REST_MS
+        pause_ms = (min(queue.resume_ns for queue in waits) - now_ns) / MS
+        return min(max(TICK_MS, pause_ms), REST_MS)
 
     def wanted(self) -> bool:
         """Whether work of a limited queue waits. From any thread."""
@@ -143,7 +146,7 @@ class Warden:
     def _give_back(self, number: int, queue: LimitedQueue | None) -> None:
         kept = self._kept.pop(number, None)
         if kept is not None:
-            self._grants.release(kept.grant)
+            self._grants.release(kept.grant, self._passes.uses(number))
         self._passes.free(number)
         self._offers.came_back(queue)
 
@@ -172,7 +175,7 @@ class Warden:
         for number, kept in due.items():
             valid_ns = kept.grant.valid_ns()
             self._passes.renewed(number, kept.grant.stubs(), 0 if kept.outdated else valid_ns)
-            if kept.grant.permits and valid_ns < now_ns + renew_ns:
+            if kept.grant.permits and kept.grant.held_ns() < now_ns + renew_ns:
                 self._renew_ns = now_ns + min(HASTE_MS * MS, renew_ns)
             if kept.grant.is_lost():
                 self._lose(kept, rows[number])
