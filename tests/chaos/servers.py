@@ -194,10 +194,10 @@ class JobServers:
         wait_until(self.whole, what="a cluster that is whole", within_s=within_s)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self, patience_s: float = 6.0) -> Iterator[None]:
         """One nemesis at a time harms the cluster, and finds it whole: two at once could take both nodes of
-        a shard, which nothing survives. Raises NotNow when it is another's turn."""
-        if not self._turn.acquire(blocking=False):
+        a shard, which nothing survives. Raises NotNow when it is another's turn for so long."""
+        if not self._turn.acquire(timeout=patience_s):
             raise NotNow("another nemesis is at the cluster")
         try:
             if not self._whole_now():

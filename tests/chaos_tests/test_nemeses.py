@@ -191,8 +191,3 @@ def test_servers_for_semaphores_die_forget_and_fall_silent(notes: Notes) -> None
         three.servers[0].signal(signal.SIGSTOP)
         silence.heal()
         assert three.servers[0].call("PING")
-
-
-def test_where_nobody_may_strike_nobody_does(stage: Stage) -> None:
-    with stage.cluster.turn(), pytest.raises(NotNow):
-        failover.KillPrimary(stage).strike(RNG)

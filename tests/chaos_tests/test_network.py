@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from chaos import network
-from chaos.nemesis import NotNow
+from chaos.nemeses import network as nemeses
+from chaos.nemesis import NotNow, Stage
 
 TESTS = Path(__file__).parents[1]
 
@@ -37,3 +39,41 @@ def test_on_loopback_nothing_can_be_cut() -> None:
     with pytest.raises(NotNow, match="no root"):
         lines.cut(0)
     lines.mend(0)
+
+
+class Written(network.Loopback):
+    """Lines of which it is written down what befell them."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def cut(self, host: int) -> None:
+        self.said.append(f"cut {host}")
+
+    def deafen(self, host: int) -> None:
+        self.said.append(f"deafen {host}")
+
+    def slow(self, host: int, kbit_s: int) -> None:
+        self.said.append(f"slow {host}")
+
+    def mend(self, host: int) -> None:
+        self.said.append(f"mend {host}")
+
+
+def test_a_strike_harms_a_line_and_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nemeses, "SHORT_S", 0.01)
+    monkeypatch.setattr(nemeses, "LONG_S", 0.02)
+    lines, notes = Written(), list[str]()
+    stage = Stage(None, None, ["a host"], [], lambda what, **_: notes.append(what), lines)
+    for nemesis in nemeses.nemeses(stage):
+        nemesis.strike(random.Random(1))
+        nemesis.heal()
+    assert lines.said == ["cut 0", "mend 0", "deafen 0", "mend 0", "slow 0", "mend 0"]
+    assert notes[:2] == ["cut a host off", "cut a host off: over"]
+
+
+def test_without_a_network_nothing_is_struck() -> None:
+    stage = Stage(None, None, ["a host"], [], lambda what, **_: None, network.Loopback("no root"))
+    for nemesis in nemeses.nemeses(stage):
+        with pytest.raises(NotNow, match="no root"):
+            nemesis.strike(random.Random(1))

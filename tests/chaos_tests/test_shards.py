@@ -63,7 +63,7 @@ def test_a_move_that_stopped_half_way_is_ended(job_servers: JobServers) -> None:
 
 
 def test_one_nemesis_at_a_time_has_the_cluster(job_servers: JobServers) -> None:
-    with job_servers.turn(), pytest.raises(NotNow), job_servers.turn():
+    with job_servers.turn(), pytest.raises(NotNow), job_servers.turn(0):
         pass
 
 

@@ -11,14 +11,13 @@ KBIT_S = (256, 512, 1000)
 
 
 class Lines:
-    """One host is struck at a time."""
+    """`struck` are the hosts whose lines are not as they should be, by whichever of these."""
 
     every_s = 20.0
     branches = frozenset[str]()
 
-    def __init__(self, stage: Stage, name: str) -> None:
-        self._stage, self.name = stage, name
-        self._struck: set[int] = set()
+    def __init__(self, stage: Stage, name: str, struck: set[int]) -> None:
+        self._stage, self.name, self._struck = stage, name, struck
 
     def strike(self, rng: random.Random) -> None:
         lines = self._stage.network
@@ -26,10 +25,12 @@ class Lines:
             raise NotNow("hosts and servers are on one address")
         host = rng.randrange(len(self._stage.hosts))
         for_s = rng.uniform(SHORT_S / 4, SHORT_S) if rng.random() < 0.7 else rng.uniform(SHORT_S, LONG_S)
+        if host in self._struck:
+            raise NotNow("the host's line is not whole")
         self._struck.add(host)
-        self.hit(host, rng)
-        self._stage.note(self.name, host=host, for_s=round(for_s, 2))
         try:
+            self.hit(host, rng)
+            self._stage.note(self.name, host=host, for_s=round(for_s, 2))
             time.sleep(for_s)
         finally:
             lines.mend(host)
@@ -67,8 +68,9 @@ class Slow(Lines):
 
 
 def nemeses(stage: Stage) -> list[Nemesis]:
+    struck: set[int] = set()
     return [
-        Cut(stage, "cut a host off"),
-        Deafen(stage, "deafen a host"),
-        Slow(stage, "slow a host's line"),
+        Cut(stage, "cut a host off", struck),
+        Deafen(stage, "deafen a host", struck),
+        Slow(stage, "slow a host's line", struck),
     ]
