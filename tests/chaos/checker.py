@@ -152,7 +152,9 @@ def _runs(found: Findings, evidence: Evidence, jid: str, kind: Kind, runs: list[
             found.wrong("I4", f"{kind.name}: attempt {again.attempt}, and {kind.retry} retries", jid)
         if not place:
             continue
-        if any(run.entry == again.entry and run.process != again.process for run in runs[:place]):
+        twin = next((r for r in runs[:place] if r.entry == again.entry and r.process != again.process), None)
+        # Who took over may not have known that it was handed out.
+        if twin is not None and not evidence.failed_over(jid, twin.begin_ns - 2 * S, again.begin_ns + 3 * S):
             found.wrong("I3", f"{kind.name}: one delivery, {again.entry}, began in two processes", jid)
         before = _in_the_way(runs[:place], again)
         if before is None:

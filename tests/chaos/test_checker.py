@@ -119,11 +119,15 @@ def test_a_process_killed_right_after_its_end_explains_one_more_run(story: Story
     assert story.check().duplicates == {"killed at its end": 1}
 
 
-def test_one_delivery_in_two_processes_is_wrong_whatever_explains_it(story: Story) -> None:
+def test_one_delivery_in_two_processes_is_wrong_unless_who_took_over_had_not_heard_of_it(
+    story: Story,
+) -> None:
     jid = story.push("noop")
     story.run(jid, "noop", 1, None, pid=1, entry="7-7")
     story.run(jid, "noop", 2, 3, pid=2, entry="7-7")
     assert rules(story) == ["I3"]
+    story.evidence.failovers.append((ns(1.5), ((slot_of(jid), slot_of(jid)),)))
+    assert rules(story) == []
 
 
 def test_more_attempts_than_retries_are_wrong(story: Story) -> None:

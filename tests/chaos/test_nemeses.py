@@ -10,9 +10,9 @@ import pytest
 from chaos import clocks
 from chaos.nemeses import clock, failover, semaphores, servers, slots
 from chaos.nemesis import NotNow, Stage
+from chaos.prober import Prober
 from chaos.servers import JobServers, SemaphoreServers
-from chaos_tests.prober import Prober
-from chaos_tests.test_shards import fill, total
+from chaos.test_shards import fill, total
 
 RNG = random.Random(6)
 

@@ -19,7 +19,7 @@ TESTS = Path(__file__).parents[1]
 def test_lines_are_cut_deafened_narrowed_and_mended() -> None:
     if reason := network.missing():
         pytest.skip(reason)
-    words = [sys.executable, "-m", "chaos_tests.lines_lab"]
+    words = [sys.executable, "-m", "chaos.lines_lab"]
     env = {**os.environ, "PYTHONPATH": str(TESTS)}
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

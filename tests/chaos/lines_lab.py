@@ -1,5 +1,5 @@
 """What becomes of a command sent over lines that are cut: a process of its own, as these take the network
-away from whoever lays them. `python -m chaos_tests.lines_lab` prints as JSON what it saw;
+away from whoever lays them. `python -m chaos.lines_lab` prints as JSON what it saw;
 test_network.py judges.
 
 A host is this file with a port: it sends the commands that it reads and prints "ok" or the error's name.
@@ -25,7 +25,7 @@ class Host:
     """A process on a host, with one connection."""
 
     def __init__(self, lines: network.Network, host: int, port: int) -> None:
-        words = [*lines.prefix(host), sys.executable, "-m", "chaos_tests.lines_lab", str(port)]
+        words = [*lines.prefix(host), sys.executable, "-m", "chaos.lines_lab", str(port)]
         self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def says(self, *words: str) -> str:
