@@ -58,5 +58,9 @@ class NoCheckout(GangerdError):
     """A command of ganger's own repository was called from elsewhere, or without what its tests need."""
 
 
+class BenchFailed(GangerdError):
+    """A benchmark could not be carried out."""
+
+
 class FileInTheWay(GangerdError):
     """A file that was to be written says something else already, and nobody said that it may go."""

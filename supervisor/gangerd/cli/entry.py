@@ -22,6 +22,7 @@ COMMANDS = {
     "embedded": ("gangerd.cli.servers", "Run just the embedded servers, in the foreground."),
     "demo": ("gangerd.cli.demo", "Index Python's standard library with three saboteurs among the jobs."),
     "chaos": ("gangerd.cli.chaos", "From a checkout: inject faults for a while, account for every job."),
+    "bench": ("gangerd.cli.bench", "Measure what this machine does with ganger, beside yardsticks."),
     "push": ("gangerd.cli.push", "Push a job by its type's name."),
     "status": ("gangerd.cli.status", "Queues, workers and totals at a glance."),
     "health": ("gangerd.cli.health", "Whether this host's ganger is live and ready, as an exit code."),
