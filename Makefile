@@ -6,7 +6,7 @@ TESTERS ?= 2
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-systemd lint format bench chaos lock clean
+.PHONY: help setup demo test test-systemd lint format bench performance chaos lock clean
 
 help:  ## Show these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -31,8 +31,12 @@ format: .venv/.installed  ## Lay the code out, and fix what ruff can fix
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: .venv/.installed  ## Measure throughput, latency and recovery (minutes; wants a quiet machine)
-	@for each in benchmarks/bench_*.py; do echo "== $$each"; $(BIN)/python "$$each" || exit 1; done
+bench: .venv/.installed  ## Measure throughput, latency, memory ... (twelve minutes; wants a quiet machine)
+	@$(BIN)/ganger bench
+
+performance: .venv/.installed  ## The same, written into docs/performance.md
+	@$(BIN)/ganger bench --out docs
+	@$(BIN)/python benchmarks/fill_page.py
 
 chaos: .venv/.installed  ## Inject faults for MINUTES (3) and account for every job; SEED= repeats a schedule
 	@$(BIN)/ganger chaos --minutes $(or $(MINUTES),3) $(if $(SEED),--seed $(SEED))

@@ -36,7 +36,7 @@ def panels(figures: Mapping[str, Figure]) -> list[Panel]:
         ),
         (
             "Server's microseconds to claim and settle a job",
-            ("depth.1k", "depth.100k", "depth.5m", "depth.scheduled"),
+            tuple(key for key in figures if key.startswith("depth.")),
             False,
         ),
     )

@@ -39,7 +39,7 @@ TARGETS = (
     Target("idle CPU of all processes, 4 workers", "idle.tree", 0.3, "% of a core", False),
     Target("memory with pandas, 4 workers", "memory.pandas", 110, "MB", False),
     Target("memory of 200 workers of an app of 100 MB", "memory.200", 1_000, "MB", False),
-    Target("a claim with 5,000,000 waiting, to 1,000", "depth.5m", 1.10, "", False, ratio=True),
+    Target("a claim with 5,000,000 waiting, to 1,000", "depth.5000000.waiting", 1.10, "", False, ratio=True),
     Target("64 workers with jobs of 100 ms: running", "crowd.running", 0.95, "", True, ratio=True),
 )
 

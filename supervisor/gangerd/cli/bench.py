@@ -16,7 +16,7 @@ from gangerd.config import EXIT_FAILED, EXIT_OK
 from gangerd.errors import Usage
 from gangerd.settings import build
 
-JSON_FILE, PLOT_FILE = "bench.json", "performance.svg"
+JSON_FILE, PLOT_FILE = "performance.json", "performance.svg"
 
 
 @click.command()
