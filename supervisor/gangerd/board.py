@@ -7,7 +7,8 @@ last found drained: both are whole words and a drained mark carries the signal i
 does no harm and no wake-up is lost between them. The idle bytes say who sleeps at the doorbell. Layout
 alone: no I/O, no clock."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -22,6 +23,14 @@ _IDLE_AT = _DRAINED_AT + 8 * MAX_PARTITIONS
 assert _IDLE_AT + MAX_SLOTS <= PASSES_AT
 
 
+class Limiting(NamedTuple):
+    """What the directory says of a queue with limits; see Line."""
+
+    limited: bool = True
+    laned: bool = False
+    keys: Mapping[str, str] = {}
+
+
 class Line(msgspec.Struct, frozen=True, array_like=True):
     """A queue in the directory; its partitions have the board's indices first .. first + partitions - 1."""
 
@@ -30,6 +39,10 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     weight: int
     limited: bool = False
     """A worker must hold a pass (passes.py) to claim there."""
+    laned: bool = False
+    """Jobs of some types wait in lanes, each lane with passes of its own."""
+    keys: Mapping[str, str] = {}
+    """Of which types the lanes are by key, and by which argument: type, or * for all others, -> its path."""
 
 
 class Board:

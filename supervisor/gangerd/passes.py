@@ -78,7 +78,7 @@ class Track:
 @dataclass(frozen=True, slots=True)
 class Row:
     """A pass at one moment. `worker`: who took it, 0 for nobody. `track`: None when it is for no lane.
-    `drained`: who spent it saw the last job of its lane."""
+    `drained`: who took it saw the last job of its lane."""
 
     state: PassState
     line: int
@@ -126,10 +126,12 @@ class Passes:
                 self._unlock(number)
         return None
 
-    def spend(self, number: int, *, drained: bool = False) -> None:
-        """The holder needs it no more: the coordinator gives it back. `drained`: nothing is left in its
-        lane."""
-        self._rows[number * _ROW_WORDS + _DRAINED] = drained
+    def saw_last(self, number: int) -> None:
+        """The holder has claimed the last job of its lane."""
+        self._rows[number * _ROW_WORDS + _DRAINED] = 1
+
+    def spend(self, number: int) -> None:
+        """The holder needs it no more: the coordinator gives it back."""
         self._states[number] = self._states[number] & ~0xFF | PassState.SPENT
 
     def valid_ns(self, number: int) -> int:

@@ -127,7 +127,8 @@ def test_a_pass_for_a_lane_is_none_for_the_rest_of_its_queue(table: Table) -> No
     assert passes.counts() == {} and passes.counts(laned=True) == {(3, PassState.OFFERED): 1}
     assert passes.take(3, 5, ME) is None
     assert passes.take(3, 5, ME, laned=True) == number and passes.track(number) == track
-    passes.spend(number, drained=True)
+    passes.saw_last(number)
+    passes.spend(number)
     ((_, row),) = passes.rows()
     assert (row.state, row.line, row.slot, row.track, row.drained) == (PassState.SPENT, 3, 5, track, True)
     passes.free(number)

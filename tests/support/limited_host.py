@@ -31,7 +31,7 @@ class Host:
         self.at, self.urls, self.limits, self.ttl_ms = at, urls, limits, ttl_ms
         at.board.write_directory(LINES)
         self.passes = Passes(at.role.board_memory, at.recorder_fd)
-        self.lost: list[tuple[int, int, str]] = []
+        self.lost: list[tuple[int, int, str, bool]] = []
         self.begin()
 
     def begin(self) -> None:
@@ -45,8 +45,8 @@ class Host:
         self.warden.limit(limited_queues(LINES, self.limits))
         self.warden.adopt(now_ns())
 
-    def _lost(self, worker: int, slot: int, queue: str) -> None:
-        self.lost.append((worker, slot, queue))
+    def _lost(self, worker: int, slot: int, queue: str, is_ending: bool) -> None:
+        self.lost.append((worker, slot, queue, is_ending))
 
     def sleepers(self, count: int) -> None:
         for slot in range(count):

@@ -5,11 +5,12 @@
 -- chunks from `ahead` on (16 at most by itself), so it overshoots by no more than a chunk of big or long ones.
 -- The same op again answers the same entries as far as they are still this consumer's; an older one is refused.
 -- KEYS meta memo locks tracks outbox log parked lanes returned ready...
--- ARGV wake nonce step consumer worker op budget_us cap_n cap_bytes costs ahead
+-- ARGV wake nonce step consumer worker op budget_us cap_n cap_bytes costs ahead marked
 -- USES now ids waiting fields claimed_before returned label ending lane sieve
 -- REPLY claimed refused uninitialised
--- {claimed, more 0/1, stream, {{id, fields}..}, stream, {..}.., how many wait unsorted, if any}. Memo c:<worker> = "<op>|<ms>|<stream>:<first>:<last>
--- ..", or "x" in place of the ranges when close_claim was first. Crash points: none.
+-- {claimed, more 0/1, stream, {{id, fields}..}, stream, {..}.., how many wait unsorted, if any}. marked = 1: nothing, in
+-- a partition that has not been told which types wait in lanes. Memo c:<worker> = "<op>|<ms>|<stream>:<first>:<last> ..",
+-- or "x" in place of the ranges when close_claim was first. Crash points: none.
 if not opened then return {'uninitialised'} end
 local memoed = redis.call('HGET', memo, 'c:' .. worker)
 op, budget_us, cap_n, cap_bytes = tonumber(op), tonumber(budget_us), tonumber(cap_n), tonumber(cap_bytes)
@@ -18,7 +19,7 @@ if memoed then
   local before = claimed_before(memoed, reply)
   if before then return before end
 end
-if paused == '1' then return reply end
+if paused == '1' or (marked == '1' and not aside) then return reply end
 
 local known = cmsgpack.unpack(costs)
 local taken, spent, bytes, dearest, fattest, chunk = 0, 0, 0, 1, 1, tonumber(ahead)

@@ -65,6 +65,8 @@ def command(
     cap_bytes: int,
     costs: bytes | Mapping[str, int],
     ahead: int = 1,
+    *,
+    marked: bool = False,
 ) -> Command:
     """Take jobs, highest priority first, until their expected run time reaches `budget_us`, their number
     `cap` or their bodies `cap_bytes`. A type that `costs` does not name uses up the whole budget.
@@ -73,12 +75,25 @@ def command(
 
     `ahead`: how many the first look may take at once; then it doubles. More than 1 saves the node work
     where the last claim found cheap jobs only, and is by how much an expensive type may overshoot at the
-    start. `consumer`: incarnation of the master. `worker`: incarnation of the worker (hex). `op`: counts
+    start. `marked`: only where the partition has been told which types wait in lanes (lanes.aside_command).
+    `consumer`: incarnation of the master. `worker`: incarnation of the worker (hex). `op`: counts
     up per worker.
     """
     packed = costs if isinstance(costs, bytes) else pack_costs(costs)
     keys = (partition.meta, partition.memo, *partition.ends, partition.parked, partition.lanes)
-    args = (partition.wake, *fresh(), consumer, worker, op, budget_us, cap, cap_bytes, packed, ahead)
+    args = (
+        partition.wake,
+        *fresh(),
+        consumer,
+        worker,
+        op,
+        budget_us,
+        cap,
+        cap_bytes,
+        packed,
+        ahead,
+        int(marked),
+    )
     return script("claim").command(partition.slot, (*keys, *partition.streams), args)
 
 

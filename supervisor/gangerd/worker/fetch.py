@@ -14,7 +14,7 @@ from ganger.command import Command
 from ganger.errors import GangerError, NodeDown
 from ganger.job import BLANK, Entry
 from ganger.keys import Partition
-from ganger.operations import claim, failing, settle
+from ganger.operations import claim, failing, lanes, settle
 from gangerd.page import PageWriter
 from gangerd.recorder import HISTOGRAM, Counter, Phase
 from gangerd.worker.costs import Costs
@@ -52,6 +52,8 @@ class Fetch:
         self._costs = b""
         self._ahead = 1
         self.more = False
+        self.unsorted = 0
+        """Jobs that wait there for their lane to be worked out."""
 
     def trip(self, target: Target, sight: Sight, costs: Costs, most: int = MOST) -> list[Entry]:
         """Settle, claim `most` at most, and take up what the claim brought. Raises GangerError when the claim
@@ -68,12 +70,14 @@ class Fetch:
         self._page.enter(Phase.CLAIMING, time.monotonic_ns())
         groups, commands = self._settles()
         mixed = any(group[0].partition is not target.partition for group in groups)
-        commands.append(self._claim(target.partition, costs, most))
+        commands.append(self._claim(target, costs, most))
         replies = self._ask(commands, MIXED_S if mixed else DEADLINE_S)
         self._settled(groups, replies)
         claimed = self._claimed(target, replies[-1])
-        self.more = claimed.more
-        if not claimed.more:
+        self.more, self.unsorted = claimed.more, claimed.unsorted
+        if target.laned:
+            sight.charge(self._part(claimed.entries))
+        elif not (claimed.more or claimed.unsorted):
             sight.drained(target, self._part(claimed.entries))
         self._hand.take_up(claimed.entries)
         self._answered()
@@ -153,13 +157,25 @@ class Fetch:
         sent = {entry.id for group, _ in answered if group[0].partition not in failed for entry in group}
         self._hand.settled([kept for kept in self._hand.done if kept[1].id not in sent])
 
-    def _claim(self, partition: Partition, costs: Costs, most: int) -> Command:
+    def _claim(self, target: Target, costs: Costs, most: int) -> Command:
         table = costs.table()
         if table is not self._table:
             self._table, self._costs = table, claim.pack_costs(table)
         cap = self._hand.room(most)
+        if target.laned:
+            return lanes.claim_command(
+                target.partition,
+                self._host,
+                self._incarnation,
+                self._op,
+                target.lane,
+                BUDGET_US,
+                cap,
+                MOST_BYTES,
+                self._costs,
+            )
         return claim.command(
-            partition,
+            target.partition,
             self._host,
             self._incarnation,
             self._op,
@@ -168,6 +184,7 @@ class Fetch:
             MOST_BYTES,
             self._costs,
             ahead=self._ahead,
+            marked=target.marked,
         )
 
     def _claimed(self, target: Target, reply: Any) -> claim.Claimed:

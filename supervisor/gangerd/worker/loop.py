@@ -44,6 +44,7 @@ from gangerd.worker.pocket import Pocket
 from gangerd.worker.prepare import prepare
 from gangerd.worker.report import Report
 from gangerd.worker.sight import Sight, Target
+from gangerd.worker.sorting import Sorter
 from gangerd.worker.turn import Turn
 
 __all__ = ["main", "prepare"]
@@ -99,10 +100,14 @@ class Worker:
         self._hand = Hand(self._page, birth.recorder_fd, birth.slot)
         self._turn = Turn(birth.recorder_fd, self._page)
         config = birth.config
-        self._sight = Sight(self._board, config.namespace, config.strict_order, self._pocket.admits)
+        pocket = self._pocket
+        self._sight = Sight(
+            self._board, config.namespace, config.strict_order, pocket.admits, pocket.admits_to_lane
+        )
         self._costs = Costs()
         self._cluster = connect(birth)
         self._fetch = Fetch(self._cluster, self._page, self._hand, birth.host, birth.incarnation)
+        self._sorter = Sorter(self._cluster)
         self._sleeper = doorbell.Sleeper(birth.doorbell_fd, [channel.fileno(), alarm])
         report = Report(
             self._cluster,
@@ -138,8 +143,8 @@ class Worker:
                     break
                 target = self._sight.next() if self._may_claim() else None
                 if target is not None:
-                    if self._pocket.admitted(target.line):
-                        self._visit(target)
+                    if (place := self._admitted(target)) is not None:
+                        self._visit(place)
                     else:
                         self._sight.passed_over()
                     continue
@@ -151,6 +156,13 @@ class Worker:
             reason = "the master is gone"
         return self._leave(reason)
 
+    def _admitted(self, target: Target) -> Target | None:
+        """Where to claim, with the pass for it in hand; None when others were quicker."""
+        if not target.laned:
+            return target if self._pocket.admitted(target.line) else None
+        track = self._pocket.admitted_to_lane(target.line)
+        return self._sight.at(target, track) if track is not None else None
+
     def _visit(self, target: Target) -> int:
         """Claim there, and perform what it brings; how many."""
         most = self._pocket.draw(MOST)
@@ -161,6 +173,10 @@ class Worker:
             self._redis_away(error)
             return 0
         self._pocket.put_back(most - len(entries))
+        if target.laned and not self._fetch.more:
+            self._pocket.saw_last()
+        if self._fetch.unsorted:
+            self._sort(target)
         if self._fetch.more and target.line < 0:  # of a limited queue the coordinator wakes others
             self._wake_another()
         if entries:
@@ -168,6 +184,13 @@ class Worker:
         else:
             self._pocket.spend()
         return len(entries)
+
+    def _sort(self, target: Target) -> None:
+        """Jobs wait there for their lane to be worked out. Crash point: they go on waiting."""
+        try:
+            self._sorter.sort(target.partition, target.keys)
+        except GangerError as error:
+            log.get().warning(log.REDIS_DOWN, what="lanes", error=str(error))
 
     def _patrol(self) -> None:
         """Nobody rings: look for work without a sign of it, a stretch at a time."""

@@ -9,11 +9,12 @@ coordinator gone: passes are not renewed, and one whose time is over is not clai
 
 import time
 
-from gangerd.passes import UNBOUND, Passes
+from gangerd.passes import UNBOUND, Passes, Track
 
 
 class Pocket:
-    """`line` is the limited queue (a number of the board's directory) that the pass in hand is for, or -1."""
+    """`line` is the limited queue (a number of the board's directory) that the pass in hand is for, or -1;
+    `track` the lane, None when it is for none."""
 
     def __init__(self, passes: Passes, slot: int, incarnation: str) -> None:
         self._passes = passes
@@ -21,21 +22,44 @@ class Pocket:
         self._worker = int(incarnation, 16)
         self._number = -1
         self.line = -1
+        self.track: Track | None = None
+        self._drained = False
 
     def admits(self, line: int) -> bool:
         """May this worker claim there now, with the pass in hand or with one that lies there? The coordinator
         learns that it was asked for."""
-        if line == self.line and self.is_valid():
+        if line == self.line and self.track is None and self.is_valid():
             return True
         if self._passes.is_offered(line):
             return True
         self._passes.want(line, now_ns())
         return False
 
+    def admits_to_lane(self, line: int) -> bool:
+        """The same for a lane of that queue, whichever."""
+        if self._passes.is_offered(line, laned=True):
+            return True
+        self._passes.want(line, now_ns())
+        return self._stays(line)
+
+    def admitted_to_lane(self, line: int) -> Track | None:
+        """Have a pass for a lane of this queue in hand; which lane. One that lies there comes before that in
+        hand, so that lanes take turns."""
+        if not self._passes.is_offered(line, laned=True) and self._stays(line):
+            return self.track
+        self.spend()
+        taken = self._passes.take(line, self._slot, self._worker, laned=True)
+        if taken is None:
+            return None
+        self._number, self.line, self.track = taken, line, self._passes.track(taken)
+        if not self.is_valid():
+            self.spend()
+        return self.track
+
     def admitted(self, line: int) -> bool:
         """Have a pass for this queue in hand, and no other; False when there is none to be had. -1: for a
         queue without limits."""
-        if line == self.line and (line < 0 or self.is_valid()):
+        if line == self.line and self.track is None and (line < 0 or self.is_valid()):
             return True
         self.spend()
         if line < 0:
@@ -75,6 +99,16 @@ class Pocket:
         if self.line >= 0:
             self._passes.spend(self._number)
             self._number = self.line = -1
+            self.track, self._drained = None, False
+
+    def saw_last(self) -> None:
+        """The claim has left nothing in the lane: whoever else has a pass for it would come in vain."""
+        if self.track is not None:
+            self._drained = True
+            self._passes.saw_last(self._number)
+
+    def _stays(self, line: int) -> bool:
+        return line == self.line and self.track is not None and not self._drained and self.is_valid()
 
 
 def now_ns() -> int:

@@ -5,23 +5,30 @@ Combines the board (shared memory) with the choice (pure). The worker loop calls
 """
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ganger.keys import Partition, partitions
 from gangerd.board import Board
+from gangerd.passes import Track
 from gangerd.worker.choice import Choice, QueueChoice, StrictChoice, pick_partition
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """A partition to visit; `seen` is the signal that sent us there. `line`: of a limited queue its number in
-    the board's directory, else -1."""
+    the board's directory, else -1. `laned`: one of its lanes is next, the pass says which (`at`); then `lane`
+    is its id. `marked`: it must know which types wait in lanes. `keys`: by which argument they are told
+    apart."""
 
     index: int
     partition: Partition
     seen: int
     line: int = -1
+    laned: bool = False
+    lane: str = ""
+    marked: bool = False
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -31,11 +38,16 @@ class _Stretch:
     partitions: tuple[Partition, ...]
     last: int
     line: int
+    limited: bool
+    laned: bool
+    keys: Mapping[str, str]
+    lane_was_last: bool = False
 
 
 class Sight:
     """`strict`: the queues in the order that rules out all weights; empty: the weights rule. `admits(line)`:
-    whether there is a pass for a limited queue; without one it counts as empty."""
+    whether there is a pass for a limited queue; without one it counts as empty. `admits_to_lane(line)`: the
+    same for its lanes."""
 
     def __init__(
         self,
@@ -43,11 +55,13 @@ class Sight:
         namespace: str,
         strict: Sequence[str] = (),
         admits: Callable[[int], bool] = lambda line: False,
+        admits_to_lane: Callable[[int], bool] = lambda line: False,
     ) -> None:
         self._board = board
         self._namespace = namespace
         self._strict = strict
         self._admits = admits
+        self._admits_to_lane = admits_to_lane
         self._word = 0
         self._stretches: dict[str, _Stretch] = {}
         self._choice: Choice = QueueChoice({})
@@ -58,9 +72,12 @@ class Sight:
         if self._board.directory_word != self._word:
             self._read_directory()
         return any(
-            stretch.line < 0 or self._admits(stretch.line)
+            (stretch.laned and self._admits_to_lane(stretch.line))
+            or (
+                any(True for _ in self._board.waiting(stretch.first, stretch.count))
+                and (not stretch.limited or self._admits(stretch.line))
+            )
             for stretch in self._stretches.values()
-            if any(True for _ in self._board.waiting(stretch.first, stretch.count))
         )
 
     def next(self) -> Target | None:
@@ -71,17 +88,36 @@ class Sight:
             queue: found
             for queue, stretch in self._stretches.items()
             if (found := list(self._board.waiting(stretch.first, stretch.count)))
-            and (stretch.line < 0 or self._admits(stretch.line))
+            and (not stretch.limited or self._admits(stretch.line))
         }
-        if not waiting:
+        laned = [
+            queue
+            for queue, stretch in self._stretches.items()
+            if stretch.laned and self._admits_to_lane(stretch.line)
+        ]
+        if not waiting and not laned:
             return None
-        queue = self._choice.pick(list(waiting))
+        queue = self._choice.pick([*waiting, *(queue for queue in laned if queue not in waiting)])
         stretch = self._stretches[queue]
+        if queue in laned and not (queue in waiting and stretch.lane_was_last):
+            stretch.lane_was_last = True
+            return Target(stretch.first, stretch.partitions[0], 0, stretch.line, laned=True)
+        stretch.lane_was_last = False
         index = pick_partition(waiting[queue], stretch.last)
         assert index is not None
         stretch.last = index
         place = stretch.partitions[index - stretch.first]
-        return Target(index, place, self._board.signals[index], stretch.line)
+        line = stretch.line if stretch.limited else -1
+        return Target(index, place, self._board.signals[index], line, marked=stretch.laned, keys=stretch.keys)
+
+    def at(self, target: Target, track: Track) -> Target | None:
+        """The lane that the pass in hand is for; None when the directory has changed meanwhile."""
+        for stretch in self._stretches.values():
+            place = track.place - stretch.first
+            if stretch.laned and stretch.line == target.line and 0 <= place < stretch.count:
+                partition = stretch.partitions[place]
+                return replace(target, index=track.place, partition=partition, lane=f"{track.lane:016x}")
+        return None
 
     def passed_over(self) -> None:
         """The target was not visited: somebody else took the last pass. It costs no turn."""
@@ -106,6 +142,10 @@ class Sight:
         """Nothing is left there, as of the signal seen before the claim left. The visit brought this part of
         what one may bring, from 0 to 1, and costs no more of the queue's turn."""
         self._board.drained[target.index] = target.seen
+        self.charge(part)
+
+    def charge(self, part: float) -> None:
+        """The visit brought this part of what one may bring."""
         if part < 1:
             self._choice.charge(part)
 
@@ -117,8 +157,16 @@ class Sight:
         for number, line in enumerate(lines):
             place = first + random.randrange(line.partitions)  # siblings start at different partitions
             held = partitions(self._namespace, line.queue, line.partitions)
-            limited = number if line.limited else -1
-            self._stretches[line.queue] = _Stretch(first, line.partitions, held, place, limited)
+            self._stretches[line.queue] = _Stretch(
+                first=first,
+                count=line.partitions,
+                partitions=held,
+                last=place,
+                line=number if line.limited or line.laned else -1,
+                limited=line.limited,
+                laned=line.laned,
+                keys=line.keys,
+            )
             first += line.partitions
         weights = {line.queue: line.weight for line in lines}
         self._choice = StrictChoice(self._strict) if self._strict else QueueChoice(weights)

@@ -159,25 +159,23 @@ def test_a_run_that_has_lost_its_permit_is_ended_and_no_other(cluster: Cluster, 
     held = [Held("mail", 0, 5, f"1-{number}", f"jid-{number}", "shop.send", 1) for number in range(2)]
     worker.hold(held, [EntryState.HELD] * 2)
     worker.run(0)
-    made._limits._lost(int(WORKER, 16), 0, "mail")
-    made._limits.end_lost()
-    made._limits.end_lost()
+    made._limits._lost(int(WORKER, 16), 0, "mail", True)
+    made._limits.beat()
+    made._limits.beat()
     told = [message for message in at.said() if isinstance(message, EndRun)]
     assert told == [EndRun(WORKER, 1, "permit_lost")] * 2
     # It has ended by itself, and another has begun under another pass: that one is not meant.
     worker.page.states[0] = EntryState.DONE
     worker.run(1)
-    made._limits.end_lost()
+    made._limits.beat()
     assert not [message for message in at.said() if isinstance(message, EndRun)]
 
 
-def test_where_a_limit_says_finish_nothing_is_ended(cluster: Cluster, at: Stage) -> None:
+def test_where_its_limits_say_finish_nothing_is_ended(cluster: Cluster, at: Stage) -> None:
     made = begin(at, cluster)
-    limiting.change(cluster, jobs.KEYS, "mail", limiting.Change("mail", 1, "finish"))
-    at.run_until(lambda: made._limits._limits["mail"].on_lost == "finish", "it is read")
     worker = at.worker(0, WORKER)
     worker.hold([Held("mail", 0, 5, "1-1", "jid-1", "shop.send", 1)], [EntryState.HELD])
     worker.run(0)
-    made._limits._lost(int(WORKER, 16), 0, "mail")
-    made._limits.end_lost()
+    made._limits._lost(int(WORKER, 16), 0, "mail", False)
+    made._limits.beat()
     assert not [message for message in at.said() if isinstance(message, EndRun)]

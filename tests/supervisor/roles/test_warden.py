@@ -173,7 +173,7 @@ def test_without_a_quorum_it_stands_still_and_goes_on_by_itself() -> None:
             server.server.signal(signal.SIGSTOP)
         # A running job's permit runs out, and its pass with it; nothing new is granted.
         until(lambda: _ticked(host, bool(host.lost)), "the permit is lost")
-        assert host.lost == [(0xB0, 0, "mail")] and host.warden.figures.lost == 1
+        assert host.lost == [(0xB0, 0, "mail", True)] and host.warden.figures.lost == 1
         assert host.passes.valid_ns(number) == 0
         assert host.warden.queues[MAIL].why == "quorum" and host.states() == [PassState.TAKEN]
         for server in own.all[:2]:

@@ -5,12 +5,10 @@ but they may be lost) and the poll (each second, for everything the messages mis
 subscriptions.py and the poll bring what Redis says.
 """
 
-from collections.abc import Callable, Collection, Mapping
-
-import msgspec
+from collections.abc import Callable, Mapping
 
 from ganger.keys import Partition
-from gangerd.board import MAX_SLOTS, Board, Line
+from gangerd.board import MAX_SLOTS, Board, Limiting, Line
 from gangerd.linux import doorbell
 
 LOWEST = 1
@@ -31,18 +29,19 @@ class BoardKeeper:
         self._by_channel: dict[bytes, int] = {}
 
     def publish(
-        self, queues: Mapping[str, tuple[tuple[Partition, ...], int]], limited: Collection[str] = ()
+        self,
+        queues: Mapping[str, tuple[tuple[Partition, ...], int]],
+        limits: Mapping[str, Limiting] | None = None,
     ) -> None:
-        """Write the directory: queue -> (its partitions, its weight), and which queues are limited. Queues of
+        """Write the directory: queue -> (its partitions, its weight), and how queues are limited. Queues of
         a predecessor keep their lines and so their indices; new ones come last. Raises ValueError when they
         don't fit, KeyError when an old line's queue is not among them."""
         known = {line.queue for line in self.lines}
         lines = [
-            Line(line.queue, line.partitions, queues[line.queue][1], line.queue in limited)
-            for line in self.lines
+            _line(line.queue, line.partitions, queues[line.queue][1], limits or {}) for line in self.lines
         ]
         lines += [
-            Line(queue, len(parts), weight, queue in limited)
+            _line(queue, len(parts), weight, limits or {})
             for queue, (parts, weight) in queues.items()
             if queue not in known
         ]
@@ -50,9 +49,9 @@ class BoardKeeper:
         self.partitions = [part for line in lines for part in queues[line.queue][0][: line.partitions]]
         self._by_channel = {part.wake: index for index, part in enumerate(self.partitions)}
 
-    def limit(self, limited: Collection[str]) -> None:
-        """These queues are limited from now on, and no others."""
-        self._write([msgspec.structs.replace(line, limited=line.queue in limited) for line in self.lines])
+    def limit(self, limits: Mapping[str, Limiting]) -> None:
+        """These queues are limited so from now on, and no others."""
+        self._write([_line(line.queue, line.partitions, line.weight, limits) for line in self.lines])
 
     def _write(self, lines: list[Line]) -> None:
         if lines != self.lines:
@@ -68,10 +67,9 @@ class BoardKeeper:
         self._board.signal(index, priority or LOWEST)
         self._news += 1
 
-    def heard_of(self, channel: bytes) -> Partition | None:
-        """The partition whose wake-up channel this is."""
-        index = self._by_channel.get(channel)
-        return self.partitions[index] if index is not None else None
+    def heard_of(self, channel: bytes) -> int | None:
+        """The partition whose wake-up channel this is, as an index of the board."""
+        return self._by_channel.get(channel)
 
     def looked(self, index: int, priority: int) -> None:
         """The poll's answer for one partition: its highest waiting priority, 0 for none. Where none waits the
@@ -106,3 +104,7 @@ class BoardKeeper:
     def place(self, target: int) -> Partition | None:
         """What a page's claim target, an index of the board, stands for."""
         return self.partitions[target] if 0 <= target < len(self.partitions) else None
+
+
+def _line(queue: str, partitions: int, weight: int, limits: Mapping[str, Limiting]) -> Line:
+    return Line(queue, partitions, weight, *limits.get(queue, Limiting(limited=False)))

@@ -1,12 +1,13 @@
 """A queue that is limited, as the warden knows it: where it stands on the board, its rules, and what the
-servers for semaphores said last.
-
-Data alone: limits.py makes it, offers.py writes what was heard.
+servers for semaphores said last. limits.py makes it, offers.py writes what was heard.
 """
 
 from dataclasses import dataclass, field
 
+from gangerd.config import Limit
+from gangerd.passes import Track
 from gangerd.roles.coordinator.grants import Rules
+from gangerd.roles.coordinator.lane_rules import rules_of
 
 FIRST_PAUSE_MS, PAUSE_MS = 10, 150
 """Between two times that a full limit is asked for: it grows from one to the other."""
@@ -29,3 +30,7 @@ class LimitedQueue:
     pause_ms: float = FIRST_PAUSE_MS
     waiting: int = 0
     """Partitions in which work waits."""
+
+    def rules_for(self, track: Track | None) -> dict[str, Limit]:
+        """What a job needs permits of: in a lane, or (None) outside of any."""
+        return rules_of(self.rules, self.lane_rules, track)

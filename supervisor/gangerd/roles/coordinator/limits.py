@@ -9,22 +9,28 @@ memory.
 
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ganger.clock import boottime_s
 from ganger.cluster import Cluster
 from ganger.keys import Control
 from ganger.operations import limits as operations
+from ganger.operations.lanes import Lane
 from ganger.throttle.servers import Servers
 from gangerd import log
-from gangerd.board import Line
+from gangerd.board import Limiting, Line
 from gangerd.config import Limit
 from gangerd.messages import EndRun
 from gangerd.page import Page, PageGarbled
-from gangerd.passes import Passes, PassState
+from gangerd.passes import Passes
+from gangerd.roles.coordinator import limit_rows
+from gangerd.roles.coordinator.board_keeper import BoardKeeper
 from gangerd.roles.coordinator.grants import Grants
+from gangerd.roles.coordinator.lane_look import LaneLook
+from gangerd.roles.coordinator.lane_rules import marks, paths
 from gangerd.roles.coordinator.limited_queue import LimitedQueue
+from gangerd.roles.coordinator.marking import Marking
 from gangerd.roles.coordinator.warden import Warden
 from gangerd.roles.role import Role
 
@@ -35,15 +41,15 @@ _logger = log.get()
 
 
 class Limits:
-    """`on_change(limited queues)` is called when another set of queues may be limited."""
+    """`keeper` has the board, on which it says which queues are limited."""
 
-    def __init__(
-        self, role: Role, cluster: Cluster, keys: Control, on_change: Callable[[set[str]], None]
-    ) -> None:
+    def __init__(self, role: Role, cluster: Cluster, keys: Control, keeper: BoardKeeper) -> None:
         self._role = role
         self._cluster = cluster
         self._keys = keys
-        self._on_change = on_change
+        self._keeper = keeper
+        self._marking = Marking(cluster)
+        self._look = LaneLook(cluster, role.loop, keeper.place, self._found)
         self._lines: Sequence[Line] = ()
         self._set: dict[str, operations.SetLimit] = {}
         self._limits: dict[str, Limit] = dict(role.config.limits)
@@ -55,11 +61,9 @@ class Limits:
         self._ending: dict[tuple[int, int, str], int] = {}
         """(worker, slot, queue) -> the run that is to be ended."""
 
-    @property
-    def limited(self) -> set[str]:
-        """The queues that have a limit for all their jobs alike."""
-        limits = self._limits.values()
-        return {limit.queue for limit in limits if not limit.limit_key} - {""}
+    def of(self, queues: Iterable[str]) -> dict[str, Limiting]:
+        """What the board has to say of those that are limited."""
+        return {queue: said for queue in queues if (said := limiting(queue, self._limits)) is not None}
 
     @property
     def lost(self) -> int:
@@ -75,7 +79,8 @@ class Limits:
         self._limits = merged(self._role.config.limits, found)
         _logger.info(log.LIMITS_CHANGED, limits=sorted(self._limits))
         if self._lines:
-            self._on_change(self.limited)
+            self._keeper.limit(self.of(line.queue for line in self._lines))
+            self._lines = self._keeper.lines
             self._spread()
 
     def begin(self, lines: Sequence[Line], *, first: bool) -> None:
@@ -90,10 +95,20 @@ class Limits:
             self._warden.died(int(worker, 16))
             self._news.set()
 
+    def lanes_wait(self, index: int) -> None:
+        """Jobs wait in lanes of this partition, an index of the board."""
+        if self._warden is not None and self._warden.serves_lanes(index):
+            self._look.at(index)
+
     def look(self) -> None:
         """Work was seen somewhere; perhaps in a limited queue."""
         if self._warden is not None and self._warden.wanted():
             self._news.set()
+
+    def beat(self) -> None:
+        """Confirm what partitions know of lanes, and end what has lost its permit."""
+        self._marking.beat(_now_ns())
+        self._end_lost()
 
     def close(self) -> None:
         """Offer nothing more, and give back what no living worker holds."""
@@ -104,33 +119,16 @@ class Limits:
 
     def rows(self) -> list[dict[str, Any]]:
         """For the heartbeat: each limit with what this host has of it."""
-        counts = self._passes.counts()
         queues = {} if self._warden is None else self._warden.queues
-        by_name = {queue.name: queue for queue in queues.values()}
-        found = []
-        for name, limit in sorted(self._limits.items()):
-            queue = by_name.get(limit.queue)
-            line = queue.line if queue else -1
-            served = any(limit.type or one.queue == limit.queue for one in self._lines)
-            found.append(
-                {
-                    "name": name,
-                    **_about(limit),
-                    "set": name in self._set,
-                    "served": served,
-                    "used": counts.get((line, PassState.TAKEN), 0),
-                    "offered": counts.get((line, PassState.OFFERED), 0),
-                    "waiting": queue.waiting if queue else 0,
-                    "state": _state(queue, limit) if queue else ("no servers" if served else ""),
-                }
-            )
-        return found
+        served = {line.queue for line in self._lines}
+        return limit_rows.rows(self._limits, set(self._set), served, queues, self._passes)
 
     # ---- inside ----------------------------------------------------------------------------------------
 
     def _spread(self, *, check: bool = False) -> None:
         """Tell the warden; the first time there is a limit, make it."""
         queues = limited_queues(self._lines, self._limits)
+        self._mark(queues)
         if queues and self._warden is None:
             urls = self._role.config.semaphore_urls()
             if not urls:
@@ -156,7 +154,21 @@ class Limits:
             role.board, self._passes, role.pages, role.doorbell_fd, grants, self._lost, random.Random()
         )
 
-    def end_lost(self) -> None:
+    def _mark(self, queues: Mapping[int, LimitedQueue]) -> None:
+        places = self._keeper.partitions
+        wanted = {
+            line: (marks(queue.lane_rules), tuple(places[queue.first : queue.first + queue.count]))
+            for line, queue in queues.items()
+            if queue.lane_rules
+        }
+        self._marking.want(wanted, _now_ns())
+
+    def _found(self, place: int, after: str, lanes: Sequence[Lane], upto: str) -> None:
+        if self._warden is not None:
+            self._warden.found(place, after, lanes, upto)
+            self._news.set()
+
+    def _end_lost(self) -> None:
         """Have the master end the runs that have lost their permit, again until each is over."""
         for (worker, slot, queue), run_seq in list(self._ending.items()):
             if _runs(self._role.pages[slot], worker, queue) == run_seq:
@@ -164,13 +176,13 @@ class Limits:
             else:
                 self._ending.pop((worker, slot, queue), None)
 
-    def _lost(self, worker: int, slot: int, queue: str) -> None:
+    def _lost(self, worker: int, slot: int, queue: str, is_ending: bool) -> None:
         """On the thread: the loop's next beat acts. Which run it is is seen now: no other can begin before
         this thread gives out another pass."""
         run_seq = _runs(self._role.pages[slot], worker, queue)
         if run_seq is None:
             return
-        if any(one.queue == queue and one.on_lost == "end" for one in self._limits.values()):
+        if is_ending:
             self._ending[worker, slot, queue] = run_seq
         _logger.warning(log.LIMIT_LOST, worker=f"{worker:016x}", slot=slot, queue=queue)
 
@@ -199,6 +211,14 @@ def merged(configured: Mapping[str, Limit], found: Mapping[str, operations.SetLi
     return limits
 
 
+def limiting(queue: str, limits: Mapping[str, Limit]) -> Limiting | None:
+    """What the board says of a queue; None when nothing holds for it."""
+    (found,) = limited_queues([Line(queue, 1, 1)], limits).values() or (None,)
+    if found is None:
+        return None
+    return Limiting(bool(found.rules), bool(found.lane_rules), paths(found.lane_rules))
+
+
 def limited_queues(lines: Sequence[Line], limits: Mapping[str, Limit]) -> dict[int, LimitedQueue]:
     """By the number of their line: which limits hold for all jobs of the queue alike, and which for some of
     them, by their type or an argument. Those on types hold for every queue."""
@@ -214,12 +234,6 @@ def limited_queues(lines: Sequence[Line], limits: Mapping[str, Limit]) -> dict[i
     return found
 
 
-def _about(limit: Limit) -> dict[str, Any]:
-    """What it says; None for what it does not."""
-    said = {part: getattr(limit, part) or None for part in Limit.__struct_fields__}
-    return {**said, "queue": limit.queue, "type": limit.type}
-
-
 def _runs(page: Page, worker: int, queue: str) -> int | None:
     """The number of the run of this queue that this worker is in."""
     try:
@@ -229,14 +243,6 @@ def _runs(page: Page, worker: int, queue: str) -> int | None:
     if seen.incarnation != f"{worker:016x}" or seen.running is None:
         return None
     return seen.run_seq if seen.held[seen.running].queue == queue else None
-
-
-def _state(queue: LimitedQueue, limit: Limit) -> str:
-    why = queue.why
-    if (why == "full" and not limit.concurrency) or (why == "rate" and not limit.rate):
-        why = ""  # another limit of the queue holds it up
-    said = {"quorum": "quorum lost", "young": "servers just started", "rate": "rate used up"}
-    return said.get(why, why or "ok")
 
 
 def _now_ns() -> int:

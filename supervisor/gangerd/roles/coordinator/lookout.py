@@ -21,7 +21,7 @@ _logger = log.get()
 
 class Lookout:
     """`polled` is how many partitions answered the last poll; `on_cancel(partition, what)` hears of a
-    cancelled delivery, "<consumer> <entry id>"."""
+    cancelled delivery, "<consumer> <entry id>"; `on_lanes(index)`: jobs wait in lanes there."""
 
     def __init__(
         self,
@@ -29,11 +29,13 @@ class Lookout:
         loop: Loop,
         keeper: BoardKeeper,
         on_cancel: Callable[[Partition, bytes], None],
+        on_lanes: Callable[[int], None],
     ) -> None:
         self._cluster = cluster
         self._loop = loop
         self._keeper = keeper
         self._on_cancel = on_cancel
+        self._on_lanes = on_lanes
         self._commands: list[Command] = []
         self._down = False
         self.polled = 0
@@ -62,6 +64,8 @@ class Lookout:
             else:
                 self.polled += 1
                 keeper.looked(index, peek.highest)
+                if peek.lanes:
+                    self._on_lanes(index)
         self._report(trouble)
         self.subscriptions.mend()
         self._rung()
@@ -70,11 +74,16 @@ class Lookout:
         self.subscriptions.close()
 
     def _heard(self, channel: bytes, payload: bytes) -> None:
-        if not payload.startswith(b"x"):
+        if payload[:1] not in (b"x", b"l"):
             self._keeper.woke(channel, payload)
             return
-        partition = self._keeper.heard_of(channel)
-        if partition is not None:
+        index = self._keeper.heard_of(channel)
+        partition = None if index is None else self._keeper.place(index)
+        if index is None or partition is None:
+            return
+        if payload == b"l":
+            self._on_lanes(index)
+        else:
             self._on_cancel(partition, payload[1:])
 
     def _gap(self) -> None:

@@ -1,4 +1,5 @@
-"""Offers: where work of a limited queue waits and a worker could have it, a pass is got and laid out.
+"""Offers: where work of a limited queue, or of a lane in it, waits and a worker could have it, a pass is
+got and laid out.
 
 How many are offered is decided by what waits and who sleeps; a full limit is asked for again after a pause
 that grows, one without servers after a longer one. warden.py calls, on its thread, and keeps what was got.
@@ -13,10 +14,12 @@ from gangerd import log
 from gangerd.board import Board
 from gangerd.linux import doorbell
 from gangerd.page import Page
-from gangerd.passes import Passes, PassState
+from gangerd.passes import Passes, PassState, Track
 from gangerd.recorder import Control
 from gangerd.roles.coordinator.grants import Grant, Grants
+from gangerd.roles.coordinator.lane_rules import digest
 from gangerd.roles.coordinator.limited_queue import FIRST_PAUSE_MS, PAUSE_MS, LimitedQueue
+from gangerd.roles.coordinator.roster import Roster, Waiting
 
 MS = 1_000_000
 OFFER_MS = 100
@@ -27,6 +30,8 @@ QUORUM_PAUSE_MS = 500
 HASTE_MS = 3
 BUSY = ("full", "rate")
 """Refusals that say no more than that a limit is used."""
+MOST_REFUSED = 8
+"""Lanes of a queue that may be found full in one tick: the next tick goes on behind them."""
 _logger = log.get()
 
 
@@ -41,7 +46,7 @@ class Figures:
 
 
 class Offers:
-    """`keep(number, queue, grant)`: this pass has been laid out."""
+    """`keep(number, queue, track, grant)`: this pass has been laid out."""
 
     def __init__(
         self,
@@ -50,7 +55,7 @@ class Offers:
         pages: Sequence[Page],
         bell: int,
         grants: Grants,
-        keep: Callable[[int, LimitedQueue, Grant], None],
+        keep: Callable[[int, LimitedQueue, Track | None, Grant], None],
         rng: random.Random,
     ) -> None:
         self._board = board
@@ -61,18 +66,18 @@ class Offers:
         self._keep = keep
         self._rng = rng
         self._turn = 0
+        self.roster = Roster()
         self.figures = Figures()
 
     def work(self, queue: LimitedQueue) -> int:
-        """How much waits there."""
-        queue.waiting = sum(1 for _ in self._board.waiting(queue.first, queue.count))
+        """In how many partitions something waits that needs a pass, lanes left out. From any thread."""
+        queue.waiting = sum(1 for _ in self._board.waiting(queue.first, queue.count)) if queue.rules else 0
         return queue.waiting
 
     def make(self, waits: Sequence[LimitedQueue], now_ns: int) -> None:
         """Offer what these queues can use, and ring for it."""
-        counts = self._passes.counts()
-        offered = sum(count for (_, state), count in counts.items() if state == PassState.OFFERED)
-        idle = self._idle() - offered
+        plain, laned = self._offered(laned=False), self._offered(laned=True)
+        idle = self._idle() - sum(plain.values()) - sum(laned.values())
         self._turn += 1
         rung = 0
         for place in range(len(waits)):
@@ -80,48 +85,81 @@ class Offers:
             if now_ns < queue.resume_ns:
                 continue
             recent = now_ns - self._passes.wanted_ns(queue.line) < WANTED_MS * MS
-            most = min(max(idle, 1 if recent else 0), queue.waiting)
-            for _ in range(most - counts.get((queue.line, PassState.OFFERED), 0)):
-                if not self._make_one(queue, now_ns):
-                    break
-                idle -= 1
-                rung += 1
+            could = max(idle, 1 if recent else 0)
+            made = self._make_plain(queue, min(could, queue.waiting) - plain.get(queue.line, 0), now_ns)
+            made += self._make_for_lanes(queue, could - made - laned.get(queue.line, 0), now_ns)
+            idle -= made
+            rung += made
         if rung:
             doorbell.ring(self._bell, rung)
 
-    def untaken(self, queue: LimitedQueue | None, now_ns: int) -> None:
+    def untaken(self, queue: LimitedQueue | None, track: Track | None, now_ns: int) -> None:
         """A pass lay there in vain."""
         self.figures.untaken += 1
-        if queue is not None:
+        if track is not None:
+            self.roster.put_off(track.place, _lane_id(track), now_ns, OFFER_MS)
+        elif queue is not None:
             self._pause(queue, now_ns, OFFER_MS)
 
-    def came_back(self, queue: LimitedQueue | None) -> None:
-        """A permit is free again: a full limit may be asked for at once."""
-        if queue is not None and queue.why in BUSY:
+    def came_back(self, queue: LimitedQueue | None, track: Track | None) -> None:
+        """Permits are free again: who found a limit full may ask at once."""
+        if queue is None:
+            return
+        if queue.why in BUSY:
             queue.why, queue.resume_ns, queue.pause_ms = "", 0, FIRST_PAUSE_MS
+        shared = bool(queue.rules) or any(not limit.limit_key for limit in queue.lane_rules.values())
+        if track is not None or shared:
+            key = None if shared or track is None else f"{track.key:016x}"
+            self.roster.freed(queue.first, queue.count, key)
 
     # ---- inside ------------------------------------------------------------------------------------------
 
-    def _make_one(self, queue: LimitedQueue, now_ns: int) -> bool:
-        outcome = self._grants.ask(queue.rules)
+    def _make_plain(self, queue: LimitedQueue, most: int, now_ns: int) -> int:
+        made = 0
+        while made < most and self._make_one(queue, None, now_ns):
+            made += 1
+        return made
+
+    def _make_for_lanes(self, queue: LimitedQueue, most: int, now_ns: int) -> int:
+        """One for each lane whose turn it is; one that is full holds up none behind it."""
+        made = refused = 0
+        for waiting in self.roster.next(queue.first, queue.count, now_ns):
+            if made >= most or refused >= MOST_REFUSED or now_ns < queue.resume_ns:
+                break
+            if self._make_one(queue, waiting, now_ns):
+                self.roster.served(waiting)
+                made += 1
+            else:
+                refused += 1
+        return made
+
+    def _make_one(self, queue: LimitedQueue, waiting: Waiting | None, now_ns: int) -> bool:
+        track = _track(waiting) if waiting is not None else None
+        outcome = self._grants.ask(queue.rules_for(track))
         if isinstance(outcome, Refused):
-            self._refused(queue, outcome, now_ns)
+            self._refused(queue, waiting, outcome, now_ns)
             return False
         if queue.why not in ("", *BUSY):
             _logger.info(log.LIMITS_BACK, queue=queue.name)
         queue.why, queue.pause_ms = "", FIRST_PAUSE_MS
         uses = outcome.uses()
-        number = self._passes.offer(queue.line, outcome.stubs(), outcome.valid_ns(), now_ns, uses=uses)
+        number = self._passes.offer(
+            queue.line, outcome.stubs(), outcome.valid_ns(), now_ns, track=track, uses=uses
+        )
         if number is None:
             self._grants.release(outcome, uses)
             self._pause(queue, now_ns, OFFER_MS)
             return False
-        self._keep(number, queue, outcome)
+        self._keep(number, queue, track, outcome)
         self.figures.offered += 1
         return True
 
-    def _refused(self, queue: LimitedQueue, refused: Refused, now_ns: int) -> None:
+    def _refused(self, queue: LimitedQueue, waiting: Waiting | None, refused: Refused, now_ns: int) -> None:
         why = refused.why
+        if why in BUSY and waiting is not None:
+            self.figures.refused[why] = self.figures.refused.get(why, 0) + 1
+            self._put_off(waiting, refused, now_ns)
+            return
         if why != queue.why and why not in BUSY:
             servers = self._grants.servers.problems()
             _logger.warning(log.LIMITS_STAND, queue=queue.name, reason=why, servers=servers)
@@ -136,8 +174,20 @@ class Offers:
         else:
             self._pause(queue, now_ns, min(refused.wait_ms or QUORUM_PAUSE_MS, QUORUM_PAUSE_MS))
 
+    def _put_off(self, waiting: Waiting, refused: Refused, now_ns: int) -> None:
+        if refused.why == "full":
+            self.roster.put_off_longer(waiting, now_ns, self._rng.uniform(0.5, 1.0))
+        else:
+            place, wait_ms = waiting.place, max(refused.wait_ms, 1) + self._rng.uniform(0, HASTE_MS)
+            self.roster.put_off(place, waiting.lane.id, now_ns, wait_ms)
+
     def _pause(self, queue: LimitedQueue, now_ns: int, ms: float) -> None:
         queue.resume_ns = now_ns + int(ms * self._rng.uniform(0.5, 1.0) * MS)
+
+    def _offered(self, *, laned: bool) -> dict[int, int]:
+        """By line: passes that lie there."""
+        counts = self._passes.counts(laned=laned)
+        return {line: count for (line, state), count in counts.items() if state == PassState.OFFERED}
 
     def _idle(self) -> int:
         """Workers that sleep and may claim."""
@@ -145,3 +195,12 @@ class Offers:
             self._board.is_idle(slot) and bool(page.control() & Control.MAY_CLAIM)
             for slot, page in enumerate(self._pages)
         )
+
+
+def _track(waiting: Waiting) -> Track:
+    lane = waiting.lane
+    return Track(waiting.place, int(lane.id, 16), digest(lane.type), int(lane.key or "0", 16))
+
+
+def _lane_id(track: Track) -> str:
+    return f"{track.lane:016x}"

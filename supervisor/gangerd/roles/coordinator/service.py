@@ -60,10 +60,10 @@ class Coordinator:
         self._keys = Control(role.config.namespace)
         self._queues = Queues(cluster, self._keys)
         self._keeper = BoardKeeper(role.board, role.slots, role.doorbell_fd)
-        self._lookout = Lookout(cluster, role.loop, self._keeper, self._told_to_cancel)
+        self._lookout = Lookout(cluster, role.loop, self._keeper, self._told_to_cancel, self._lanes_wait)
         self._hand_back = HandBack(cluster, role.pages, role.recorder_fd, role.host, self._queues.find)
         self._cancels = Cancels(role.pages, role.tell, self._hand_back.take_back)
-        self._limits = Limits(role, cluster, self._keys, self._keeper.limit)
+        self._limits = Limits(role, cluster, self._keys, self._keeper)
         self._renewal = Renewal(cluster, role.pages, role.host, self._cancel)
         types = role.manifest.get("types", {})
         self._types = types
@@ -121,7 +121,7 @@ class Coordinator:
             pages, self._role.config.host, self._usage.rss_bytes, now_ns, time.time_ns() // MS
         )
         self._forget_pids({row["pid"] for row in rows if "pid" in row})
-        self._limits.end_lost()
+        self._limits.beat()
         limits = self._limits.rows()
         try:
             if self._beats % ANNOUNCE_EVERY == 0:
@@ -163,6 +163,9 @@ class Coordinator:
         consumer, _, id = what.partition(b" ")
         if consumer == self._role.host.encode():
             self._cancel(partition, id)
+
+    def _lanes_wait(self, index: int) -> None:
+        self._limits.lanes_wait(index)
 
     def _cancel(self, partition: Partition, id: bytes) -> None:
         self._cancels.asked(partition, id, time.monotonic_ns())
@@ -207,7 +210,7 @@ class Coordinator:
             weights.setdefault(line.queue, line.weight)
         self._queues.register(weights, config.partitions)
         served = {queue: (self._queues.of(queue), weight) for queue, weight in weights.items()}
-        self._keeper.publish(served, self._limits.limited)
+        self._keeper.publish(served, self._limits.of(served))
         self._lookout.follow()
 
     def _forget_pids(self, living: set[int]) -> None:

@@ -13,14 +13,17 @@ limited queues stand still, and it goes on by itself when a quorum is back.
 """
 
 import random
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from ganger.operations.lanes import Lane
 from gangerd.board import Board
 from gangerd.page import Page, PageGarbled
-from gangerd.passes import Passes, PassState, Row
+from gangerd.passes import Passes, PassState, Row, Track
 from gangerd.recorder import Phase, Word
-from gangerd.roles.coordinator.grants import Grant, Grants
+from gangerd.roles.coordinator.grants import Grant, Grants, Rules
+from gangerd.roles.coordinator.lane_rules import types
 from gangerd.roles.coordinator.limited_queue import LimitedQueue
 from gangerd.roles.coordinator.offers import OFFER_MS, Offers
 
@@ -39,14 +42,18 @@ class _Keeping:
 
     queue: str
     grant: Grant
+    is_ending: bool = True
+    """A job whose permit is lost is ended."""
     lost: bool = False
     outdated: bool = False
     """A limit has become tighter, or there is one more: renewed for the job that runs by it, no other."""
+    drained: bool = False
+    """The roster knows that the last job of its lane was seen."""
 
 
 class Warden:
-    """`on_lost(worker, slot, queue)`: the permits of this worker's pass are not its own any more. Not
-    thread-safe but for `died`."""
+    """`on_lost(worker, slot, queue, is_ending)`: the permits of this worker's pass are not its own any more;
+    whether its job is to be ended for that. Not thread-safe but where it says so."""
 
     def __init__(
         self,
@@ -55,7 +62,7 @@ class Warden:
         pages: Sequence[Page],
         bell: int,
         grants: Grants,
-        on_lost: Callable[[int, int, str], None],
+        on_lost: Callable[[int, int, str, bool], None],
         rng: random.Random,
     ) -> None:
         self._passes = passes
@@ -65,6 +72,7 @@ class Warden:
         self._on_lost = on_lost
         self._kept: dict[int, _Keeping] = {}
         self._dead: set[int] = set()
+        self._found: deque[tuple[int, str, Sequence[Lane], str]] = deque()
         self._renew_ns = 0
         self._changed = False
         self.queues: dict[int, LimitedQueue] = {}
@@ -78,7 +86,7 @@ class Warden:
         thread."""
         for line, queue in queues.items():
             known = self.queues.get(line)
-            if known is not None and known.rules == queue.rules:
+            if known is not None and (known.rules, known.lane_rules) == (queue.rules, queue.lane_rules):
                 queue.why, queue.resume_ns, queue.pause_ms = known.why, known.resume_ns, known.pause_ms
         self.queues = dict(queues)
         self._changed = True
@@ -87,17 +95,31 @@ class Warden:
         """Take over what a predecessor left, at the start."""
         for number, row in self._passes.rows():
             queue = self.queues.get(row.line)
-            grant = self._grants.adopt(row.stubs, queue.rules if queue else {})
-            self._kept[number] = _Keeping(queue.name if queue else "", grant)
+            rules = queue.rules_for(row.track) if queue else {}
+            grant = self._grants.adopt(row.stubs, rules)
+            self._kept[number] = _Keeping(queue.name if queue else "", grant, _is_ending(rules))
         self._renew_ns, self._changed = now_ns, True
+
+    def serves_lanes(self, place: int) -> bool:
+        """Whether this index of the board is a partition whose lanes we give passes for. From any thread."""
+        return any(
+            queue.first <= place < queue.first + queue.count and bool(queue.lane_rules)
+            for queue in list(self.queues.values())
+        )
 
     def died(self, worker: int) -> None:
         """A worker is gone. From any thread."""
         self._dead.add(worker)
 
+    def found(self, place: int, after: str, lanes: Sequence[Lane], upto: str) -> None:
+        """A look at lanes has found these; see Roster.found. From any thread."""
+        self._found.append((place, after, lanes, upto))
+
     def tick(self, now_ns: int) -> float:
         """Do what is due; in how many ms to come again."""
         self.over = self.closing
+        while self._found:
+            self._offers.roster.found(*self._found.popleft())
         if self._changed:
             self._outdate()
         self._collect(now_ns)
@@ -105,7 +127,12 @@ class Warden:
             self._renew_all(now_ns)
         if self.closing:
             return TICK_MS
-        waits = [queue for queue in self.queues.values() if queue.rules and self._offers.work(queue)]
+        roster = self._offers.roster
+        waits = [
+            queue
+            for queue in self.queues.values()
+            if self._offers.work(queue) or roster.waiting(queue.first, queue.count)
+        ]
         if waits:
             self._offers.make(waits, now_ns)
         if self._kept or not waits:
@@ -115,7 +142,7 @@ class Warden:
 
     def wanted(self) -> bool:
         """Whether work of a limited queue waits. From any thread."""
-        return any(queue.rules and self._offers.work(queue) for queue in list(self.queues.values()))
+        return bool(self._found) or any(self._offers.work(queue) for queue in list(self.queues.values()))
 
     # ---- giving back -----------------------------------------------------------------------------------
 
@@ -125,33 +152,44 @@ class Warden:
         self._changed = False
         for number, row in self._passes.rows():
             kept, queue = self._kept.get(number), self.queues.get(row.line)
-            if kept is not None and queue is not None and not kept.grant.meets(queue.rules):
+            if kept is not None and queue is not None and not kept.grant.meets(queue.rules_for(row.track)):
                 kept.outdated = True
                 self._passes.expire(number)
+        for queue in self.queues.values():
+            self._offers.roster.keep(queue.first, queue.count, types(queue.lane_rules))
 
     def _collect(self, now_ns: int) -> None:
         for number, row in self._passes.rows():
             queue = self.queues.get(row.line)
+            if row.drained and row.track is not None:
+                self._drained(number, row.track)
             if row.state == PassState.OFFERED:
                 late = now_ns - row.since_ns > OFFER_MS * MS or now_ns >= row.valid_ns
                 if not (late or self.closing or queue is None) or not self._passes.withdraw(number):
                     continue
-                self._offers.untaken(queue, now_ns)
+                self._offers.untaken(queue, row.track, now_ns)
             elif row.state == PassState.TAKEN:
                 if not self._gone(row):
                     continue
                 self._passes.spend(number)
-            self._give_back(number, queue)
+            self._give_back(number, queue, row.track)
 
-    def _give_back(self, number: int, queue: LimitedQueue | None) -> None:
+    def _drained(self, number: int, track: Track) -> None:
+        """Once: a later look may find new jobs in the lane while the last one still runs."""
+        kept = self._kept.get(number)
+        if kept is not None and not kept.drained:
+            kept.drained = True
+            self._offers.roster.drained(track.place, f"{track.lane:016x}")
+
+    def _give_back(self, number: int, queue: LimitedQueue | None, track: Track | None) -> None:
         kept = self._kept.pop(number, None)
         if kept is not None:
             self._grants.release(kept.grant, self._passes.uses(number))
         self._passes.free(number)
-        self._offers.came_back(queue)
+        self._offers.came_back(queue, track)
 
-    def _keep(self, number: int, queue: LimitedQueue, grant: Grant) -> None:
-        self._kept[number] = _Keeping(queue.name, grant)
+    def _keep(self, number: int, queue: LimitedQueue, track: Track | None, grant: Grant) -> None:
+        self._kept[number] = _Keeping(queue.name, grant, _is_ending(queue.rules_for(track)))
 
     def _gone(self, row: Row) -> bool:
         """Is the worker that took it dead, or another in its place?"""
@@ -185,7 +223,7 @@ class Warden:
         kept.lost = True
         if row.state == PassState.TAKEN:
             self.figures.lost += 1
-            self._on_lost(row.worker, row.slot, kept.queue)
+            self._on_lost(row.worker, row.slot, kept.queue, kept.is_ending)
 
     def _jid(self, row: Row) -> str:
         if row.state != PassState.TAKEN or row.slot >= len(self._pages):
@@ -195,3 +233,7 @@ class Warden:
         except PageGarbled:
             return ""
         return seen.held[seen.running].jid if seen.running is not None else ""
+
+
+def _is_ending(rules: Rules) -> bool:
+    return any(limit.on_lost == "end" for limit in rules.values())

@@ -1,0 +1,58 @@
+"""Which limits hold for the jobs of a lane, and which jobs wait in lanes at all. Pure: rules in, rules out.
+
+A limit on a type holds in every queue, a limit by key for each value by itself: its permits have the name of
+the limit and the key behind it, so that a thousand tenants are a thousand semaphores. limits.py and warden.py
+call.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from ganger.operations.lanes import Mark, lane_id
+from gangerd.config import Limit
+from gangerd.passes import Track
+
+EVERY_TYPE = "*"
+
+
+def marks(lane_rules: Mapping[str, Limit]) -> list[Mark]:
+    """The types whose jobs wait in lanes, in the order of their names; every type where one of the queue's
+    own limits is by key."""
+    found: dict[str, bool] = {}
+    for limit in lane_rules.values():
+        kind = limit.type or EVERY_TYPE
+        found[kind] = found.get(kind, False) or bool(limit.limit_key)
+    if found.get(EVERY_TYPE):
+        return [Mark(EVERY_TYPE, True)]
+    return [Mark(kind, keyed) for kind, keyed in sorted(found.items())]
+
+
+def paths(lane_rules: Mapping[str, Limit]) -> dict[str, str]:
+    """Type, or EVERY_TYPE for all others, -> the argument that tells its jobs apart."""
+    return {limit.type or EVERY_TYPE: limit.limit_key for limit in lane_rules.values() if limit.limit_key}
+
+
+def types(lane_rules: Mapping[str, Limit]) -> frozenset[str] | None:
+    """The types whose lanes a host with these rules may serve; None: every type's."""
+    found = {mark.type for mark in marks(lane_rules)}
+    return None if EVERY_TYPE in found else frozenset(found)
+
+
+def digest(type: str) -> int:
+    """A type as a pass names it."""
+    return int(lane_id(type, ""), 16)
+
+
+def rules_of(
+    rules: Mapping[str, Limit], lane_rules: Mapping[str, Limit], track: Track | None
+) -> dict[str, Limit]:
+    """What a job needs permits of, by the name of the semaphore's limit: those of its queue, and for a lane
+    those on its type and its key."""
+    if track is None:
+        return dict(rules)
+    return {**rules, **dict(_of_lane(lane_rules.items(), track))}
+
+
+def _of_lane(lane_rules: Iterable[tuple[str, Limit]], track: Track) -> Iterable[tuple[str, Limit]]:
+    for name, limit in lane_rules:
+        if not limit.type or digest(limit.type) == track.kind:
+            yield (f"{name}:{track.key:016x}" if limit.limit_key else name), limit
