@@ -9,13 +9,15 @@ from chaos.view import read_view
 
 
 def fill(cluster: JobServers, count: int = 30) -> None:
-    """Two keys in each of `count` slots."""
+    """Two keys in each of `count` slots, and at the replicas."""
     owners = cluster.view().values()
     for number in range(count * 2):
         key = f"{{{number // 2}}}{number}"
         slot = int(cluster.nodes[next(iter(cluster.nodes))].call("CLUSTER", "KEYSLOT", key))
         owner = next(known.ident for known in owners if known.has(slot))
         cluster.nodes[owner].call("SET", key, number)
+    for ident in cluster.primaries():
+        cluster.nodes[ident].call("WAIT", 1, 5000)
 
 
 def total(cluster: JobServers) -> int:
