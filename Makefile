@@ -6,7 +6,7 @@ TESTERS ?= 2
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-systemd lint format bench performance chaos lock clean
+.PHONY: help setup demo test test-systemd lint format bench performance peers-setup peers chaos lock clean
 
 help:  ## Show these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 14
@@ -37,6 +37,13 @@ bench: .venv/.installed  ## Measure throughput, latency, memory ... (twelve minu
 performance: .venv/.installed  ## The same, written into docs/performance.md
 	@$(BIN)/ganger bench --out docs
 	@$(BIN)/python benchmarks/fill_page.py
+
+peers-setup:  ## Install Celery, RQ, Dramatiq, Huey, taskiq, SAQ, BullMQ and Sidekiq for `make peers`
+	@benchmarks/peers/setup
+
+peers:  ## Measure those beside ganger, into docs/performance.md (twelve minutes; PEERS=--quick: three, no page)
+	@test -x benchmarks/peers/.venv/bin/python || benchmarks/peers/setup
+	@benchmarks/peers/.venv/bin/python benchmarks/peers/run.py $(PEERS)
 
 chaos: .venv/.installed  ## Inject faults for MINUTES (3) and account for every job; SEED= repeats a schedule
 	@$(BIN)/ganger chaos --minutes $(or $(MINUTES),3) $(if $(SEED),--seed $(SEED))
