@@ -121,22 +121,23 @@ def _fate(
         found.sorts["lost"] += 1
         so_far = ", ".join(f"attempt {run.attempt} {_how(run)}" for run in runs[-4:]) or "it never ran"
         found.wrong("I1", f"{kind.name}: it has not come to an end: {so_far}", jid)
-    _in_its_time(found, evidence, jid, kind, history.asked.get(jid), runs)
+    asked, pushed_ns = history.asked.get(jid), history.pushed_ns[history.rows[jid]]
+    if asked is not None and runs:
+        _in_its_time(found, evidence, jid, kind, asked, pushed_ns, runs)
 
 
 def _in_its_time(
-    found: Findings, evidence: Evidence, jid: str, kind: Kind, asked: Asked | None, runs: list[Run]
+    found: Findings, evidence: Evidence, jid: str, kind: Kind, asked: Asked, pushed_ns: int, runs: list[Run]
 ) -> None:
-    """I5 and I7: neither before it is due nor after its time is over."""
-    if asked is None or not runs:
-        return
+    """I5 and I7: neither before it is due, unless a clock was stepped meanwhile, nor after its time is
+    over."""
     if asked.expires_ms:
         late_ms = max(run.wall_ms for run in runs if run.attempt == 1) - asked.expires_ms
         stood = evidence.struck(runs[0].begin_ns - (late_ms + GRACE_MS) * 1_000_000, runs[-1].begin_ns)
         if late_ms > GRACE_MS and not stood:
             found.wrong("I7", f"{kind.name}: it began {late_ms} ms after its time was over", jid)
     early_ms = asked.due_ms - runs[0].wall_ms
-    if asked.due_ms and early_ms > 1 and not evidence.struck(0, runs[0].begin_ns, "clock"):
+    if asked.due_ms and early_ms > 1 and not evidence.struck(pushed_ns, runs[0].begin_ns, "clock"):
         found.wrong("I5", f"{kind.name}: it began {early_ms} ms before it was due", jid)
 
 

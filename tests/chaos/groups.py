@@ -13,6 +13,8 @@ from chaos.history import ACKED, UNKNOWN, History, Run
 from chaos.kinds import BY_NAME, CONCURRENCY, KEPT, QUEUES
 from ganger.lifecycle import alive
 
+QUIET_NS = 60 * S
+"""With nothing struck for so long, no lease may run out."""
 FROZEN_NS = 7 * S
 """Whoever stood still for so long may have lost its permit without knowing it."""
 _CODE = {name: kind.code for name, kind in BY_NAME.items()}
@@ -26,6 +28,9 @@ def check_groups(found: Findings, history: History, evidence: Evidence, final: F
     _ticks(found, history, evidence)
     _replay(found, history, evidence, final)
     _counters(found, history, final)
+    for jid, instants in evidence.judged.items():
+        if not all(evidence.struck(at_ns - QUIET_NS, at_ns) for at_ns in instants):
+            found.wrong("I3", "its lease was taken from its holder though nothing had been struck", jid)
     for leak in final.leaks:
         found.wrong("I14", leak)
 

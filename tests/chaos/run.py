@@ -16,13 +16,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from chaos import judging, plants
+from chaos import judging, network, plants
 from chaos.journal import Record
 from chaos.kinds import KEPT
 from chaos.nemesis import Nemesis, NotNow, Stage
 from chaos.report import Report
 from chaos.watch import Watch
-from chaos.world import World
+from chaos.world import HOSTS, World
 from ganger import inspect
 from ganger.admin import Admin
 from ganger.errors import GangerError
@@ -47,6 +47,8 @@ class Plan:
     only: Sequence[str] = ()
     """Modules of nemeses; none: all there are."""
     plant: str = ""
+    apart: bool = False
+    """Hosts in network namespaces, where they can be had: for a process that was made for the run."""
     needs: Sequence[str] | None = None
     """Branches that must have been taken; None: those that the nemeses aim at which struck often."""
 
@@ -126,7 +128,8 @@ def run(plan: Plan, root: Path, say: Say = lambda line: None) -> Report:
     record = Record(root / "strikes")
     planted = plants.plant(plan.plant, root / "planted") if plan.plant else None
     began_ns = time.monotonic_ns()
-    world = World(root, plan.seed, plan.per_s, planted)
+    lines = network.lay(len(HOSTS)) if plan.apart else network.Loopback("all is on one address here")
+    world = World(root, plan.seed, plan.per_s, lines, planted)
     with world:
         watch = Watch(world.jobs, record.note)
         watch.start()

@@ -93,9 +93,15 @@ def again(story: Story) -> str:
 def test_a_lease_that_was_judged_explains_its_own_job_only(story: Story) -> None:
     jid, other = again(story), again(story)
     story.evidence.judged[jid].append(ns(11))
+    story.evidence.strikes.append(Strike("a freeze", ns(1), ns(11)))
     found = story.check()
     assert found.duplicates == {"lease expired": 1, "unexplained": 1}
     assert [each.jid for each in found.violations] == [other]
+
+
+def test_no_lease_runs_out_when_nothing_was_struck(story: Story) -> None:
+    story.evidence.judged[again(story)].append(ns(11))
+    assert rules(story) == ["I3"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from chaos import servers
 from chaos.journal import VARIABLE
 from chaos.kinds import CONCURRENCY, KEPT, NARROW, QUEUES
 from chaos.nemesis import Note, Stage
+from chaos.network import Loopback, Network
 from ganger.cluster import Cluster
 from ganger.keys import Control
 from ganger.operations import control
@@ -33,7 +34,9 @@ HOSTS, PRODUCERS = ("north", "south"), 2
 class Host(Gang):
     """A host of the run. It may be killed and started again from any thread."""
 
-    def __init__(self, name: str, root: Path, env: Mapping[str, str], semaphores: Iterable[str]) -> None:
+    def __init__(
+        self, name: str, root: Path, env: Mapping[str, str], semaphores: Iterable[str], prefix: Sequence[str]
+    ) -> None:
         self.name = name
         self._path = env["PYTHONPATH"]
         settings: dict[str, Any] = {
@@ -47,7 +50,7 @@ class Host(Gang):
             f"limits.{NARROW}.concurrency": CONCURRENCY,
             f"retain.{KEPT}": "7d",
         }
-        super().__init__(root, env, workers=4, settings=settings, app="chaos.app")
+        super().__init__(root, env, workers=4, settings=settings, prefix=prefix, app="chaos.app")
 
     def start(self) -> None:
         self._env["PYTHONPATH"] = self._path
@@ -128,19 +131,23 @@ class Producer:
 
 
 class World:
-    """`per_s`: how many jobs are pushed in a second, by all producers together."""
+    """`per_s`: how many jobs are pushed in a second, by all producers together; `lines`: between the hosts
+    and the servers."""
 
-    def __init__(self, root: Path, seed: int, per_s: float, plants: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, seed: int, per_s: float, lines: Network, planted: Path | None = None
+    ) -> None:
         self.root = root
         self.mark = secrets.token_hex(8)
         self.journal = root / "journal"
         for folder in ("runs", "pushes"):
             (self.journal / folder).mkdir(parents=True)
         self.slow = root / "slow"
-        self.jobs = servers.JobServers()
-        self.semaphores = servers.SemaphoreServers()
+        self.lines = lines
+        self.jobs = servers.JobServers(host=lines.address, clocks=True)
+        self.semaphores = servers.SemaphoreServers(host=lines.address)
         self.hosts: list[Host] = []
-        self._paths = [str(plants)] if plants else []
+        self._paths = [str(planted)] if planted else []
         settings = {"redis": self.jobs.url, "slow": str(self.slow), "seed": seed, "odd_per_s": 12.0}
         settings["bulk_per_s"] = per_s / PRODUCERS
         log = root / "producers.log"
@@ -153,7 +160,8 @@ class World:
         return environment({**found, "GANGER_REDIS": self.jobs.url})
 
     def stage(self, note: Note) -> Stage:
-        return Stage(self.jobs, self.semaphores, self.hosts, self.producers, note)
+        lines = None if isinstance(self.lines, Loopback) else self.lines
+        return Stage(self.jobs, self.semaphores, self.hosts, self.producers, note, lines)
 
     def __enter__(self) -> "World":
         os.environ[MARK] = self.mark  # the servers inherit it
@@ -161,8 +169,9 @@ class World:
         self.jobs.__enter__()
         self.cluster = Cluster(self.jobs.settings())
         self.keys = Control("ganger")
-        for name in HOSTS:
-            self.hosts.append(Host(name, self.root / name, self.env, self.semaphores.urls))
+        for number, name in enumerate(HOSTS):
+            prefix = self.lines.prefix(number)
+            self.hosts.append(Host(name, self.root / name, self.env, self.semaphores.urls, prefix))
         for host in self.hosts:
             host.await_log("master.serving", within_s=60)
         for queue in QUEUES:
@@ -179,6 +188,7 @@ class World:
         self.jobs.stop()
         for server in self.semaphores.servers:
             server.stop()
+        self.lines.close()
         os.environ.pop(MARK, None)
 
     def left_behind(self, within_s: float = 10.0) -> list[str]:

@@ -56,7 +56,7 @@ def chaos(
     root = keep or Path(tempfile.mkdtemp(prefix="ganger-chaos-"))
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise NoCheckout(f"{keep} is not empty: name a new directory for --keep.")
-    plan = harness.Plan(seed, minutes, per_s=rate, pace=pace, only=only, plant=plant or "")
+    plan = harness.Plan(seed, minutes, per_s=rate, pace=pace, only=only, plant=plant or "", apart=True)
     click.echo(f"ganger: chaos for {minutes:g} minutes, --seed {seed}", err=True)
     kept = keep is not None
     say = Telling()
