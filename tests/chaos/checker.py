@@ -100,7 +100,7 @@ def _fate(
     letter = final.dead.get(jid)
     if letter is not None:
         found.sorts["dead"] += 1
-        cut = sum(not run.end_ns for run in runs)
+        cut = any(not run.end_ns or evidence.ended_with(run) for run in runs)
         poisoned = letter["crashes"] >= CRASH_LIMIT or letter["causes"].count("lost") >= LOST_LIMIT
         if kind.fate == "exhausted" and not cut:
             found.wrong("I12", f"{kind.name}: it is dead, and nothing killed its workers", jid)

@@ -58,6 +58,11 @@ class Evidence:
         """When the process of a run without an end died; its begin when nobody knows."""
         return next((at for at in sorted(self.deaths.get(run.pid, ())) if at >= run.begin_ns), run.begin_ns)
 
+    def ended_with(self, run: Run) -> bool:
+        """Whether its process was killed before it noted anything else: what came of it nobody may have
+        heard."""
+        return run.last and run.pid in self.deaths
+
     def struck(self, from_ns: int, until_ns: int, name: str = "") -> bool:
         """Whether a strike (whose name holds `name`) lasted in that time."""
         return any(
@@ -78,7 +83,7 @@ class Evidence:
         until_ns = min(again.begin_ns + 3 * S, max(before.end_ns, before.begin_ns) + FAILOVER_NS)
         if self.failed_over(jid, before.begin_ns - 2 * S, until_ns):
             return "failover"
-        if before.last and before.pid in self.deaths:
+        if self.ended_with(before):
             return "killed at its end"
         queue = queue_of(jid)
         if any(begin <= again.begin_ns and queue == of for begin, _, of in self.replays):

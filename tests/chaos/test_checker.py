@@ -161,6 +161,16 @@ def test_the_dead_letters_are_those_that_must_be_there(story: Story) -> None:
     assert rules(story) == []
 
 
+def test_one_that_is_to_be_exhausted_is_dead_only_if_its_worker_was_killed(story: Story) -> None:
+    jid = story.push("hopeless")
+    for attempt in (1, 2):
+        story.run(jid, "hopeless", attempt, attempt + 0.5, ok=False, attempt=attempt, pid=attempt)
+    story.final["dead"] = {jid: {"crashes": 0, "causes": ["exception", "exception"]}}
+    assert rules(story) == ["I12"]
+    story.evidence.deaths[2].append(ns(2.6))
+    assert rules(story) == []
+
+
 def test_a_job_neither_begins_before_it_is_due_nor_after_its_time(story: Story) -> None:
     story.run(story.push("delayed", due=5), "delayed", 5, 6)
     story.run(story.push("expires", expires=5), "expires", 4, 6)
