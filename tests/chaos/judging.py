@@ -111,6 +111,13 @@ def judge(
         duplicates=dict(found.duplicates),
         strikes={striker.nemesis.name: striker.tally.count for striker in strikers},
         not_now={s.nemesis.name: dict(s.tally.not_now) for s in strikers if s.tally.not_now},
+        killed=dict(
+            Counter(
+                _sort_of(note)
+                for note in notes
+                if note["what"] == "kill" or note["what"].startswith("killed a ")
+            )
+        ),
         branches=counts,
         longest_stall_s=known.longest_stall_s(began_ns, at["pushing ends"]),
         waits={
@@ -120,6 +127,11 @@ def judge(
         },
         violations=[(each.rule, each.text, each.jid) for each in found.violations],
     )
+
+
+def _sort_of(note: dict[str, Any]) -> str:
+    """What a note says was killed."""
+    return str(note.get("of", note["what"].removeprefix("killed a "))).partition(" of ")[0]
 
 
 def _missed(plan: Any, strikers: Sequence[Any], counts: dict[str, int]) -> set[str]:

@@ -32,6 +32,8 @@ class Report:
     duplicates: dict[str, int]
     strikes: dict[str, int]
     not_now: dict[str, dict[str, int]]
+    killed: dict[str, int]
+    """How many processes of each sort, by a strike's own hand; the workers of a killed master do not count."""
     branches: dict[str, int]
     longest_stall_s: float
     waits: dict[str, Waits]
@@ -62,6 +64,7 @@ class Report:
             ("Jobs", jobs),
             ("Begun again, by reason", twice),
             ("Faults", strikes),
+            ("Killed", [(name, count(n)) for name, n in sorted(self.killed.items())]),
             ("Rare branches", [(name, count(n)) for name, n in self.branches.items() if n]),
             ("From push to begin", waits),
         ]
