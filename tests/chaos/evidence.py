@@ -101,6 +101,8 @@ class Evidence:
             match note["what"]:
                 case "strike":
                     self.strikes.append(Strike(note["name"], note["begin_ns"], note["end_ns"]))
+                case "stood still":
+                    self.strikes.append(Strike("the machine stood still", note["begin_ns"], note["end_ns"]))
                 case "failover":
                     self.failovers.append((at, tuple((first, last) for first, last in note["slots"])))
                 case "replay":

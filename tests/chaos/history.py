@@ -208,10 +208,15 @@ class History:
         ]
         return sorted(found)
 
-    def longest_stall_s(self, from_ns: int, until_ns: int) -> float:
-        """The longest time in which no job ended at all."""
+    def longest_stall_s(self, from_ns: int, until_ns: int, stood: Sequence[tuple[int, int]] = ()) -> float:
+        """The longest time in which no job ended at all; what the machine itself `stood` still counts not."""
+        still = {
+            tick for begin, end in stood for tick in range(begin // TICK_NS, end // TICK_NS + 1)
+        } - self.ends_by_tick.keys()
         longest = at = 0
         for tick in range(from_ns // TICK_NS + 1, until_ns // TICK_NS):
+            if tick in still:
+                continue
             at = 0 if tick in self.ends_by_tick else at + 1
             longest = max(longest, at)
         return longest * TICK_NS / 1e9

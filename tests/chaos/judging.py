@@ -102,6 +102,7 @@ def judge(
     at = {note["what"]: note["at_ns"] for note in notes}
     begin_ns, end_ns = at["harm begins"], at["healed"]
     over_ns = time.monotonic_ns()
+    stood = [(note["begin_ns"], note["end_ns"]) for note in notes if note["what"] == "stood still"]
     return Report(
         seed=plan.seed,
         minutes=plan.minutes,
@@ -119,7 +120,8 @@ def judge(
             )
         ),
         branches=counts,
-        longest_stall_s=known.longest_stall_s(began_ns, at["pushing ends"]),
+        longest_stall_s=known.longest_stall_s(began_ns, at["pushing ends"], stood),
+        machine_stood_s=sum(end - begin for begin, end in stood) / 1e9,
         waits={
             "before": Waits.of(known.waits_ms(0, begin_ns)),
             "during": Waits.of(known.waits_ms(begin_ns, end_ns)),

@@ -33,9 +33,11 @@ class Report:
     strikes: dict[str, int]
     not_now: dict[str, dict[str, int]]
     killed: dict[str, int]
-    """How many processes of each sort, by a strike's own hand; the workers of a killed master do not count."""
+    """How many processes of each sort, by a strike's own hand; workers of a killed master do not count."""
     branches: dict[str, int]
     longest_stall_s: float
+    machine_stood_s: float
+    """How long the harness itself did not run: a machine that was suspended, or far too busy."""
     waits: dict[str, Waits]
     violations: list[tuple[str, str, str]]
     """(rule, what is wrong, jid)."""
@@ -60,6 +62,8 @@ class Report:
             for when, w in self.waits.items()
         ]
         waits.append(("longest stall", f"{self.longest_stall_s:.1f} s in which no job ended"))
+        if self.machine_stood_s:
+            waits.append(("the machine itself", f"stood still for {self.machine_stood_s:.0f} s"))
         return [
             ("Jobs", jobs),
             ("Begun again, by reason", twice),

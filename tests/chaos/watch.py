@@ -5,6 +5,7 @@ that took over may lack the last writes) and counts rare branches, whatever the 
 """
 
 import threading
+import time
 from collections import Counter
 from typing import Any
 
@@ -16,6 +17,9 @@ from chaos.nemesis import Note
 from chaos.view import Known, read_view
 
 EVERY_S = 0.4
+STOOD_NS = 3_000_000_000
+"""Who sleeps for so long when it meant a moment was not run at all, nor was anybody else: the machine was
+suspended, or far too busy."""
 Slots = tuple[tuple[int, int], ...]
 
 
@@ -35,7 +39,13 @@ class Watch(threading.Thread):
         self._runs: dict[str, str] = {}
 
     def run(self) -> None:
-        while not self._stop_it.wait(EVERY_S):
+        while True:
+            before_ns = time.monotonic_ns()
+            if self._stop_it.wait(EVERY_S):
+                return
+            after_ns = time.monotonic_ns()
+            if after_ns - before_ns > STOOD_NS:
+                self._note("stood still", begin_ns=before_ns, end_ns=after_ns)
             views = [
                 view for ident, server in list(self._jobs.nodes.items()) if (view := self._ask(ident, server))
             ]

@@ -28,7 +28,7 @@ from support.command import environment
 from support.gang import TESTS, Gang, alive
 
 MARK = "GANGER_CHAOS_MARK"
-HOSTS, PRODUCERS = ("north", "south"), 2
+HOSTS, PRODUCERS = ("north", "south"), 3
 
 
 class Host(Gang):
@@ -148,7 +148,12 @@ class World:
         self.semaphores = servers.SemaphoreServers(host=lines.address)
         self.hosts: list[Host] = []
         self._paths = [str(planted)] if planted else []
-        settings = {"redis": self.jobs.url, "slow": str(self.slow), "seed": seed, "odd_per_s": 12.0}
+        settings = {
+            "redis": self.jobs.url,
+            "slow": str(self.slow),
+            "seed": seed,
+            "odd_per_s": 24.0 / PRODUCERS,
+        }
         settings["bulk_per_s"] = per_s / PRODUCERS
         log = root / "producers.log"
         self.producers = [Producer(n, settings, self.env, log) for n in range(1, PRODUCERS + 1)]

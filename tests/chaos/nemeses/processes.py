@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -245,7 +246,8 @@ class SpoolFull(_Harm):
             raise NotNow("a file system can't be mounted here")
         self._over.append(spool)
         try:
-            (spool / "filling").write_bytes(b"x" * 4096)
+            with suppress(OSError):  # no space left, at the latest now
+                (spool / "filling").write_bytes(b"x" * 4096)
             self.stage.note("spool full", of=host.name)
             for pid in rng.sample(found := host.children("worker"), min(2, len(found))):
                 self.stage.note("kill", of=f"worker of {host.name}", killed=[pid])
