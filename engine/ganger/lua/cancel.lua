@@ -24,7 +24,7 @@ elseif entry and field(entry[2], 'j') == jid then
   end
   entry_ended(entry[2], index, 'cancelled')
   redis.call('XDEL', stream, id)
-  left_lane(id, entry[2])
+  lane_book().left(id, entry[2])
 else
   return {'moved'}
 end

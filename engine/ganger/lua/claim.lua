@@ -34,7 +34,7 @@ local function take(stream, key, count)
   local got = redis.call('XREADGROUP', 'GROUP', 'workers', consumer, 'COUNT', count, 'STREAMS', key, '>')
   if not got then return 0 end
   local delivered = got[1][2]
-  local entries = (careful or paused_types or aside) and sieve(stream, key, delivered) or delivered
+  local entries = sieve and sieve(stream, key, delivered) or delivered
   if #entries == 0 then return #delivered end
   for i = 1, #entries do
     local fields = entries[i][2]
@@ -87,4 +87,4 @@ end
 reply[2] = more
 redis.call('HSET', memo, 'c:' .. worker, op .. '|' .. whole(now_ms()) .. '|' .. ranges)
 if more == 0 and drained ~= '1' then redis.call('HSET', meta, 'drained', '1') end
-return sieved(reply)
+return sieve and sieved(reply) or reply

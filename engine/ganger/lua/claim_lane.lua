@@ -19,11 +19,12 @@ end
 if paused == '1' then return reply end
 
 local known, now, held_back = cmsgpack.unpack(costs), now_ms(), ' ' .. (paused_types or '') .. ' '
+local book = lane_book()
 local taken, spent, bytes, expired, looks, dropped_bytes, waits = 0, 0, 0, 0, 0, 0, false
 while taken < cap_n and spent < budget_us and bytes < cap_bytes and looks < 250 and dropped_bytes < 4194304 do
-  local member = members(lane, 1)[1]
+  local member = book.members(lane, 1)[1]
   if not member then break end
-  local id = entry_id(member)
+  local id = book.entry_id(member)
   local row = redis.call('XRANGE', parked, id, id)[1]
   if row then
     local fields = row[2]
@@ -52,6 +53,6 @@ if taken > 0 then
   redis.call('HSET', meta, 'ms', whole(last_ms), 'seq', whole(last_seq))
 end
 if expired > 0 then redis.call('HINCRBY', meta, 'expired', expired) end
-reply[2] = waits and 0 or #members(lane, 1)
+reply[2] = waits and 0 or #book.members(lane, 1)
 redis.call('HSET', memo, 'c:' .. worker, op .. '|' .. whole(now) .. '|' .. range)
 return reply

@@ -8,7 +8,7 @@
 -- rest = ready 1 to 9, laned, parked. {cleared, count, 1 if there may be more}. Crash points: none; between two calls the rest
 -- waits as before.
 if not opened then return {'uninitialised'} end
-local count, bytes, more = 0, 0, 0
+local count, bytes, more, book = 0, 0, 0, lane_book()
 local function sweep(stream, index)
   local _, last = waiting(stream)
   while true do
@@ -19,7 +19,7 @@ local function sweep(stream, index)
     for _, row in ipairs(rows) do
       entry_ended(row[2], index, 'cancelled')
       redis.call('XDEL', stream, row[1])
-      left_lane(row[1], row[2])
+      book.left(row[1], row[2])
       bytes = bytes + #(field(row[2], 'b') or '')
       last = row[1]
     end

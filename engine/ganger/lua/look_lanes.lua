@@ -10,7 +10,7 @@
 -- id, its priority}..}. Crash points: none.
 local head = redis.call('HMGET', meta, 'ms', 'paused', 'paused_types')
 if not head[1] then return {'uninitialised'} end
-local reply, looks, bytes = {'lanes', ''}, 0, 0
+local reply, looks, bytes, book = {'lanes', ''}, 0, 0, lane_book()
 if head[2] == '1' then return reply end
 local paused_types = ' ' .. (head[3] or '') .. ' '
 local lane = after == '' and UNSORTED or after
@@ -18,7 +18,7 @@ while true do
   local member = redis.call('ZRANGEBYLEX', lanes, '(' .. lane .. ':', '+', 'LIMIT', 0, 1)[1]
   if not member then return reply end
   if #reply - 2 >= tonumber(limit) or looks >= 256 or bytes >= 4194304 then break end
-  local id = entry_id(member)
+  local id = book.entry_id(member)
   local row = redis.call('XRANGE', parked, id, id)[1]
   if row then
     lane = string.sub(member, 1, 16)

@@ -38,7 +38,7 @@ local function replace(holder)
   entry_ended(entry[2], old_stream, 'cancelled')
   redis.call('HINCRBY', meta, 'cancelled', 1)
   drop(stream, old_id)
-  left_lane(old_id, entry[2])
+  lane_book().left(old_id, entry[2])
   return nil
 end
 

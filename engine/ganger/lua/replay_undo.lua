@@ -12,7 +12,7 @@ local head = redis.call('HMGET', meta, 'ms', 'seq')
 if not head[1] then return {'uninitialised'} end
 local moved, taken_back = run_before(run)
 last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
-local now, count = now_ms(), 0
+local now, count, book = now_ms(), 0, lane_book()
 local next_cursor = unclaimed('+', function(id, fields)
   local body = field(fields, 'b') or ''
   local by, ended, how = string.match(stamp_of(body) or '', '^([^:]*):?(%d*):?(.*)$')
@@ -22,7 +22,7 @@ local next_cursor = unclaimed('+', function(id, fields)
       's', '', 'p', priority_of(fields, index), 'h', how, 'e', ended)
   end
   redis.call('XDEL', stream, id)
-  left_lane(id, fields)
+  book.left(id, fields)
   count = count + 1
   return count < tonumber(limit)
 end)

@@ -9,7 +9,7 @@
 if not opened then return {'uninitialised'} end
 local moved, taken_back, shut = run_before(run)
 if shut then return {'closed', moved} end
-local count = 0
+local count, book = 0, lane_book()
 local next_cursor = unclaimed('(' .. to_ms .. '-0', function(id, fields)
   if kind ~= '' and kind ~= field(fields, 't') then return true end
   count = count + 1
@@ -20,7 +20,7 @@ local next_cursor = unclaimed('(' .. to_ms .. '-0', function(id, fields)
     ended(field(fields, 'j') or '', field(fields, 't') or '', relabel(field(fields, 'b') or '', 'r', 'r' .. run),
       field(fields, 's') or '', priority, 'skipped')
     redis.call('XDEL', stream, id)
-    left_lane(id, fields)
+    book.left(id, fields)
   end
   return count < tonumber(limit)
 end)

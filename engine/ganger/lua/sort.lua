@@ -9,16 +9,16 @@
 local head = redis.call('HMGET', meta, 'ms', 'seq')
 if not head[1] then return {'uninitialised'} end
 last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
-local now, sorted = now_ms(), 0
+local now, sorted, book = now_ms(), 0, lane_book()
 for i = 1, #entries, 3 do
   local id, kind, key = entries[i], entries[i + 1], entries[i + 2]
   local row = redis.call('XRANGE', parked, id, id)[1]
   local place = row and field(row[2], 'l') or ''
   if string.sub(place, 1, 16) == UNSORTED and field(row[2], 't') == kind then
     local fields = row[2]
-    to_lane(now, lane_of(kind, key) .. string.sub(place, 17), key, field(fields, 'j') or '', kind, field(fields, 'b') or '',
+    book.put(now, book.lane_of(kind, key) .. string.sub(place, 17), key, field(fields, 'j') or '', kind, field(fields, 'b') or '',
       field(fields, 's') or '', field(fields, 'p') or '5')
-    left_lane(id, fields)
+    book.left(id, fields)
     redis.call('XDEL', parked, id)
     sorted = sorted + 1
   end

@@ -23,16 +23,16 @@ end
 if start == '' then debt = owed end
 if debt == '' then return {'unlaned', 0, '', ''} end
 
-local marks, moved, best, bytes, left = marks_of(table.concat(kept, ' ')), 0, 0, 0, tonumber(limit)
-local done = false
+local book, moved, best, bytes, left, done = lane_book(), 0, 0, 0, tonumber(limit), false
+local marks = book.marks_of(table.concat(kept, ' '))
 while left > 0 and bytes < 4194304 do
   local found = redis.call('ZRANGEBYLEX', lanes, '(' .. start, '+', 'LIMIT', 0, 1)[1]
   if not found then done = true break end
-  local id = entry_id(found)
+  local id = book.entry_id(found)
   local row = redis.call('XRANGE', parked, id, id)[1]
   local kind = row and field(row[2], 't') or ''
   start = found
-  if row and mark_of(marks, kind) then
+  if row and book.mark_of(marks, kind) then
     -- All of a lane are of one type: go on with the next one.
     if string.sub(found, 1, 16) ~= UNSORTED then start = string.sub(found, 1, 16) .. ':' end
   else

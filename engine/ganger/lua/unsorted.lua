@@ -7,9 +7,9 @@
 -- REPLY unsorted uninitialised
 -- {unsorted, {id, jid, type, body}..}. Crash points: none.
 if redis.call('HEXISTS', meta, 'ms') == 0 then return {'uninitialised'} end
-local reply, bytes = {'unsorted'}, 0
-for _, member in ipairs(members(UNSORTED, limit)) do
-  local id = entry_id(member)
+local reply, bytes, book = {'unsorted'}, 0, lane_book()
+for _, member in ipairs(book.members(UNSORTED, limit)) do
+  local id = book.entry_id(member)
   local row = redis.call('XRANGE', parked, id, id)[1]
   if row then
     local body = field(row[2], 'b') or ''

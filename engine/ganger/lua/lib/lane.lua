@@ -1,40 +1,47 @@
 -- Lanes: jobs of a limited type lie in parked, and lanes (a sorted set, all scores 0) has them in the order in which they
 -- are claimed. A member is the entry's field l, <lane id><9 - priority><0 if it came back, else 1>, and its id, padded. A
 -- lane id is of a type and a key; UNSORTED holds those whose key nobody has worked out yet. Whoever takes an entry out of
--- parked takes its member out as well, with left_lane. Needs parked lanes and the lib fields; to put something in, ids.
+-- parked takes its member out as well. Needs lanes and the lib fields; to put something in, parked and the lib ids. All in
+-- one function, so that a script which meets no lane pays for no more than that.
 local UNSORTED = '0000000000000000'
-local function lane_of(kind, key) return string.sub(redis.sha1hex(kind .. ' ' .. key), 1, 16) end
-local function padded(id)
-  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
-  return string.rep('0', 14 - #ms) .. ms .. '-' .. string.rep('0', 20 - #seq) .. seq
-end
-local function entry_id(member)
-  local ms, seq = string.match(member, '0*(%d+)%-0*(%d+)$', 19)
-  return ms .. '-' .. seq
-end
-local function members(lane, count)
-  return redis.call('ZRANGEBYLEX', lanes, '(' .. lane, '(' .. lane .. ':', 'LIMIT', 0, count)
-end
-local function place_in(lane, priority, came_back)
-  return lane .. 9 - (tonumber(string.match(priority, '^[1-9]$')) or 5) .. (came_back and 0 or 1)
-end
-local function left_lane(id, fields)
-  local place = field(fields, 'l')
-  if place then redis.call('ZREM', lanes, place .. padded(id)) end
-end
-local function to_lane(now, place, key, jid, kind, body, state, priority)
-  local id = add(parked, now, 'j', jid, 't', kind, 'b', body, 's', state, 'p', priority, 'l', place, 'k', key)
-  redis.call('ZADD', lanes, 0, place .. padded(id))
-end
--- What a claim obeys: meta's `aside`, words "<type>=<until ms>" or "!<type>=<until ms>" for a type that has lanes by key;
--- * stands for all others.
-local function marks_of(aside)
-  local marks = {}
-  for keyed, kind, till in string.gmatch(aside or '', '(!?)([^%s=]+)=(%d+)') do
-    marks[kind] = {keyed = keyed ~= '', till = tonumber(till)}
+local function lane_book()
+  local book = {}
+  local function padded(id)
+    local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+    return string.rep('0', 14 - #ms) .. ms .. '-' .. string.rep('0', 20 - #seq) .. seq
   end
-  return marks
-end
-local function mark_of(marks, kind)
-  return marks[kind] or string.find(kind, '^[%w_.:/-]+$') and marks['*'] or nil
+  function book.lane_of(kind, key) return string.sub(redis.sha1hex(kind .. ' ' .. key), 1, 16) end
+  function book.place_in(lane, priority, came_back)
+    return lane .. 9 - (tonumber(string.match(priority, '^[1-9]$')) or 5) .. (came_back and 0 or 1)
+  end
+  function book.entry_id(member)
+    local ms, seq = string.match(member, '0*(%d+)%-0*(%d+)$', 19)
+    return ms .. '-' .. seq
+  end
+  -- The first members of a lane.
+  function book.members(lane, count)
+    return redis.call('ZRANGEBYLEX', lanes, '(' .. lane, '(' .. lane .. ':', 'LIMIT', 0, count)
+  end
+  function book.put(now, place, key, jid, kind, body, state, priority)
+    local id = add(parked, now, 'j', jid, 't', kind, 'b', body, 's', state, 'p', priority, 'l', place, 'k', key)
+    redis.call('ZADD', lanes, 0, place .. padded(id))
+  end
+  -- An entry has left parked, whether it was in a lane or not.
+  function book.left(id, fields)
+    local place = field(fields, 'l')
+    if place then redis.call('ZREM', lanes, place .. padded(id)) end
+  end
+  -- What meta's `aside` says, words "<type>=<until ms>" or "!<type>=<until ms>" for a type that has lanes by key; * stands
+  -- for all others.
+  function book.marks_of(aside)
+    local marks = {}
+    for sign, kind in string.gmatch(aside or '', '(!?)([^%s=]+)=%d+') do
+      marks[kind] = sign == '!' and 'keyed' or 'plain'
+    end
+    return marks
+  end
+  function book.mark_of(marks, kind)
+    return marks[kind] or string.find(kind, '^[%w_.:/-]+$') and marks['*']
+  end
+  return book
 end
