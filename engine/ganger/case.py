@@ -13,7 +13,7 @@ from ganger.job import FailureRecord
 from ganger.keys import Control, Partition, partitions
 from ganger.label import NO_LABEL, Label, split
 from ganger.lifecycle import JobState
-from ganger.operations import cancel, find, look, pause, track, unique
+from ganger.operations import cancel, find, lanes, look, pause, track, unique
 from ganger.operations import control as catalog
 from ganger.operations.find import Found
 from ganger.unserved import known_types, live_hosts
@@ -107,5 +107,8 @@ def _around(cluster: Cluster, case: Case, found: Found) -> None:
         case.holder = unique.holder(cluster, partition, case.label.unique, deadline_s=3.0)
     if found.state == JobState.WORKING and found.id is not None:
         case.cancelled = cancel.is_asked(cluster, partition, found.id, deadline_s=3.0)
-    if found.state == JobState.READY and found.stream is not None and found.id is not None:
+    if found.place is not None and found.id is not None:
+        before = cluster.run(lanes.ahead_command(partition, found.place, found.id), deadline_s=3.0)
+        case.ahead = look.Ahead(int(before), True)
+    elif found.state == JobState.READY and found.stream is not None and found.id is not None:
         case.ahead = look.ahead(cluster, partition, found.stream, found.id, found.record.priority)

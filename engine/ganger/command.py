@@ -18,7 +18,7 @@ _READS = frozenset(
         "XPENDING",
         "XRANGE",
     }
-    | {"ZRANGE", "ZREVRANGE", "ZSCORE"}
+    | {"ZLEXCOUNT", "ZRANGE", "ZREVRANGE", "ZSCORE"}
 )
 
 

@@ -212,8 +212,9 @@ def behind(case: Case) -> Reason | None:
     count = f"{'about' if case.ahead.whole else 'more than'} {case.ahead.count:,}"
     rows = [row for host in case.hosts or [] for row in host.status.get("workers", [])]
     busy = sum(row.get("state") == "running" for row in rows)
+    where = "partition" if case.found is None or case.found.place is None else "lane"
     text = (
-        f"In its partition {count} jobs of its priority or a higher one go before it;"
+        f"In its {where} {count} jobs of its priority or a higher one go before it;"
         f" {busy} of {len(rows)} workers are at work."
     )
     return Reason("behind", text, {"ahead": case.ahead.count, "busy": busy, "workers": len(rows)})

@@ -15,7 +15,7 @@ from ganger.errors import BadOptions, GangerError, JobNotFound, NodeDown
 from ganger.inspect import locate
 from ganger.job import Entry
 from ganger.keys import Control, partitions
-from ganger.operations import claim, control, failing
+from ganger.operations import claim, control, failing, lanes
 from ganger.options import Options
 from ganger.push_options import PushOptions
 from ganger.retry import Failure, Policy
@@ -167,6 +167,15 @@ def test_others_go_before_it(yard: Yard) -> None:
     jid = yard.push()
     yard.push()
     assert yard.reason(jid, "behind").about == {"ahead": 2, "busy": 1, "workers": 2}
+
+
+def test_others_of_its_lane_go_before_it(yard: Yard, cluster: Cluster) -> None:
+    yard.host()
+    jid = [yard.push() for _ in range(3)][-1]
+    cluster.run(lanes.aside_command(yard.place, [lanes.Mark("shop.send", False)], 60_000))
+    assert yard.take() == []
+    reason = yard.reason(jid, "behind")
+    assert reason.about["ahead"] == 2 and reason.text.startswith("In its lane about 2 jobs")
 
 
 def test_it_has_expired(yard: Yard) -> None:

@@ -53,3 +53,12 @@ def test_an_unopened_partition_cannot_remember(cluster: Cluster, cluster_servers
     with pytest.raises(Uninitialised):
         aside(cluster, Mark("a", False))
     assert snapshot(cluster_servers) == {}
+
+
+def test_a_partition_that_an_older_version_has_opened_must_be_opened_again(cluster: Cluster) -> None:
+    opened(cluster)
+    cluster.run(Command(MAIL.slot, ("DEL", MAIL.laned)))
+    with pytest.raises(Uninitialised):
+        aside(cluster, Mark("a", False))
+    opened(cluster)
+    assert aside(cluster, Mark("a", False))

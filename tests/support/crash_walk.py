@@ -32,6 +32,7 @@ from ganger.retry import Bury, Discard, Retry
 from support.crashing import Crash, CrashingCluster
 from support.keyspace import MAIL
 from support.labelled_steps import LabelledSteps
+from support.lane_steps import LaneSteps
 from support.model import Place, picture
 from support.past_steps import PastSteps
 from support.servers import ClusterServers
@@ -58,10 +59,12 @@ STEPS = (
     *("rewind", "undo_rewind", "skip", "undo_skip"),
     *("pause_type", "resume_type", "resume_type", "clear", "clear_later", "cancel", "cancel", "keep"),
     *("push_labelled", "push_labelled", "finish", "run_cron", "pause", "resume", "resume"),
+    *("limit", "unlimit", "unlimit", "sort", "sort", "sort", "claim_lane", "claim_lane", "claim_lane"),
+    *("claim_lane", "settle", "resume_type"),
 )
 
 
-class CrashWalk(PastSteps, LabelledSteps):
+class CrashWalk(PastSteps, LabelledSteps, LaneSteps):
     """`places` is the model: where each job must be. `rate`: how often whoever acts dies."""
 
     def __init__(
@@ -69,6 +72,7 @@ class CrashWalk(PastSteps, LabelledSteps):
     ) -> None:
         PastSteps.__init__(self)
         LabelledSteps.__init__(self)
+        LaneSteps.__init__(self)
         self.cluster = cluster
         self.servers = servers
         self.rng = rng
@@ -147,7 +151,7 @@ class CrashWalk(PastSteps, LabelledSteps):
         def take() -> None:
             claim.claim(self.cluster, MAIL, host, WORKERS[host], op, budget_us=1000, cap=cap, costs=COSTS)
 
-        before, goes = len(self.of("held")), "parked" if self.paused_types() else "held"
+        before, goes = len(self.of("held")), "parked" if self.paused_types() else self.limited() or "held"
         moves: dict[str, Iterable[str]] = {
             jid: ("waiting", self.over if self.has_expired(jid) else goes)
             for jid in self.of("waiting")
@@ -179,7 +183,7 @@ class CrashWalk(PastSteps, LabelledSteps):
         if self.rng.random() < 0.3:
             mark = clear.parse_mark(self.cluster.run(clear.mark_command(MAIL)))
             command = clear.waiting_command(MAIL, mark)
-            gone = self.of("waiting") + self.of("parked")
+            gone = self.of("waiting") + self.aside()
             self.act(lambda: self.cluster.run(command), dict.fromkeys(gone, ("gone",)))
 
     def clear_later(self) -> None:
@@ -281,10 +285,14 @@ class CrashWalk(PastSteps, LabelledSteps):
     def check(self) -> None:
         """The counters say what is there, whatever was repeated."""
         seen = look.parse_look(self.cluster.run(look.look_command(MAIL)), MAIL)
-        counts = {what: len(self.of(what)) for what in ("waiting", "held", "later", "dead", "parked")}
-        assert (seen.ready, seen.in_flight) == (counts["waiting"], counts["held"])
+        kinds = ("waiting", "held", "later", "dead", "parked", "unsorted", "laned")
+        counts = {what: len(self.of(what)) for what in kinds}
+        assert (seen.ready - seen.laned, seen.in_flight) == (counts["waiting"], counts["held"])
+        assert seen.laned == counts["unsorted"] + counts["laned"]
         assert (seen.later, seen.dead, seen.parked) == (counts["later"], counts["dead"], counts["parked"])
         assert alive(seen.counters) == sum(counts.values()) - counts["dead"]
         peek = look.parse_peek(self.cluster.run(look.peek_command(MAIL)), MAIL)
-        assert (peek.highest > 0) == (counts["waiting"] > 0 and not self.paused), "nobody would look"
+        work = counts["waiting"] + counts["unsorted"]
+        assert (peek.highest > 0) == (work > 0 and not self.paused), "nobody would look"
+        assert peek.lanes == (counts["laned"] > 0 and not self.paused), "nobody would look for lanes"
         self.check_labels(picture(self.servers))

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganger.job import Entry, Record, read_entry
+from ganger.operations.lanes import UNSORTED
 from support.keyspace import MAIL, snapshot
 from support.servers import ClusterServers
 
 
 @dataclass(frozen=True)
 class Place:
-    """`what`: waiting, held, parked, later, dead or log; `host` and `entry` of what is held; `marked`: it was
-    cancelled; `body` with its label."""
+    """`what`: waiting, held, parked, unsorted, laned, later, dead or log; `host` and `entry` of what is held;
+    `marked`: it was cancelled; `body` with its label."""
 
     what: str
     host: str = ""
@@ -51,6 +52,7 @@ def picture(servers: ClusterServers) -> Picture:
             entry = read_entry(MAIL, stream, id, _flat(fields))
             assert isinstance(entry, Entry), entry
             held = id in owners
+            assert held or key != MAIL.laned, "what was claimed from a lane is in nobody's hands"
             marked = b"x:" + id in found[MAIL.memo]
             body = entry.body
             put(
@@ -58,10 +60,16 @@ def picture(servers: ClusterServers) -> Picture:
                 Place("held", owners[id], entry, marked, body) if held else Place("waiting", body=body),
             )
         assert owners.keys() <= {id for id, _ in rows}, "a lease on nothing"
+    places_in_lanes = {b""}
     for id, fields in found[MAIL.parked][0]:
         entry = read_entry(MAIL, 0, id, _flat(fields))
         assert isinstance(entry, Entry), entry
-        put(entry.jid, Place("parked", body=entry.body))
+        place = fields.get(b"l", b"")
+        if place:
+            places_in_lanes.add(b"%s%014d-%020d" % (place, *map(int, id.split(b"-"))))
+        unsorted = place.startswith(UNSORTED.encode())
+        put(entry.jid, Place("unsorted" if unsorted else "laned" if place else "parked", body=entry.body))
+    assert {member for member, _ in found[MAIL.lanes]} == places_in_lanes, "a lane that lies"
     for _, fields in found[MAIL.log][0]:
         put(fields[b"j"].decode(), Place("log", body=fields[b"b"]))
     for what, key in (("later", MAIL.later), ("dead", MAIL.dead)):

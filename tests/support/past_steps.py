@@ -9,6 +9,7 @@ from ganger.operations import replay
 from ganger.operations.replay import Choice
 from support.crashing import CrashingCluster
 from support.keyspace import MAIL
+from support.model import Place
 
 EVER_MS = 1 << 45
 
@@ -20,6 +21,8 @@ class PastSteps:
     rng: Random
     act: Callable[[Callable[[], Any], dict[str, Iterable[str]]], None]
     of: Callable[[str], list[str]]
+    aside: Callable[[], list[str]]
+    places: dict[str, Place]
 
     def __init__(self) -> None:
         self.over = "gone"
@@ -47,19 +50,19 @@ class PastSteps:
         """Of those that wait some are this run's; which they are, the walk over the past alone knows."""
         if self._rewinds:
             run = self._rewinds.pop(self.rng.randrange(len(self._rewinds)))
-            waiting = self.of("waiting") + self.of("parked")
+            waiting = self.of("waiting") + self.aside()
             self.act(
                 lambda: [
                     self.cluster.run(replay.undo_command(MAIL, stream, run, "log"))
                     for stream in range(replay.PARKED + 1)
                 ],
-                dict.fromkeys(waiting, ("waiting", "parked", "log")),
+                {jid: (self.places[jid].what, "log") for jid in waiting},
             )
 
     def skip(self) -> None:
         if self.rng.random() < 0.5:
             run = self._run(self._skips)
-            waiting = self.of("waiting") + self.of("parked")
+            waiting = self.of("waiting") + self.aside()
             self.act(
                 lambda: [
                     self.cluster.run(replay.skip_command(MAIL, stream, run, EVER_MS))

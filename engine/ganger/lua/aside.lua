@@ -1,13 +1,14 @@
 #!lua flags=allow-oom
 -- Which types of a partition wait in lanes: claims put their jobs aside. To be said again before its time is over; else
--- unlane takes the word back. It opens nothing: a partition must be there to remember.
--- KEYS meta
+-- unlane takes the word back. It opens nothing: a partition must be there to remember, and have what lanes need (one that
+-- an older version has opened lacks it).
+-- KEYS meta lanes laned
 -- ARGV ttl_ms words...
 -- USES now
 -- REPLY aside uninitialised
 -- words = a type or * for all others, with ! ahead where its lanes are by key. Crash points: none.
 local head = redis.call('HMGET', meta, 'ms', 'aside')
-if not head[1] then return {'uninitialised'} end
+if not head[1] or redis.call('EXISTS', lanes, laned) < 2 then return {'uninitialised'} end
 local till, kinds, said = now_ms() + ttl_ms, {}, {}
 local function say(word, at)
   local kind = string.gsub(word, '^!', '')

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Jobs that wait, removed unrun and counted as cancelled: returned, ready and parked ones (those in lanes among them) with ids up to a
--- mark, at most `limit` or 4 MiB a call. What is in somebody's hands stays.
+-- Jobs that wait, removed unrun and counted as cancelled: returned, ready and parked ones (those in lanes among them)
+-- with ids up to a mark, at most `limit` or 4 MiB a call. What is in somebody's hands stays.
 -- KEYS meta locks tracks outbox log lanes returned rest...
 -- ARGV nonce step mark limit
 -- USES now ids waiting fields label ending lane

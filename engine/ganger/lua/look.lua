@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 -- The whole picture of a partition.
 -- KEYS meta later dead parked lanes streams...
--- USES now waiting due
+-- USES now waiting fields due
 -- REPLY seen uninitialised
 -- {seen, now ms, drained, in flight, later, dead, parked, in lanes, ms to the next due or -1, age of the oldest waiting in
 -- ms, waiting in each of the 11 streams, then meta's other fields and their values ..}. Crash points: none, it only reads.
@@ -23,7 +23,10 @@ for i = 1, #streams do
     if first then oldest = math.min(oldest, tonumber(string.match(first[1], '^%d+'))) end
   end
 end
-local laned = redis.call('ZCARD', lanes) - 1
+local laned = math.max(redis.call('ZCARD', lanes) - 1, 0)
+for _, row in ipairs(laned > 0 and redis.call('XRANGE', parked, '-', '+', 'COUNT', 16) or {}) do
+  if field(row[2], 'l') then oldest = math.min(oldest, tonumber(string.match(row[1], '^%d+'))) end
+end
 local reply = {'seen', whole(now), drained, in_flight, redis.call('ZCARD', later) - 1, redis.call('ZCARD', dead) - 1,
   redis.call('XLEN', parked) - laned, laned, whole(due and math.max(due - now, 0) or -1), whole(now - oldest)}
 for i = 1, #counts do reply[#reply + 1] = counts[i] end

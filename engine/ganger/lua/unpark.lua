@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- parked -> returned, where they go before others of their priority, in the order in which they were parked: jobs whose
--- type is not paused any more; not those that wait in lanes. At most `limit` entries or 4 MiB a call. At the end of the stream the debt is paid,
--- unless a later change has made it anew.
+-- type is not paused any more; not those that wait in lanes. At most `limit` entries or 4 MiB a call. At the end of the
+-- stream the debt is paid, unless a later change has made it anew.
 -- KEYS meta parked returned
 -- ARGV wake nonce step start limit debt
 -- USES now ids ring fields

@@ -1,11 +1,11 @@
 #!lua flags=no-writes
--- Which types wait in a partition, as a sample sees it: the oldest entries of each stream that nobody has claimed, the
--- jobs of later that are due first; 4 MiB of them at most.
--- KEYS meta later rest...
+-- Which types wait in a partition, as a sample sees it: the oldest entries of each stream that nobody has claimed, some in
+-- lanes, the jobs of later that are due first; 4 MiB of them at most.
+-- KEYS meta later parked lanes rest...
 -- ARGV per_stream per_later
--- USES waiting fields record bucket
+-- USES waiting fields record bucket lane
 -- REPLY sampled uninitialised
--- rest = 16 jobs hashes, then 10 streams. {sampled, whether that was all, type, how many ..}. Crash points: none, it
+-- rest = 16 jobs hashes, then 11 streams. {sampled, whether that was all, type, how many ..}. Crash points: none, it
 -- only reads.
 if redis.call('HEXISTS', meta, 'ms') == 0 then return {'uninitialised'} end
 local counts, kinds, bytes, all = {}, {}, 0, 1
@@ -31,6 +31,13 @@ for i = 17, #rest do
   end
   if left > 0 then all = 0 end
 end
+for _, member in ipairs(redis.call('ZRANGE', lanes, 1, per_stream)) do
+  if bytes >= 4194304 then all = 0 break end
+  local id = lane_book().entry_id(member)
+  local row = redis.call('XRANGE', parked, id, id)[1]
+  if row then saw(field(row[2], 't') or '', #(field(row[2], 'b') or '')) end
+end
+if redis.call('ZCARD', lanes) > per_stream + 1 then all = 0 end
 local due = redis.call('ZRANGE', later, 0, per_later - 1)
 for _, jid in ipairs(due) do
   if bytes >= 4194304 then all = 0 break end

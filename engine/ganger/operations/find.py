@@ -21,7 +21,8 @@ SCAN_LIMIT = 200
 @dataclass(frozen=True, slots=True)
 class Found:
     """Where a job is. `due_at_ms` for later, `dead_at_ms` for dead letters; `consumer` while it is worked
-    on; `ended_at_ms` and `how` in the log; `id` in its stream, or with no stream among the parked ones."""
+    on; `ended_at_ms` and `how` in the log; `id` in its stream, or with no stream among the parked ones.
+    `place` of what is ready and waits there, in a lane (lanes.py)."""
 
     partition: Partition
     jid: str
@@ -34,6 +35,7 @@ class Found:
     id: bytes | None = None
     ended_at_ms: int | None = None
     how: str | None = None
+    place: str | None = None
 
 
 def read(
@@ -70,14 +72,14 @@ def find(cluster: Cluster, partition: Partition, jid: str, *, deadline_s: float 
             return Found(partition, jid, JobState.DEAD, record, dead_at_ms=int(float(dead)))
         state = JobState.RETRYING if record.state.failures else JobState.SCHEDULED
         return Found(partition, jid, state, record, due_at_ms=int(float(due)))
-    for stream, key in enumerate(partition.streams):
+    *ready, laned = enumerate(partition.streams)
+    # Parked after ready, laned after parked: that is how a claim may move it meanwhile.
+    for stream, key in (*ready, (None, partition.parked), laned):
         row = _search(cluster, partition, key, jid, deadline_s)
-        if row is not None:
+        if row is not None and stream is None:
+            return _parked(partition, jid, *row)
+        if row is not None and stream is not None:
             return _found(cluster, partition, stream, jid, *row, deadline_s)
-    # Parked after these: that is where a claim may put it meanwhile.
-    row = _search(cluster, partition, partition.parked, jid, deadline_s)
-    if row is not None:
-        return _parked(partition, jid, *row)
     row = _search(cluster, partition, partition.log, jid, deadline_s)
     return None if row is None else _ended(partition, jid, *row)
 
@@ -107,7 +109,10 @@ def _parked(partition: Partition, jid: str, id: bytes, fields: list[bytes]) -> F
     if isinstance(entry, Garbled):
         return None
     record = Record(entry.type, entry.priority, entry.state, entry.body)
-    return Found(partition, jid, JobState.PARKED, record, id=id)
+    place = dict(zip(fields[::2], fields[1::2], strict=True)).get(b"l")
+    if place is None:
+        return Found(partition, jid, JobState.PARKED, record, id=id)
+    return Found(partition, jid, JobState.READY, record, id=id, place=place.decode())
 
 
 def _found(

@@ -55,13 +55,14 @@ class Mark(NamedTuple):
 
 def aside_command(partition: Partition, marks: Sequence[Mark], ttl_ms: int) -> Command:
     """These types wait in lanes for so long, by the node's clock. Others that were named before stay."""
+    keys = (partition.meta, partition.lanes, partition.laned)
     words = [f"!{mark.type}" if mark.keyed else mark.type for mark in marks]
-    return script("aside").command(partition.slot, (partition.meta,), (ttl_ms, *words))
+    return script("aside").command(partition.slot, keys, (ttl_ms, *words))
 
 
 def parse_aside(reply: Any, partition: Partition) -> bool:
-    """That it stands. Raises Uninitialised for a partition that must be opened first, and what the transport
-    met."""
+    """That it stands. Raises Uninitialised for a partition that must be opened first, even if an older version
+    has opened it; and what the transport met."""
     return bool(checked(reply, partition)[0] == b"aside")
 
 

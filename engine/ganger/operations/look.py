@@ -109,8 +109,11 @@ class Sample:
 
 
 def sample_command(partition: Partition) -> Command:
-    keys = (partition.meta, partition.later, *partition.jobs, *partition.streams)
-    return script("waiting_types").command(partition.slot, keys, (SAMPLE_PER_STREAM, SAMPLE_OF_LATER))
+    keys = (partition.meta, partition.later, partition.parked, partition.lanes)
+    rest = (*partition.jobs, *partition.streams)
+    return script("waiting_types").command(
+        partition.slot, (*keys, *rest), (SAMPLE_PER_STREAM, SAMPLE_OF_LATER)
+    )
 
 
 def parse_sample(reply: Any, partition: Partition) -> Sample:

@@ -5,6 +5,7 @@
     effects owed        each second, and while there are any outbox, parcels, marks
     batches             each second some of them             batches
     what is paused      each other second                    pausing
+    lanes               each other second                    laning
     partitions' keys    once each                            opening
     cron                each second, and to the tick         cron
     memos, dead letters each minute                          upkeep
@@ -18,7 +19,7 @@ Each duty asks for the leadership again before it acts, and forgets what it knew
 import contextlib
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ganger.cluster import Cluster
@@ -33,6 +34,7 @@ from gangerd.roles.scheduler.batches import Batches
 from gangerd.roles.scheduler.cron import CronDuty
 from gangerd.roles.scheduler.deliveries import outbox_walk
 from gangerd.roles.scheduler.gauges import Gauges
+from gangerd.roles.scheduler.laning import Laning
 from gangerd.roles.scheduler.leadership import Leadership
 from gangerd.roles.scheduler.opening import Opening
 from gangerd.roles.scheduler.pausing import Pausing
@@ -66,6 +68,7 @@ class Scheduler:
         self._outbox = outbox_walk(cluster, keys.namespace, replicas=replicas)
         self._batches = Batches(cluster, keys, self._outbox, role.config.statsd)
         self._pausing = Pausing(cluster, keys)
+        self._laning = Laning(cluster)
         self._opening = Opening(cluster)
         self._cron = CronDuty(cluster, keys, self._queues, role.config)
         self._retaining = Retaining(cluster, keys, role.config.retain, role.config.partitions)
@@ -111,6 +114,7 @@ class Scheduler:
             self._recovery.forget()
             self._outbox.forget()
             self._pausing.forget()
+            self._laning.forget()
             self._opening.forget()
             self._batches.forget()
             self._steps.forget()
@@ -134,21 +138,23 @@ class Scheduler:
         partitions = self._queues.all()
         thorough = self._rounds % 2 == 1
         # A lease is watched from the first look that lists it: with nothing under watch, look half as often.
-        self._run(partitions, leases=self._recovery.watches or thorough, pauses=thorough)
+        self._run(partitions, leases=self._recovery.watches or thorough, thorough=thorough)
         if thorough and self.leads():
             self._mend_pauses()
+            self._pay("lanes", self._laning.debts())
             self._opening.mend(partitions)
 
-    def _run(self, partitions: Sequence[Partition], *, leases: bool, pauses: bool) -> None:
+    def _run(self, partitions: Sequence[Partition], *, leases: bool, thorough: bool) -> None:
         """All looks of a round in one trip."""
         heard: list[Callable[[Partition, object, int], object]] = [self._promotion.heard, self._outbox.heard]
         commands = self._promotion.commands(partitions) + self._outbox.commands(partitions)
         if leases:
             heard.append(self._recovery.heard)
             commands += [self._recovery.command(partition) for partition in partitions]
-        if pauses:
-            heard.append(self._pausing.heard)
+        if thorough:
+            heard += [self._pausing.heard, self._laning.heard]
             commands += [self._pausing.command(partition) for partition in partitions]
+            commands += [self._laning.command(partition) for partition in partitions]
         if self._gauges.wanted:
             heard.append(self._gauges.heard)
             commands += [self._gauges.command(partition) for partition in partitions]
@@ -168,12 +174,14 @@ class Scheduler:
         self._walk_on()
 
     def _mend_pauses(self) -> None:
-        debts = self._pausing.debts()
-        if debts is not None:
-            self._steps.start(f"debts {self._rounds}", debts)
-            self._role.loop.soon("step")
+        self._pay("debts", self._pausing.debts())
         with contextlib.suppress(GangerError):  # two seconds later again
             self._pausing.mend()
+
+    def _pay(self, name: str, debts: Iterator[Callable[[], object]] | None) -> None:
+        if debts is not None:
+            self._steps.start(f"{name} {self._rounds}", debts)
+            self._role.loop.soon("step")
 
     def _promote(self) -> None:
         if self.leads():
