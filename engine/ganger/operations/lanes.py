@@ -61,8 +61,8 @@ def aside_command(partition: Partition, marks: Sequence[Mark], ttl_ms: int) -> C
 
 
 def parse_aside(reply: Any, partition: Partition) -> bool:
-    """That it stands. Raises Uninitialised for a partition that must be opened first, even if an older version
-    has opened it; and what the transport met."""
+    """That it stands. Raises Uninitialised for a partition that must be opened first, even if an older
+    version has opened it; and what the transport met."""
     return bool(checked(reply, partition)[0] == b"aside")
 
 
