@@ -128,9 +128,11 @@ class Admin(DeadLetters):
         Raises JobNotFound when it is neither."""
         seen = inspect.locate(self._cluster, self._control, jid)
         if seen.state in (JobState.SCHEDULED, JobState.RETRYING):
-            done = schedule.hasten(self._cluster, seen.partition, [jid])
+            done = schedule.hasten(self._cluster, seen.partition, [jid], due_ms=seen.due_at_ms)
         elif seen.state == JobState.DEAD:
-            done = letters.send_back(self._cluster, [Kept(seen.partition, jid, 0, seen.record)])
+            done = letters.send_back(
+                self._cluster, [Kept(seen.partition, jid, seen.dead_at_ms or 0, seen.record)]
+            )
         else:
             raise JobNotFound(f"Job {jid} is {seen.state}: it is neither scheduled, retrying nor dead.")
         if not done:

@@ -66,8 +66,8 @@ def each(
 
 def send_back(cluster: Cluster, letters: Sequence[Kept]) -> int:
     """How many are ready again; letters of one partition."""
-    pairs = [(letter.jid, letter.record.state) for letter in letters]
-    return dead.retry(cluster, letters[0].partition, pairs)
+    seen = [dead.Letter(letter.jid, letter.record.state, letter.at_ms) for letter in letters]
+    return dead.retry(cluster, letters[0].partition, seen)
 
 
 def delete(cluster: Cluster, letters: Sequence[Kept]) -> int:

@@ -36,3 +36,16 @@ def test_a_dead_letter_is_not_in_later(cluster: Cluster, cluster_servers: Cluste
     before = snapshot(cluster_servers)
     assert schedule.hasten(cluster, MAIL, made) == 0
     assert snapshot(cluster_servers) == before
+
+
+def test_one_that_is_due_at_another_time_by_now_waits_on(
+    cluster: Cluster, cluster_servers: ClusterServers
+) -> None:
+    """A repeat, or a call that comes late, finds the job to be retried anew."""
+    opened(cluster)
+    made = jids.mint("mail", 3)
+    enqueue.schedule(cluster, MAIL, 5, [NewJob(made[0], "shop.send", b"{}")], at_ms=7_000)
+    before = snapshot(cluster_servers)
+    assert schedule.hasten(cluster, MAIL, made, due_ms=6_000) == 0
+    assert snapshot(cluster_servers) == before
+    assert schedule.hasten(cluster, MAIL, made, due_ms=7_000) == 1

@@ -274,7 +274,7 @@ class CrashWalk(PastSteps, LabelledSteps, LaneSteps):
     def dead_retry(self) -> None:
         if jids := self.of("dead"):
             jid = self.rng.choice(jids)
-            letters = [(jid, State(attempts=2))]
+            letters = [dead.Letter(jid, State(attempts=2))]
             self.act(lambda: dead.retry(self.cluster, MAIL, letters), {jid: ("waiting",)})
 
     def dead_delete(self) -> None:

@@ -216,7 +216,7 @@ class Walk:
     def dead_retry(self) -> None:
         if self.dead:
             jid = self.rng.choice(sorted(self.dead))
-            assert dead.retry(self.cluster, MAIL, [(jid, State(attempts=2))]) == 1
+            assert dead.retry(self.cluster, MAIL, [dead.Letter(jid, State(attempts=2))]) == 1
             self.dead.remove(jid)
             self.waiting.add(jid)
 

@@ -5,18 +5,21 @@
 -- ARGV wake nonce step letters...
 -- USES now ids ring record bucket label stamp
 -- REPLY revived uninitialised
--- rest = 16 jobs hashes, then ready 1 to 9; letters = (jid, state) each. {revived, count, letters looked at}. Crash points: none.
+-- rest = 16 jobs hashes, then ready 1 to 9; letters = (jid, state, buried ms) each, '' for whenever it was: one that has
+-- died again meanwhile is another, which a repeat or a late call must not touch. {revived, count, letters looked at}.
+-- Crash points: none.
 local head = redis.call('HMGET', meta, 'ms', 'seq', 'drained')
 if not head[1] then return {'uninitialised'} end
 last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
 local now, count, best, bytes, looked = now_ms(), 0, 0, 0, 0
-for i = 1, #letters, 2 do
+for i = 1, #letters, 3 do
   if bytes > 8388608 then break end
   local jid = letters[i]
   looked = looked + 1
   local jobs = rest[bucket(jid)]
   local kind, priority, _, body = unpack_record(redis.call('HGET', jobs, jid) or '')
-  if kind and redis.call('ZSCORE', dead, jid) then
+  local at_ms, wanted = redis.call('ZSCORE', dead, jid), letters[i + 2]
+  if kind and at_ms and (wanted == '' or tonumber(wanted) == tonumber(at_ms)) then
     add(rest[16 + priority], now, 'j', jid, 't', kind, 'b', relabel(body, 'x'), 's', letters[i + 1])
     redis.call('HDEL', jobs, jid)
     redis.call('ZREM', dead, jid)

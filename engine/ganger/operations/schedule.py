@@ -52,14 +52,23 @@ def promote(
     return parse_promote(cluster.run(promote_command(partition, limit), deadline_s=deadline_s), partition)
 
 
-def hasten_command(partition: Partition, jids: Sequence[str]) -> Command:
+def hasten_command(partition: Partition, jids: Sequence[str], due_ms: int | None = None) -> Command:
     keys = (partition.meta, partition.later, *partition.jobs, *partition.ready)
-    return script("hasten").command(partition.slot, keys, (partition.wake, *fresh(), *jids))
+    due: int | str = "" if due_ms is None else due_ms
+    return script("hasten").command(partition.slot, keys, (partition.wake, *fresh(), due, *jids))
 
 
-def hasten(cluster: Cluster, partition: Partition, jids: Sequence[str], *, deadline_s: float = 10.0) -> int:
-    """later -> ready now, whatever the due times; how many were there. At most 100 at a time."""
-    command = hasten_command(partition, jids[:MAX_PROMOTED])
+def hasten(
+    cluster: Cluster,
+    partition: Partition,
+    jids: Sequence[str],
+    *,
+    due_ms: int | None = None,
+    deadline_s: float = 10.0,
+) -> int:
+    """later -> ready now, whatever the due times; how many were there. At most 100 at a time. With `due_ms`
+    only those that are due then: a job that has failed anew since it was seen waits on."""
+    command = hasten_command(partition, jids[:MAX_PROMOTED], due_ms)
     try:
         return int(checked(cluster.run(command, deadline_s=deadline_s), partition)[1])
     except Uninitialised:

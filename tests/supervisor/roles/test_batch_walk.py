@@ -95,7 +95,7 @@ class Walk:
     def send_back(self) -> None:
         if self.letters:
             entry = self.letters.pop(self.rng.randrange(len(self.letters)))
-            assert dead.retry(self.cluster, entry.partition, [(entry.jid, entry.state)]) == 1
+            assert dead.retry(self.cluster, entry.partition, [dead.Letter(entry.jid, entry.state)]) == 1
             self.sent_back[entry.jid] += 1
 
     def ended(self, how: str = "") -> Counter[str]:

@@ -44,7 +44,7 @@ def test_a_dead_member_that_is_retried_and_succeeds(
     status = batch.status()
     assert (status.state, status.succeeded, status.failed) == ("complete", 2, 1)
     assert list(status.failures.values()) == [f"dead {victim.jid}"]
-    assert dead.retry(cluster, victim.partition, [(victim.jid, victim.state)]) == 1
+    assert dead.retry(cluster, victim.partition, [dead.Letter(victim.jid, victim.state)]) == 1
     assert len(hands.run()) == 1
     leader.work()
     assert hands.run(only="shop.success") == ["success"]
@@ -114,7 +114,7 @@ def test_a_death_inside_is_one_outside_and_a_late_success_too(
         hands.end(entry, "succeeded")
     leader.work()
     assert (numbers(child), numbers(parent)) == ((0, 0, 1), (0, 0, 1))
-    dead.retry(cluster, victim.partition, [(victim.jid, victim.state)])
+    dead.retry(cluster, victim.partition, [dead.Letter(victim.jid, victim.state)])
     hands.run()
     leader.work()
     assert numbers(parent) == (0, 1, 0)
