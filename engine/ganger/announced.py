@@ -12,7 +12,7 @@ import msgspec
 
 from ganger.clock import monotonic_s
 from ganger.cluster import Cluster
-from ganger.errors import GangerError, UnknownType, UnknownTypeWarning
+from ganger.errors import GangerError, NodeDown, OutcomeUnknown, UnknownType, UnknownTypeWarning
 from ganger.keys import Control
 from ganger.operations import control
 from ganger.options import Options
@@ -52,9 +52,11 @@ class AnnouncedTypes:
     def _refresh(self, type: str) -> None:
         try:
             found = control.types(self._cluster, self._keys, deadline_s=3.0)
-        except GangerError:
+        except GangerError as error:
             if type in self._types:
                 return  # what was known of it a while ago is good enough: the job's own node may well live
+            if isinstance(error, OutcomeUnknown):  # of a look, which changes nothing
+                raise NodeDown(f"{error} Nothing was pushed.") from error
             raise
         self._types = {name: _options(entry) for name, entry in found.items()}
         self._until_s = monotonic_s() + FRESH_S

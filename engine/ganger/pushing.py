@@ -180,10 +180,14 @@ class Pusher:
         return partitions(self._control.namespace, queue, self._count(queue))
 
     def _count(self, queue: str) -> int:
-        """Partitions of the queue: fixed by its first push, so it is asked for once."""
+        """Partitions of the queue: fixed by its first push, so it is asked for once. Raises NodeDown when
+        nobody answers, never OutcomeUnknown."""
         count = self._counts.get(queue)
         if count is None:
-            count = control.register_queue(self._cluster, self._control, queue)
+            try:
+                count = control.register_queue(self._cluster, self._control, queue)
+            except OutcomeUnknown as error:  # of the queue alone: no job has left yet
+                raise NodeDown(f"{error} Nothing was pushed: try again.") from error
             self._counts[queue] = count
         return count
 

@@ -134,17 +134,19 @@ class Semaphore:
     # ---- inside ------------------------------------------------------------------------------------
 
     def _ask_all(self, command: Command) -> list[Any]:
-        """The replies of those that answer."""
+        """The replies of those that answer. A connection that breaks is made anew, once."""
         replies: list[Any] = []
 
-        def hear(reply: Any) -> tuple[Call, ...]:
-            if reply is not None:
+        def call(server: int, *, again: bool) -> Call:
+            def hear(reply: Any) -> tuple[Call, ...]:
+                if reply is None:
+                    return () if again else (call(server, again=True),)
                 replies.append(reply)
-            return ()
+                return ()
 
-        self.servers.converse(
-            [self.servers.call(server, lambda _life: command, hear) for server in range(self.servers.count)]
-        )
+            return self.servers.call(server, lambda _life: command, hear)
+
+        self.servers.converse([call(server, again=False) for server in range(self.servers.count)])
         return replies
 
     def _begin(self, holder: Holder) -> tuple[Attempt, list[Call]]:
@@ -175,7 +177,7 @@ class Semaphore:
     def _calls(self, machine: Attempt | Holding, asks: Sequence[Ask], holder: Holder) -> list[Call]:
         return [self._call(machine, ask, holder) for ask in asks]
 
-    def _call(self, machine: Attempt | Holding, ask: Ask, holder: Holder) -> Call:
+    def _call(self, machine: Attempt | Holding, ask: Ask, holder: Holder, *, again: bool = False) -> Call:
         def build(life: Life) -> Command:
             if ask.verb == "release":
                 keys = (self.keys.taken, self.keys.holders)
@@ -188,6 +190,9 @@ class Semaphore:
             return script("permit_acquire").command(0, self.keys.all, (*args, *ask.seats))
 
         def hear(reply: Any) -> list[Call]:
+            if reply is None and ask.verb == "release" and not again:
+                # A seat that is held for nobody would be in the way for TTL: once more, over a new link.
+                return [self._call(machine, ask, holder, again=True)]
             return self._calls(machine, machine.hear(ask, _answer(reply), _now_ms()), holder)
 
         return self.servers.call(ask.server, build, hear)
