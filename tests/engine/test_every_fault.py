@@ -1,0 +1,91 @@
+"""Each story is told once in peace, then with each fault at each of its commands; it must end well each time.
+
+How many commands a story sends is found out by telling it, so the cases are made and not written down. A
+part of them is told here, drawn from a seed that a failure names; GANGER_FAULTS=<seed> draws the same once
+more, and GANGER_FAULTS=all tells them all (docs/proof.md).
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from random import Random
+
+import pytest
+
+from ganger.cluster import Cluster
+from ganger.scripts import script
+from support.fault_proxy import Fault, FaultProxy
+from support.servers import ClusterServers
+from support.sources import scripts
+from support.stage import Case, Stage
+from support.stories import STORIES
+from support.throttles import ThrottleServers
+
+KINDS = [(fault, False) for fault in Fault] + [(Fault.REQUEST_LATE, True)]
+CHOICE = os.environ.get("GANGER_FAULTS") or str(Random().randrange(10_000))
+MOST = 20
+"""Of a story's cases, unless all are told."""
+Tell = Callable[[str, Case | None], Stage]
+
+
+@pytest.fixture(scope="module")
+def tell() -> Iterator[Tell]:
+    """Two primaries, each with a replica for WAIT, and three servers for semaphores, all behind one proxy."""
+    throttles, servers = (
+        ThrottleServers("valkey"),
+        ClusterServers("valkey", primaries=2, replicas=1, password="x"),
+    )
+    with servers, throttles:
+        proxy, behind = FaultProxy(), [*servers.nodes, *(one.server for one in throttles.all)]
+        for server in behind:
+            proxy.lay(server.port)
+        ready: list[bool] = []
+
+        def told(name: str, case: Case | None) -> Stage:
+            servers.flush()
+            throttles.flush()
+            stage = Stage(servers, throttles, Cluster(servers.settings()), proxy, case)
+            if not ready:
+                stage.load_scripts()
+                ready.append(True)
+            try:
+                STORIES[name](stage)
+            finally:
+                proxy.deliver()
+                stage.close()
+            return stage
+
+        yield told
+        proxy.close()
+
+
+def cases(sent: int, name: str) -> list[Case]:
+    every = [Case(fault, at, late) for fault, late in KINDS for at in range(sent)]
+    if CHOICE == "all" or len(every) <= MOST:
+        return every
+    return Random(f"{CHOICE} {name}").sample(every, MOST)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_a_story_ends_well(name: str, tell: Tell) -> None:
+    sent = list(tell(name, None).proxy.sent)
+    failures = []
+    for case in cases(len(sent), name):
+        try:
+            assert tell(name, case).proxy.taken, "the command never came"
+        except Exception as error:
+            failures.append(
+                f"{case}, {sent[case.at]}: {type(error).__name__} {str(error).partition(chr(10))[0]}"
+            )
+    assert not failures, f"GANGER_FAULTS={CHOICE}: {len(failures)} failed\n" + "\n".join(failures)
+
+
+def test_every_script_that_writes_is_in_a_story(tell: Tell) -> None:
+    sent: Counter[str] = Counter()
+    for name in STORIES:
+        sent.update(tell(name, None).proxy.sent)
+    print(*(f"{count * len(KINDS):6} cases of {name}" for name, count in sorted(sent.items())), sep="\n")
+    writing = {
+        path.stem for path in scripts() if b"no-writes" not in script(path.stem).source.partition(b"\n")[0]
+    }
+    assert writing <= sent.keys(), f"in no story: {sorted(writing - sent.keys())}"
