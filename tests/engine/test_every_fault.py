@@ -6,6 +6,7 @@ more, and GANGER_FAULTS=all tells them all (docs/proof.md).
 """
 
 import os
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from random import Random
@@ -66,17 +67,25 @@ def cases(sent: int, name: str) -> list[Case]:
     return Random(f"{CHOICE} {name}").sample(every, MOST)
 
 
+def befall(name: str, tell: Tell, case: Case) -> None:
+    """On a busy machine a server for semaphores may seem to be away, and is then sent less."""
+    for _ in range(3):
+        if tell(name, case).proxy.taken:
+            return
+    raise AssertionError("the command never came")
+
+
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story_ends_well(name: str, tell: Tell) -> None:
     sent = list(tell(name, None).proxy.sent)
     failures = []
     for case in cases(len(sent), name):
         try:
-            assert tell(name, case).proxy.taken, "the command never came"
+            befall(name, tell, case)
         except Exception as error:
-            failures.append(
-                f"{case}, {sent[case.at]}: {type(error).__name__} {str(error).partition(chr(10))[0]}"
-            )
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            said = f"{type(error).__name__} {str(error).partition(chr(10))[0]}"
+            failures.append(f"{case}, {sent[case.at]}: {said} ({where.name}, line {where.lineno})")
     assert not failures, f"GANGER_FAULTS={CHOICE}: {len(failures)} failed\n" + "\n".join(failures)
 
 

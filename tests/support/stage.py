@@ -18,7 +18,7 @@ from ganger.errors import GangerError, NodeDown, OutcomeUnknown
 from ganger.job import BLANK, Entry
 from ganger.keys import Partition
 from ganger.lifecycle import alive
-from ganger.operations import claim, failing, look, settle
+from ganger.operations import claim, failing, lanes, look, settle
 from ganger.scripts import script
 from support.fault_proxy import Fault, FaultProxy
 from support.keyspace import HOST, MAIL, snapshot
@@ -173,24 +173,24 @@ class Stage:
 
     # ---- what many stories need --------------------------------------------------------------------------
 
-    def take(self, place: Partition = MAIL, host: str = HOST) -> list[Entry]:
-        """A worker claims what is ready and begins on it. One that hears nothing closes its claim, gives back
-        what it brought, and claims again under another op."""
+    def take(self, place: Partition = MAIL, host: str = HOST, lane: str = "") -> list[Entry]:
+        """A worker claims what is ready, or waits in this lane, and begins on it. One that hears nothing
+        closes its claim, gives back what it brought, and claims again under another op."""
         self._ops += 2
         op, worker = self._ops, host
 
-        def once(cluster: Cluster) -> list[Entry]:
-            return claim.claim(
-                cluster, place, host, worker, op, budget_us=10**9, cap=1000, costs=COSTS
-            ).entries
+        def once(cluster: Cluster, op: int = op) -> list[Entry]:
+            if lane:
+                command = lanes.claim_command(place, host, worker, op, lane, 10**9, 1000, 1 << 20, COSTS)
+            else:
+                command = claim.command(place, host, worker, op, 10**9, 1000, 1 << 20, COSTS)
+            return claim.parse(cluster.run(command), place).entries
 
         def again(cluster: Cluster) -> list[Entry]:
             refs = claim.close(cluster, place, host, worker, op)
             held = [Entry(place, stream, id, "", "", BLANK, b"") for stream, id in refs]
             failing.release(cluster, place, host, [(entry, None) for entry in held])
-            return claim.claim(
-                cluster, place, host, worker, op + 1, budget_us=10**9, cap=1000, costs=COSTS
-            ).entries
+            return once(cluster, op + 1)
 
         entries = self.act(once, again)
         self.ran.update(entry.jid for entry in entries)
@@ -235,9 +235,10 @@ class Stage:
 
     def _count(self, place: Partition, there: Counter[str]) -> None:
         now = look.parse_look(self.cluster.run(look.look_command(place)), place)
-        assert (now.ready, now.in_flight) == (there["waiting"], there["held"])
+        laned = there["laned"] + there["unsorted"]
+        assert (now.ready, now.in_flight, now.laned) == (there["waiting"] + laned, there["held"], laned)
         assert (now.later, now.dead, now.parked) == (there["later"], there["dead"], there["parked"])
-        lives = sum(there[what] for what in ("waiting", "held", "later", "parked"))
+        lives = sum(there[what] for what in ("waiting", "held", "later", "parked")) + laned
         assert alive(now.counters) == lives, f"counters say {alive(now.counters)} live, there are {lives}"
 
     def counters(self, place: Partition = MAIL) -> dict[str, int]:

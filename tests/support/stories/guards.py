@@ -6,9 +6,8 @@ from ganger.cluster import Cluster
 from ganger.keys import OnceMark
 from ganger.operations import once
 from ganger.operations.once import Holder
-from ganger.throttle.default import Throttles
 from ganger.throttle.holders import this_process
-from ganger.throttle.rate import RateLimit
+from ganger.throttle.rate import Taken, Tap
 from ganger.throttle.semaphore import Permit, Semaphore, renew
 from ganger.throttle.servers import Servers
 from ganger.throttle.shares import parse_rate
@@ -113,15 +112,18 @@ def a_permit_of_many(stage: Stage) -> None:
 
 
 def tell_takes(stage: Stage, burst: int | None) -> None:
-    """Never more than the rate; what a fault takes is spent and no more than that."""
+    """Never more than the rate, what is not used given back; what a fault takes is spent, and no more."""
     stage.begin()
     servers = servers_of(stage)
     try:
-        tap = RateLimit("mail", parse_rate("6/3600s", burst), Throttles(servers, "ganger"))
-        let = sum(stage.act(lambda _: tap.attempt()) == 0.0 for _ in range(8))
+        rate = parse_rate("6/3600s", burst)
+        tap = Tap("mail", rate, servers, "ganger")
+        unused = stage.act(lambda _: tap.take(1))
+        if isinstance(unused, Taken):
+            stage.act(lambda _: tap.refund(unused, 1))
+        let = sum(isinstance(stage.act(lambda _: tap.take(1)), Taken) for _ in range(8))
         stage.proxy.deliver()
-        again = RateLimit("mail", parse_rate("6/3600s", burst), Throttles(servers, "ganger"))
-        let += again.attempt() == 0.0
+        let += isinstance(Tap("mail", rate, servers, "ganger").take(1), Taken)
         assert let <= 6 and let >= (6 if stage.case is None else 3), f"{let} came through"
     finally:
         servers.close()
