@@ -49,7 +49,8 @@ class EvictionEnabled(GangerError):
 
 
 class NodeDown(GangerError):
-    """The node that holds the slot can't be reached, and this command was never run: safe to try again."""
+    """The node that holds the slot can't be reached, and this command was never run (of a push: nothing was
+    pushed): safe to try again."""
 
 
 class OutcomeUnknown(GangerError):

@@ -135,7 +135,7 @@ def test_what_is_asked_before_a_push_leaves_no_doubt_about_the_job(
     client = Client(EngineConfig(hasty.settings), cluster=hasty)
     proxy.arm(Fault.REPLY_LOST, at)
     with pytest.raises(NodeDown, match="Nothing was pushed"):
-        client.push("shop.send", queue="mail")
+        client.push("unheard.of", queue="mail")
     assert proxy.sent[at] == ["HGETALL", "register_queue"][at] and "push" not in proxy.sent
     client.close()
 
