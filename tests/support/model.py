@@ -14,7 +14,6 @@ from ganger.operations.lanes import UNSORTED
 from support.keyspace import MAIL, snapshot
 from support.servers import ClusterServers
 
-
 _KEPT = (b"c:", b"p:", b"e:")
 
 
