@@ -42,6 +42,17 @@ def test_a_word_is_never_shortened_and_the_last_says_whether_it_is_keyed(cluster
     assert until(cluster) == {"!a": first}
 
 
+def test_words_that_are_said_no_more_are_over_at_once(cluster: Cluster) -> None:
+    opened(cluster)
+    aside(cluster, Mark("a", True), Mark("b", False), ttl_ms=60_000)
+    before = until(cluster)
+    aside(cluster, Mark("a", False), Mark("never", False), ttl_ms=0)
+    after = until(cluster)
+    assert after["b"] == before["b"] and after["!a"] <= now_ms(cluster)
+    aside(cluster, Mark("a", True), ttl_ms=0)
+    assert until(cluster) == after, "and they stay so"
+
+
 def test_nothing_to_say_says_nothing(cluster: Cluster, cluster_servers: ClusterServers) -> None:
     opened(cluster)
     before = snapshot(cluster_servers)

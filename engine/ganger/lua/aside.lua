@@ -6,17 +6,25 @@
 -- ARGV ttl_ms words...
 -- USES now
 -- REPLY aside uninitialised
--- words = a type or * for all others, with ! ahead where its lanes are by key. Crash points: none.
+-- words = a type or * for all others, with ! ahead where its lanes are by key. ttl_ms 0: they are said no more, and over
+-- now, unless another says them again. Crash points: none.
 local head = redis.call('HMGET', meta, 'ms', 'aside')
 if not head[1] or redis.call('EXISTS', lanes, laned) < 2 then return {'uninitialised'} end
-local till, kinds, said = now_ms() + ttl_ms, {}, {}
+local now, kinds, said = now_ms(), {}, {}
+local function kind_of(word) return string.match(word, '^!?(.*)$') end
 local function say(word, at)
-  local kind = string.gsub(word, '^!', '')
+  local kind = kind_of(word)
   if not said[kind] then kinds[#kinds + 1] = kind end
   said[kind] = {word, math.max(at, said[kind] and said[kind][2] or 0)}
 end
 for word, at in string.gmatch(head[2] or '', '([^%s=]+)=(%d+)') do say(word, tonumber(at)) end
-for _, word in ipairs(words) do say(word, till) end
+for _, word in ipairs(words) do
+  if tonumber(ttl_ms) > 0 then
+    say(word, now + ttl_ms)
+  elseif said[kind_of(word)] then
+    said[kind_of(word)][2] = math.min(said[kind_of(word)][2], now)
+  end
+end
 for i, kind in ipairs(kinds) do kinds[i] = said[kind][1] .. '=' .. whole(said[kind][2]) end
 if #kinds > 0 then redis.call('HSET', meta, 'aside', table.concat(kinds, ' ')) end
 return {'aside'}

@@ -54,7 +54,8 @@ class Mark(NamedTuple):
 
 
 def aside_command(partition: Partition, marks: Sequence[Mark], ttl_ms: int) -> Command:
-    """These types wait in lanes for so long, by the node's clock. Others that were named before stay."""
+    """These types wait in lanes for so long, by the node's clock. Others that were named before stay. With
+    `ttl_ms` 0 the time of these is over now, unless somebody else names them again."""
     keys = (partition.meta, partition.lanes, partition.laned)
     words = [f"!{mark.type}" if mark.keyed else mark.type for mark in marks]
     return script("aside").command(partition.slot, keys, (ttl_ms, *words))
