@@ -10,8 +10,10 @@ from ganger.job import Entry, State
 from ganger.lifecycle import alive
 from ganger.operations import claim, clear, dead, enqueue, failing, look, pause, recover, schedule, settle
 from ganger.operations.enqueue import NewJob
+from ganger.operations.lanes import UNSORTED
 from ganger.retry import Bury, Discard, Retry
 from support.keyspace import MAIL, WORKER, snapshot
+from support.laned_walk import LanedWalk
 from support.servers import ClusterServers
 
 HOSTS = ("a" * 16, "b" * 16)
@@ -22,12 +24,13 @@ STEPS = (
     *("push", "push", "push_again", "delay", "claim", "claim", "claim", "settle", "settle", "retry", "bury"),
     *("discard", "release", "recover", "promote", "promote", "hasten", "dead_retry", "dead_delete", "late"),
     *("pause", "resume", "resume", "pause_type", "resume_type", "resume_type", "clear", "clear_later"),
+    *("limit", "unlimit", "sort", "sort", "claim_lane", "claim_lane"),
 )
 TYPES = ("cheap", "dear", "unknown")
 
 
 @dataclass
-class Walk:
+class Walk(LanedWalk):
     """The model: what was pushed, what is held by whom, what is dead, later, waiting, or over."""
 
     cluster: Cluster
@@ -45,6 +48,8 @@ class Walk:
     paused: bool = False
     paused_types: set[str] = field(default_factory=set)
     parked: set[str] = field(default_factory=set)
+    limits: dict[str, bool] = field(default_factory=dict)
+    lane_of: dict[str, str] = field(default_factory=dict)
 
     def step(self) -> str:
         name = self.rng.choice(STEPS)
@@ -92,18 +97,19 @@ class Walk:
                 assert entry.jid in self.waiting or self.held[entry.jid][1].id == entry.id
                 self.waiting.discard(entry.jid)
                 self.held[entry.jid] = (host, entry)
-                assert not self.paused and entry.type not in self.paused_types
+                assert not self.paused and entry.type not in self.paused_types | self.limits.keys()
             self._park()
         if not got.entries and not self.paused:
             assert not self.waiting
 
     def _park(self) -> None:
-        """What a claim has set aside is of a paused type, and waits no longer."""
+        """What a claim has set aside is of a paused type or of a limited one, and waits no longer."""
         rows = self.cluster.run(Command(MAIL.slot, ("XRANGE", MAIL.parked, "-", "+")))
-        fresh = {row[1].decode() for _, row in rows} - self.parked
+        fresh = {row[1].decode() for _, row in rows if b"l" not in row[::2]} - self.parked
         assert fresh <= self.waiting and {self.kinds[jid] for jid in fresh} <= self.paused_types
         self.waiting -= fresh
         self.parked |= fresh
+        self.set_aside(rows)
 
     def _change(self, *edit: str) -> str:
         sign, what = edit
@@ -142,9 +148,10 @@ class Walk:
         if self.rng.random() < 0.3:
             mark = clear.parse_mark(self.cluster.run(clear.mark_command(MAIL)))
             reply = self.cluster.run(clear.waiting_command(MAIL, mark))
-            assert clear.parse(reply, MAIL) == (len(self.waiting | self.parked), False)
-            self.over |= self.waiting | self.parked
-            self.waiting, self.parked = set(), set()
+            gone = self.waiting | self.parked | self.lane_of.keys()
+            assert clear.parse(reply, MAIL) == (len(gone), False)
+            self.over |= gone
+            self.waiting, self.parked, self.lane_of = set(), set(), {}
 
     def clear_later(self) -> None:
         if self.rng.random() < 0.3:
@@ -241,8 +248,11 @@ class Walk:
         streams = [found[key] for key in MAIL.streams]
         entries = {id: row[b"j"].decode() for rows, _ in streams for id, row in rows}
         leased = {id for _, leases in streams for id, _ in leases}
-        parked = {row[b"j"].decode() for _, row in found[MAIL.parked][0]}
-        names = [*entries.values(), *parked]
+        rows = [row for _, row in found[MAIL.parked][0]]
+        parked = {row[b"j"].decode() for row in rows if b"l" not in row}
+        laned = {row[b"j"].decode(): row[b"l"][:16].decode() for row in rows if b"l" in row}
+        assert laned == self.lane_of and len(found[MAIL.lanes]) == len(laned) + 1
+        names = [*entries.values(), *parked, *laned]
         assert len(names) == len(set(names))
         assert {jid for id, jid in entries.items() if id in leased} == set(self.held)
         assert {jid for id, jid in entries.items() if id not in leased} == self.waiting
@@ -252,8 +262,10 @@ class Walk:
         bodies = {jid.decode() for bucket in MAIL.jobs for jid in found[bucket]} - {""}
         assert bodies == self.later | self.dead
         seen = look.parse_look(self.cluster.run(look.look_command(MAIL)), MAIL)
-        lives = len(self.waiting) + len(self.later) + len(self.held) + len(self.parked)
+        lives = len(self.waiting) + len(self.later) + len(self.held) + len(self.parked) + len(laned)
         assert alive(seen.counters) == lives and seen.parked == len(self.parked)
-        assert seen.ready == len(self.waiting) and seen.in_flight == len(self.held)
+        assert seen.ready == len(self.waiting) + len(laned) and seen.in_flight == len(self.held)
         peek = look.parse_peek(self.cluster.run(look.peek_command(MAIL)), MAIL)
-        assert (peek.highest > 0) == (bool(self.waiting) and not self.paused)
+        unsorted = UNSORTED in laned.values()
+        assert (peek.highest > 0) == ((bool(self.waiting) or unsorted) and not self.paused)
+        assert peek.lanes == (bool(set(laned.values()) - {UNSORTED}) and not self.paused)
