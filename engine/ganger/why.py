@@ -181,13 +181,19 @@ def type_unknown(case: Case) -> Reason | None:
 
 
 def throttled(case: Case) -> Reason | None:
-    """Its queue is limited, and no permit is to be had."""
+    """Its queue, its type or its key is limited, and no permit is to be had."""
     if case.state != JobState.READY:
         return None
-    for host in case.hosts or []:
-        for row in host.status.get("limits", []):
-            if row["queue"] == case.queue and row["served"] and row["state"] != "ok":
-                return _throttled(case, row)
+    in_lane = case.found is not None and case.found.place is not None
+    rows = [row for host in case.hosts or [] for row in host.status.get("limits", []) if row["served"]]
+    for row in rows:
+        if row["queue"] == case.queue and not row.get("limit_key") and row["state"] != "ok":
+            return _throttled(case, row)
+    for row in rows:
+        if in_lane and (
+            row.get("type") == case.type or (row["queue"] == case.queue and row.get("limit_key"))
+        ):
+            return _throttled(case, row)
     return None
 
 
@@ -197,13 +203,27 @@ def _throttled(case: Case, row: dict[str, Any]) -> Reason:
     used = sum(one["used"] for one in rows if one["name"] == name)
     allowed = {part: row.get(part) for part in ("concurrency", "rate")}
     about = {"limit": name, "state": state, "used": used, **allowed}
-    if state == "full":
+    if state in ("ok", "full") and (row.get("type") or row.get("limit_key")):
+        text = f"It waits in its lane for its turn under the limit {name}, {_allowed(row)}."
+    elif state == "full":
         text = f"It is throttled by the limit {name}: {used} of {row['concurrency']} of its jobs run now."
     elif state == "rate used up":
         text = f"It is throttled by the limit {name}: {row['rate']}, and those have begun."
     else:
         text = f"Its queue is limited by {name} and stands still: {state}."
     return Reason("throttled", text, about)
+
+
+def _allowed(row: dict[str, Any]) -> str:
+    """What a limit on some jobs of a queue says."""
+    said = []
+    if row.get("concurrency"):
+        said.append(f"at most {row['concurrency']} at once")
+    if row.get("rate"):
+        said.append(str(row["rate"]))
+    for_whom = f" of type {row['type']}" if row.get("type") else ""
+    for_each = f" for each {row['limit_key']}" if row.get("limit_key") else ""
+    return " and ".join(said) + for_whom + for_each
 
 
 def behind(case: Case) -> Reason | None:

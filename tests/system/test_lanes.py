@@ -14,6 +14,10 @@ from support.throttles import ThrottleServers
 from support.waiting import until
 
 HEALTHY = app.healthy.name
+SAID = (
+    "It waits in its lane for its turn under the limit gate, at most 1 at once of type"
+    f" {app.at_gate.name} for each args.gate."
+)
 
 
 def overlaps(scene: Scene, of: dict[str, int], killed: dict[int, int]) -> dict[int, int]:
@@ -97,6 +101,8 @@ def test_a_limit_by_key_that_is_set_and_lifted_while_jobs_wait(scene: Scene) -> 
         gang.await_log("limits.changed")
         held = scene.push_many(app.at_gate, [(str(closed),)] * 4)
         until(lambda: sum(scene.journal.begun(jid) for jid in held) == 1, "one runs")
+        waiting = next(jid for jid in held if not scene.journal.begun(jid))
+        until(lambda: reasons(scene, waiting).get("throttled", "") == SAID, "it says why it waits")
         # Others have room to run beside it.
         for jid in scene.push_many(app.healthy, [(number, 0) for number in range(9)]):
             scene.await_end(jid)
@@ -106,6 +112,10 @@ def test_a_limit_by_key_that_is_set_and_lifted_while_jobs_wait(scene: Scene) -> 
         closed.touch()
         scene.await_all_done()
         assert gang.drain() == 0
+
+
+def reasons(scene: Scene, jid: str) -> dict[str, str]:
+    return {reason["code"]: reason["text"] for reason in scene.command("why", jid)["reasons"]}
 
 
 def running(scene: Scene) -> list[int]:
