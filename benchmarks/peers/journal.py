@@ -67,6 +67,7 @@ def outcome(
         "runs": {kind: len(began.get(number, ())) for kind, number in culprits.items()},
         "replaced_s": max((s for s in backs if s is not None), default=None) if None not in backs else None,
         "hang_ended_s": gone_s(hang, seen) if hang else None,
+        "hang_shared": hang is not None and any(hang.pid == firsts[k].pid for k in ("a", "b") if k in firsts),
     }
 
 

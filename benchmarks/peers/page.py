@@ -15,6 +15,14 @@ Found = Mapping[str, Any]
 """What run.py wrote: `measured_on`, `quick`, `systems` and `crash`, by name each."""
 
 
+THROUGHPUT_SAID = "**No-op jobs, two worker processes, everything pushed before the start.**"
+LATENCY_SAID = (
+    "**Latency, idleness, memory.** Push to the handler's first line with four idle workers, and with two"
+    " under half of the load that they were measured to take just before; then four workers that have"
+    " nothing to do."
+)
+
+
 class NoPlace(Exception):
     """The page has no markers, or has them twice."""
 
@@ -28,18 +36,13 @@ def filled(page: str, section: str) -> str:
 
 
 def section(found: Found) -> str:
-    parts = [
-        introduction(found),
-        table(SETTINGS, found["systems"]),
-        "**No-op jobs, two worker processes, everything pushed before the start.** "
-        + headline(found["systems"]),
-        table(THROUGHPUT, found["systems"]),
-        "**Latency, idleness, memory.** Push to the handler's first line with four idle workers, and with two"
-        " under half of the load that they were measured to take just before; then four workers that have"
-        " nothing to do.",
-        table(LATENCY, found["systems"]),
-        left_out(found),
-    ]
+    systems = found["systems"]
+    parts = [introduction(found), table(SETTINGS, systems)]
+    if any(one["turns"] for one in systems.values()):
+        parts += [f"{THROUGHPUT_SAID} {headline(systems)}", table(THROUGHPUT, systems)]
+    if any(one["figures"] for one in systems.values()):
+        parts += [LATENCY_SAID, table(LATENCY, systems)]
+    parts.append(left_out(found))
     if found.get("crash"):
         parts += [crash_introduction(found), table(CRASH, found["crash"]), crash_notes(found["crash"])]
     return "\n\n".join(part for part in parts if part)
@@ -171,16 +174,19 @@ def total_cpu(one: Found) -> str:
     return amount(median(workers) + median(server)) if workers and server else NONE
 
 
-def seconds(name: str) -> Callable[[Found], str]:
-    def show(one: Found) -> str:
-        value = one[name]
-        return "not" if value is None else f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
+def seconds(value: float | None) -> str:
+    """As exactly as a look each 50 ms allows."""
+    if value is None:
+        return "not"
+    return "< 0.1 s" if value < 0.1 else f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
 
-    return show
+
+def hang_ended(one: Found) -> str:
+    return "died with another culprit" if one["hang_shared"] else seconds(one["hang_ended_s"])
 
 
 def replaced(one: Found) -> str:
-    shown = seconds("replaced_s")(one)
+    shown = seconds(one["replaced_s"])
     ends = one["main_ends"]
     return f"{shown}; main process restarted {times(ends)}" if ends else shown
 
@@ -237,6 +243,6 @@ CRASH: Sequence[Column] = (
     ("late", lambda one: str(one["late"])),
     ("runs: segfault / SIGKILL / hang", runs),
     ("replaced after", replaced),
-    ("hang ended after", seconds("hang_ended_s")),
+    ("hang ended after", hang_ended),
     ("named in its log or data", named),
 )

@@ -101,7 +101,14 @@ def test_the_crash_table() -> None:
         "late": 1,
         "runs": {"a": 3, "b": 2, "c": 1},
     }
-    one |= {"replaced_s": None, "hang_ended_s": 63.4, "main_ends": 2, "harm": "h", "settings": "s"}
+    one |= {
+        "replaced_s": None,
+        "hang_ended_s": 63.4,
+        "hang_shared": False,
+        "main_ends": 2,
+        "harm": "h",
+        "settings": "s",
+    }
     one |= {"named": {"a": "job and cause", "b": "no", "c": "no"}, "trouble": ""}
     section = page.section(found(crash={"One": one}))
     assert (
@@ -137,7 +144,12 @@ def test_when_a_worker_was_replaced_and_a_hang_ended() -> None:
     result = journal.outcome(told, seen, [], {"a": 9, "c": 10}, 2)
     assert result["replaced_s"] == 3 and result["hang_ended_s"] is None
     result = journal.outcome(told, [*seen, (6 * SECOND, frozenset({6, 11}))], [], {"a": 9, "c": 10}, 2)
-    assert result["hang_ended_s"] == 5
+    assert result["hang_ended_s"] == 5 and not result["hang_shared"]
+
+
+def test_a_hang_in_the_process_of_another_culprit_is_told() -> None:
+    told = journal.events(["began 9 7 1 0", "began 10 7 2 0"])
+    assert journal.outcome(told, [], [], {"a": 9, "c": 10}, 2)["hang_shared"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ class Taskiq(Driver):
     package = "taskiq"
     jobs = 12_000
     redelivered = "after 10 minutes idle"
-    settings = "RedisStreamBroker, --workers N, coroutines, defaults (100 at once), ack when saved"
+    settings = "RedisStreamBroker, --workers N, coroutines on uvloop, defaults (100 at once), ack when saved"
     crash_settings = "timeout=3, SimpleRetryMiddleware, max_retries 3"
 
     def version(self) -> str:
