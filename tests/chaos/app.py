@@ -54,6 +54,13 @@ def flaky() -> None:
             raise ValueError("not yet")
 
 
+@job(name="lingers", queue=ODD, **_LONG)
+def lingers(s: float) -> None:
+    """Takes seconds, so that whatever stops a host stops it in the middle of one."""
+    with _noted():
+        time.sleep(s)
+
+
 @job(name="segfaults", queue=ODD, **_LONG)
 def segfaults() -> None:
     """Kills its first worker."""

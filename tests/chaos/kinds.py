@@ -35,6 +35,7 @@ KINDS = (
     Kind("n", "noop", BULK, "done", bulky=True),
     Kind("w", "works", BULK, "done", bulky=True),
     Kind("f", "flaky", ODD, "done"),
+    Kind("q", "lingers", ODD, "done"),
     Kind("g", "segfaults", ODD, "done"),
     Kind("t", "too_slow", ODD, "done"),
     Kind("h", "hangs", ODD, "done"),

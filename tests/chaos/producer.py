@@ -168,9 +168,9 @@ class Producer:
         rng = random.Random(self.rng.random())
         acts = {
             self._delayed: 12, self._expires: 8, self._unwanted: 3, self._single: 10, self._narrow: 14,
-            self._kept: 12, self._batch: 2, self._plain("flaky"): 8, self._plain("hopeless"): 4,
+            self._kept: 12, self._batch: 2, self._lingers: 2, self._plain("flaky"): 8,
             self._plain("doomed"): 3, self._plain("segfaults"): 1, self._plain("too_slow"): 2,
-            self._plain("hangs"): 1,
+            self._plain("hangs"): 1, self._plain("hopeless"): 4,
         }  # fmt: skip
 
         def act() -> None:
@@ -226,6 +226,9 @@ class Producer:
 
     def _narrow(self, rng: random.Random) -> None:
         self._one(app.narrow, rng.choice((20, 60, 150, 400)))
+
+    def _lingers(self, rng: random.Random) -> None:
+        self._one(app.lingers, rng.choice((1.0, 2.0, 3.0)))
 
     def _kept(self, rng: random.Random) -> None:
         self._one(app.kept, rng.randrange(1000))

@@ -17,7 +17,7 @@ import click
 
 from gangerd.cli import rendering
 from gangerd.config import EXIT_FAILED
-from gangerd.errors import NoCheckout
+from gangerd.errors import FileInTheWay, NoCheckout
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +55,7 @@ def chaos(
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     root = keep or Path(tempfile.mkdtemp(prefix="ganger-chaos-"))
     if keep is not None and keep.exists() and any(keep.iterdir()):
-        raise NoCheckout(f"{keep} is not empty: name a new directory for --keep.")
+        raise FileInTheWay(f"{keep} is not empty: name a new directory for --keep.")
     plan = harness.Plan(seed, minutes, per_s=rate, pace=pace, only=only, plant=plant or "", apart=True)
     click.echo(f"ganger: chaos for {minutes:g} minutes, --seed {seed}", err=True)
     kept = keep is not None

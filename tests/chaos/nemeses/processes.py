@@ -158,7 +158,7 @@ class Freeze(_Harm):
 
     name = "freeze a host"
     every_s = 150.0
-    branches = frozenset({"lease reclaim"})
+    branches = frozenset({"lease reclaim", "stale settle"})
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
