@@ -1,11 +1,13 @@
 """How far batches are: what `Batch.status()`, `ganger batches` and `ganger batch show` tell. Read-only."""
 
+import re
 from dataclasses import dataclass, field
 
 from ganger.clock import now_ms
 from ganger.cluster import Cluster
 from ganger.errors import BatchNotFound, GangerError
 from ganger.keys import BatchKeys, Control
+from ganger.lifecycle import read_ms
 from ganger.operations import batch
 from ganger.operations.look import LOOK_S
 
@@ -63,8 +65,9 @@ def recent(
 
 
 def _read(head: dict[str, str], bid: str) -> BatchStatus:
-    total, ended, ok = (int(head.get(name, 0)) for name in ("total", "ended", "ok"))
-    active_ms = int(head.get("active_ms", 0))
+    total, ended, ok = (read_ms(head.get(name, "0")) for name in ("total", "ended", "ok"))
+    active_ms = read_ms(head.get("active_ms", "0"))
+    failed = sorted((name[2:], value) for name, value in head.items() if name.startswith("f:"))
     return BatchStatus(
         bid=bid,
         description=head.get("description", ""),
@@ -77,9 +80,9 @@ def _read(head: dict[str, str], bid: str) -> BatchStatus:
         success=head.get("success", "waiting"),
         death=head.get("death", "waiting"),
         parent_bid=head.get("parent_bid"),
-        created_at_ms=int(head.get("created_ms", 0)),
+        created_at_ms=read_ms(head.get("created_ms", "0")),
         active_at_ms=active_ms,
-        failures={int(name[2:]): value for name, value in sorted(head.items()) if name.startswith("f:")},
+        failures={int(number): how for number, how in failed if re.fullmatch("[0-9]{1,9}", number)},
     )
 
 

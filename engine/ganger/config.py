@@ -7,6 +7,7 @@ EngineConfig from it. A password is in no repr and in no error text; that is why
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -135,13 +136,15 @@ def _find_url(env: Mapping[str, str], toml: Mapping[str, Any], embedded: Path) -
     try:
         found = json.loads(embedded.read_text(encoding="utf-8"))
         url, pid = str(found["redis"]), int(found["pid"])
+        found_semaphores = [str(one) for one in found.get("semaphores", [])]
+        alive = _alive(pid)
     except FileNotFoundError:
         raise NotConfigured(f"No Redis is configured: {_WHAT_TO_SET}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise BadSettings(f"{embedded} can't be read ({type(error).__name__}): {_WHAT_TO_SET}") from None
-    if not _alive(pid):
+    if not alive:
         raise NotConfigured(f"The embedded servers of {embedded} no longer run (pid {pid}): {_WHAT_TO_SET}")
-    return url, listed or [str(one) for one in found.get("semaphores", [])]
+    return url, listed or found_semaphores
 
 
 def _alive(pid: int) -> bool:
@@ -160,7 +163,9 @@ def _read_toml(path: Path) -> Mapping[str, Any]:
             return tomllib.load(file)
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except RecursionError:
+        raise BadSettings(f"{path} can't be read: it is nested too deep.") from None
+    except (ValueError, OSError) as error:  # no TOML, no UTF-8, a number of thousands of digits
         raise BadSettings(f"{path} can't be read: {error}.") from None
 
 
@@ -190,6 +195,6 @@ def _address(number: int, node: str) -> tuple[str, int]:
     host = host.removeprefix("[").removesuffix("]")
     if not host:
         raise BadSettings(f"Node {number} in the Redis URL has no host name.")
-    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+    if not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise BadSettings(f"Node {number} in the Redis URL: the port must be a number from 1 to 65535.")
     return host, int(port)

@@ -21,7 +21,7 @@ MAX_FAILURES = 5
 """Failures that a state remembers; older ones are counted only."""
 MAX_MESSAGE_BYTES = 1024
 MAX_STACK_BYTES = 4096
-MAX_JID_CHARS = 64
+MAX_JID_BYTES = 64
 """What `read_entry` takes for a jid: ours have 29 characters, a dead letter's made-up name more."""
 _MAX_COUNT = 1 << 31
 
@@ -188,8 +188,8 @@ def read_entry(
     try:
         named = dict(zip(fields[::2], fields[1::2], strict=True)) if fields else {}
         jid, type, body = named[b"j"].decode(), check_type(named[b"t"].decode()), named[b"b"]
-        if not 0 < len(jid) <= MAX_JID_CHARS:
-            return Garbled(partition, stream, id, f"a jid of {len(jid)} characters")
+        if not 0 < len(named[b"j"]) <= MAX_JID_BYTES:
+            return Garbled(partition, stream, id, f"a jid of {len(named[b'j'])} bytes")
         priority = stream if stream in PRIORITIES else int(named.get(b"p", b"5"))
         if priority not in PRIORITIES:
             return Garbled(partition, stream, id, f"there is no priority {priority}")

@@ -37,6 +37,11 @@ def check_name(kind: str, name: str, longest: int) -> str:
     return name
 
 
+def is_name(name: str) -> bool:
+    """Whether a queue or a job type could be called so."""
+    return 0 < len(name) <= 120 and _NAME.match(name) is not None
+
+
 def check_namespace(name: str) -> str:
     """A namespace of at most 64 characters, or BadName."""
     return check_name("namespace", name, 64)

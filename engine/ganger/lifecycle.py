@@ -60,6 +60,19 @@ RUN_MAX_AGE_MS = 8 * 24 * 3600 * 1000
 """How long a partition knows what a run over its past has done; a run may rest for a day less."""
 
 
+MAX_MS = 1 << 53
+"""Later than any instant."""
+
+
+def read_ms(told: bytes | str | float) -> int:
+    """An instant or a count as it stands in Redis, 0 for what is none, and never outside what a calculation
+    can bear."""
+    try:
+        return int(max(-MAX_MS, min(float(told), MAX_MS)))
+    except ValueError:
+        return 0
+
+
 def dead_share(max_count: int, partitions: int) -> int:
     """How many dead letters each of a queue's partitions keeps, for all of them to keep `max_count`."""
     return -(-max_count // partitions)

@@ -5,7 +5,6 @@ the host announces; a Policy (retry.py) is read back from it.
 """
 
 import difflib
-import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
@@ -20,7 +19,7 @@ from ganger.retry import DEFAULT_CRASH_LIMIT, DEFAULT_GRACE_S, DEFAULT_RETRY, DE
 DEFAULT_QUEUE = "default"
 MAX_RETRY = 1000
 MAX_TIMEOUT_S = 30 * 24 * 3600.0
-_SIZE = re.compile(r"(\d+)\s*([KMGkmg])i?[bB]?\Z")
+_SIZE = re.compile(r"(\d{1,18})\s*([KMGkmg])i?[bB]?\Z")
 _SHIFTS = {"K": 10, "M": 20, "G": 30}
 BY_FUNCTION = "()"
 """Stands in `unique_key` for a function, which only the process that defines the type has."""
@@ -181,8 +180,8 @@ def size(value: Any) -> Any:
 
 def _seconds(name: str, value: Any, most: float, *, zero: bool) -> float:
     value = value.total_seconds() if isinstance(value, timedelta) else value
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not fits or not (value >= 0 if zero else value > 0) or value > most:
+    fits = isinstance(value, int | float) and not isinstance(value, bool)
+    if not fits or not (0 <= value <= most if zero else 0 < value <= most):
         raise BadOptions(f"option {name} must be seconds, above 0 and at most {most:.0f}, not {value!r}.")
     return float(value)
 

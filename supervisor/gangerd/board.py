@@ -8,7 +8,7 @@ does no harm and no wake-up is lost between them. The idle bytes say who sleeps 
 alone: no I/O, no clock."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -35,7 +35,7 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     """A queue in the directory; its partitions have the board's indices first .. first + partitions - 1."""
 
     queue: str
-    partitions: int
+    partitions: Annotated[int, msgspec.Meta(ge=1, le=MAX_PARTITIONS)]
     weight: int
     limited: bool = False
     """A worker must hold a pass (passes.py) to claim there."""
@@ -76,14 +76,19 @@ class Board:
         self._words[0] = (version + 1) << 33 | len(blob) << 1 | half
 
     def directory(self) -> list[Line]:
+        """Raises msgspec.MsgspecError for bytes that are none."""
         word = self._words[0]
         start = _DIRECTORY_AT + (word & 1) * _DIRECTORY_HALF
         length = (word >> 1) & 0xFFFFFFFF
-        return (
-            msgspec.msgpack.decode(bytes(self._bytes[start : start + length]), type=list[Line])
-            if length
-            else []
-        )
+        if not length:
+            return []
+        try:
+            lines = msgspec.msgpack.decode(bytes(self._bytes[start : start + length]), type=list[Line])
+        except UnicodeDecodeError as error:
+            raise msgspec.DecodeError(str(error)) from error
+        if sum(line.partitions for line in lines) > MAX_PARTITIONS:
+            raise msgspec.ValidationError("it names more partitions than there can be")
+        return lines
 
     # work
 

@@ -140,7 +140,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     def semaphore_urls(self) -> tuple[str, ...]:
         if self.semaphores or self.redis:
             return self.semaphores
-        return tuple(_embedded(self.embedded_file).get("semaphores", ()))
+        found = _embedded(self.embedded_file).get("semaphores")
+        return tuple(map(str, found)) if isinstance(found, list) else ()
 
     def dead_bounds(self, queue: str) -> tuple[int, int]:
         """(most dead letters, greatest age in ms) of a queue."""
@@ -171,6 +172,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 def _embedded(path: Path) -> dict[str, Any]:
     try:
         known = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) else {}

@@ -147,6 +147,11 @@ class Death(Message, frozen=True):
     counters: list[int] = []
     garbled: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises ValueError, which makes bytes that say so no message."""
+        if self.running is not None and not 0 <= self.running < len(self.held):
+            raise ValueError("what it ran is not among what it held")
+
 
 class Left(Message, frozen=True):
     """A worker left in order and owes nothing; these are its last counters, for its page is wiped. Told once

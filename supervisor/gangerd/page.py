@@ -38,6 +38,10 @@ class PageGarbled(Exception):
     """The page's bytes are no page: it is set aside and reported, its leases run out by themselves."""
 
 
+class PageFull(ValueError):
+    """More entries, or longer names, than a page has room for."""
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """A page at one moment."""
 
@@ -217,7 +221,7 @@ class PageWriter(Page):
         half = self._half ^ 1
         blob = _encode_batch(held)
         if len(held) > MAX_HELD or len(blob) > HALF_BYTES:
-            raise ValueError("a page can't hold that much")
+            raise PageFull("a page can't hold that much")
         start = HALVES_AT + half * HALF_BYTES
         self.bytes[start : start + len(blob)] = blob
         first = STATES_AT[half]

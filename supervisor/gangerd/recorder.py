@@ -6,6 +6,7 @@ coordinator's, under the page's kernel lock). This module is the layout alone; p
 pages by it."""
 
 from enum import IntEnum, unique
+from typing import Annotated
 
 import msgspec
 
@@ -128,16 +129,20 @@ class Counter(IntEnum):
 HISTOGRAM = 32
 
 
+_ID = r"^(\d{1,19}|1[0-7]\d{18}|18[0-3]\d{17}|184[0-4]\d{16})-\d{1,20}$"
+
+
 class Held(msgspec.Struct, frozen=True, array_like=True):
-    """An entry in a worker's hands, in clear: enough to settle it without asking anyone."""
+    """An entry in a worker's hands, in clear: enough to settle it without asking anyone. What is read off a
+    page is checked, for it goes to Redis in one call with what its siblings hold."""
 
     queue: str
-    partition: int
-    stream: int
-    id: str
-    jid: str
-    type: str
-    attempt: int
+    partition: Annotated[int, msgspec.Meta(ge=0, le=1023)]
+    stream: Annotated[int, msgspec.Meta(ge=0, le=10)]
+    id: Annotated[str, msgspec.Meta(pattern=_ID)]
+    jid: Annotated[str, msgspec.Meta(max_length=64)]
+    type: Annotated[str, msgspec.Meta(max_length=120)]
+    attempt: Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
 
 
 class ClaimToken(msgspec.Struct, frozen=True):

@@ -119,7 +119,10 @@ def _file(layers: _Layers, path: Path | None, cwd: Path) -> None:
         return
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        layers.mistakes.append(f"{name}: is nested too deep")
+        return
+    except ValueError as error:  # also a number of thousands of digits
         layers.mistakes.append(f"{name}: is no valid TOML: {error}")
         return
     lines = dict(_lines(text))

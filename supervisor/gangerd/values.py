@@ -14,15 +14,17 @@ from gangerd.errors import Refused
 from gangerd.limit_values import limit_tables
 
 _NAME = re.compile(r"[A-Za-z0-9_.:/-]+")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?B)?", re.IGNORECASE)
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
+_AMOUNT = r"(\d{1,18}(?:\.\d{1,18})?)"
+"""More digits than that would be no number of anything, and infinite as a float."""
+_SIZE = re.compile(rf"{_AMOUNT}\s*([KMGT]?)(i?B)?", re.IGNORECASE)
+_SPAN = re.compile(rf"{_AMOUNT}\s*(s|m|h|d)")
 _UNIT_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _NODE = r"(?:\[[0-9A-Fa-f:.]+\]|[^\s:/,@\[\]]+)(?::\d{1,5})?"
 _URL = re.compile(rf"rediss?://(?:[^/\s].*@|@)?{_NODE}(?:,\s*{_NODE})*(?:/0?)?")
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*(:[^\W\d]\w*(\.[^\W\d]\w*)*)?")
 
 
-_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+_AGE = re.compile(rf"{_AMOUNT}\s*([smhd])")
 _TEN_YEARS_S = 3653 * 86400
 
 
@@ -210,7 +212,7 @@ def _urls(value: Any) -> tuple[str, ...]:
 
 def _host_port(value: Any) -> str:
     host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not host or not re.fullmatch(r"[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise Refused(f"must be host:port, not {value!r}")
     return str(value)
 

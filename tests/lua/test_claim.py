@@ -178,6 +178,16 @@ def test_garbage_is_handed_out_and_stops_nothing(cluster: Cluster) -> None:
             assert [entry.jid for entry in found.entries] == ["c5.2"]
 
 
+def test_what_came_back_without_a_priority_stops_nobody(cluster: Cluster) -> None:
+    opened(cluster)
+    for id, words in (("1-1", ("hello", "world")), ("1-2", ("p", "nan")), ("1-3", ("p", "9" * 40))):
+        cluster.run(Command(MAIL.slot, ("XADD", MAIL.returned, id, *words)))
+    fill(cluster, "c", start=2)
+    found = [claim.parse(take(cluster, op), MAIL) for op in range(1, 6)]
+    assert [one.id for each in found for one in each.garbled] == [b"1-1", b"1-2", b"1-3"]
+    assert [one.jid for each in found for one in each.entries] == ["c5.2"]
+
+
 def test_an_unopened_partition_is_left_alone(cluster: Cluster, cluster_servers: ClusterServers) -> None:
     assert take(cluster, 1) == [b"uninitialised"]
     assert snapshot(cluster_servers) == {}

@@ -2,6 +2,7 @@
 
 from ganger import jid as jids
 from ganger.cluster import Cluster
+from ganger.command import Command
 from ganger.operations import enqueue, schedule
 from ganger.operations.enqueue import NewJob
 from support.keyspace import (
@@ -19,6 +20,17 @@ def later(cluster: Cluster, count: int, at_ms: int, priority: int = 5, state: by
     jobs = [NewJob(jid, "shop.send", b"{}", state) for jid in made]
     cluster.run(enqueue.schedule_command(MAIL, priority, jobs, at_ms=at_ms))
     return made
+
+
+def test_a_record_of_no_priority_stops_nobody(cluster: Cluster) -> None:
+    opened(cluster)
+    (odd, good) = (*later(cluster, 1, 1), *later(cluster, 1, 2))
+    record = ("HSET", MAIL.jobs_bucket(odd), odd, b"shop.send\n0\n0\n{}")
+    cluster.run(Command(MAIL.slot, record))
+    assert cluster.run(schedule.promote_command(MAIL))[:2] == [b"promoted", 1]
+    assert [row[1] for _, row in cluster.run(Command(MAIL.slot, ("XRANGE", MAIL.ready[4], "-", "+")))] == [
+        good.encode()
+    ]
 
 
 def test_only_what_is_due_is_moved(cluster: Cluster, cluster_servers: ClusterServers) -> None:

@@ -7,10 +7,13 @@ host has one, since hosts may have different files for good, and come before the
 different apps add up. Of two entries of one name, that of the list which appeared last.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ganger.cron.entry import CronEntry, read
+
+_WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,9 @@ class _List:
 def read_catalog(content: Mapping[str, bytes]) -> Catalog:
     """The whole hash: what hosts announce, p:<name> and q:<name>."""
     paused = frozenset(name[2:] for name in content if name.startswith("p:"))
-    homes = {name[2:]: value.decode() for name, value in content.items() if name.startswith("q:")}
+    homes = {
+        name[2:]: value.decode("utf-8", "replace") for name, value in content.items() if name.startswith("q:")
+    }
     return Catalog(in_force(content), paused, homes)
 
 
@@ -42,7 +47,7 @@ def in_force(announced: Mapping[str, bytes]) -> dict[str, CronEntry]:
         if not name.startswith("h:"):
             continue
         words = value.decode("utf-8", "replace").split(" ", 3)
-        if len(words) != 4 or not words[1].isdigit():
+        if len(words) != 4 or not _WHOLE.fullmatch(words[1]):
             continue
         _, since, digest, app = words
         # A list is as old as the first of the living to have it: an old host that restarts makes it no newer.

@@ -37,7 +37,7 @@ while taken < cap_n and spent < budget_us and bytes < cap_bytes and looks < 250 
       expired, dropped_bytes = expired + 1, dropped_bytes + #body
     else
       add(ready[10], now, 'j', field(fields, 'j') or '', 't', kind, 'b', body, 's', field(fields, 's') or '',
-        'p', field(fields, 'p') or '5')
+        'p', priority_of(fields, 0))
       taken, spent, bytes = taken + 1, spent + (known[kind] or budget_us), bytes + #body
     end
     redis.call('XDEL', parked, id)

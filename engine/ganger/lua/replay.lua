@@ -23,7 +23,7 @@ local now, best = now_ms(), 0
 for _, row in ipairs(rows) do
   local id, fields = row[1], row[2]
   local jid, body, state = field(fields, 'j') or '', field(fields, 'b') or '', field(fields, 's') or ''
-  local label, priority = label_of(body), tonumber(field(fields, 'p')) or 5
+  local label, priority = label_of(body), tonumber(priority_of(fields, 0))
   if label and label_word(label, 't') then redis.call('HDEL', tracks, 'e:' .. jid, 'p:' .. jid) end
   if act == 'back' then
     body = relabel(body, 'r')

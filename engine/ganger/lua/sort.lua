@@ -17,7 +17,7 @@ for i = 1, #entries, 3 do
   if string.sub(place, 1, 16) == UNSORTED and field(row[2], 't') == kind then
     local fields = row[2]
     book.put(now, book.lane_of(kind, key) .. string.sub(place, 17), key, field(fields, 'j') or '', kind, field(fields, 'b') or '',
-      field(fields, 's') or '', field(fields, 'p') or '5')
+      field(fields, 's') or '', priority_of(fields, 0))
     book.left(id, fields)
     redis.call('XDEL', parked, id)
     sorted = sorted + 1

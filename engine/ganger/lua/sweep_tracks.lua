@@ -12,7 +12,7 @@ local now, removed = now_ms(), 0
 for i = 1, #page[2], 2 do
   local name, at_ms, ttl = page[2][i], string.match(page[2][i + 1], '^(%d+)|(%d*)')
   local noted = string.sub(name, 1, 2) == 'e:'
-  if at_ms and now - at_ms > tonumber(noted and ttl or max_age_ms) then
+  if at_ms and now - at_ms > tonumber(noted and ttl ~= '' and ttl or max_age_ms) then
     removed = removed + redis.call('HDEL', tracks, name)
     if noted then removed = removed + redis.call('HDEL', tracks, 'p:' .. string.sub(name, 3)) end
   end

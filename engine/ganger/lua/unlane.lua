@@ -37,7 +37,7 @@ while left > 0 and bytes < 4194304 do
     if string.sub(found, 1, 16) ~= UNSORTED then start = string.sub(found, 1, 16) .. ':' end
   else
     if row then
-      local fields, priority = row[2], field(row[2], 'p') or '5'
+      local fields, priority = row[2], priority_of(row[2], 0)
       add(returned, now, 'j', field(fields, 'j') or '', 't', kind, 'b', field(fields, 'b') or '',
         's', field(fields, 's') or '', 'p', priority)
       redis.call('XDEL', parked, id)

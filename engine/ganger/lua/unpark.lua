@@ -18,7 +18,7 @@ while left > 0 and bytes < 4194304 and not over do
   local rows = redis.call('XRANGE', parked, start == '' and '-' or '(' .. start, '+', 'COUNT', asked)
   for _, row in ipairs(rows) do
     local fields, body = row[2], field(row[2], 'b') or ''
-    local kind, priority = field(fields, 't') or '', field(fields, 'p') or '5'
+    local kind, priority = field(fields, 't') or '', priority_of(fields, 0)
     if not field(fields, 'l') and not string.find(paused, ' ' .. kind .. ' ', 1, true) then
       add(returned, now, 'j', field(fields, 'j') or '', 't', kind, 'b', body, 's', field(fields, 's') or '', 'p', priority)
       redis.call('XDEL', parked, row[1])

@@ -13,7 +13,7 @@ from ganger import jid as jids
 from ganger.cluster import Cluster
 from ganger.command import Command, Word
 from ganger.errors import BatchClosed, BatchNotFound, OutcomeUnknown, ScriptFailed
-from ganger.keys import BatchKeys, Control
+from ganger.keys import BatchKeys, Control, check_bid
 from ganger.scripts import script
 
 MAX_MEMBERS = 100_000_000
@@ -145,7 +145,11 @@ def delete(cluster: Cluster, keys: BatchKeys) -> bool:
 def live_page(cluster: Cluster, control: Control, start: int, count: int, *, deadline_s: float) -> list[str]:
     """Some of the batches to look at, from a place on; fewer than `count` at the end of the list."""
     command = Command(control.slot, ("ZRANGE", control.batches_live, start, start + count - 1))
-    return [bid.decode() for bid in cluster.run(command, deadline_s=deadline_s) if bid]
+    listed = [bid for bid in cluster.run(command, deadline_s=deadline_s) if bid]
+    if strange := [bid for bid in listed if not _is_bid(bid)]:
+        # Nobody can ever look at them, and what comes behind them shall be found.
+        cluster.run(Command(control.slot, ("ZREM", control.batches_live, *strange)), deadline_s=deadline_s)
+    return [bid.decode() for bid in listed if _is_bid(bid)]
 
 
 def retire(
@@ -165,12 +169,20 @@ def recent(cluster: Cluster, control: Control, limit: int, *, deadline_s: float 
     found: list[str] = []
     for key in (control.batches_live, control.batches_over):
         command = Command(control.slot, ("ZREVRANGE", key, 0, limit))
-        found += [bid.decode() for bid in cluster.run(command, deadline_s=deadline_s) if bid]
+        found += [bid.decode() for bid in cluster.run(command, deadline_s=deadline_s) if _is_bid(bid)]
     return list(dict.fromkeys(found))[:limit]
 
 
 def _run(cluster: Cluster, keys: BatchKeys, command: Command, replicas: int) -> list[Any]:
     return _checked(cluster.run(command, replicas=replicas), keys)
+
+
+def _is_bid(bid: bytes) -> bool:
+    try:
+        check_bid(bid.decode())
+    except ValueError:  # BadName among them
+        return False
+    return True
 
 
 def _checked(reply: Any, keys: BatchKeys) -> list[Any]:

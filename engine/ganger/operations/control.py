@@ -1,6 +1,7 @@
 """Control: what belongs to no queue. The catalog of queues, job types, hosts, the leader, crash records."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,69 @@ import msgspec
 
 from ganger.cluster import Cluster
 from ganger.command import Command, Word
-from ganger.keys import Control, check_queue, check_type
+from ganger.keys import Control, check_queue, check_type, is_name
 from ganger.scripts import script
 
 DEFAULT_PARTITIONS = 12
 HOST_MAX_AGE_MS = 60_000
 TYPE_MAX_AGE_MS = 24 * 3600 * 1000
 MAX_CRASHES = 10_000
+MAX_PARTITIONS = 1024
+"""As many as a jid can name."""
+_COUNT = re.compile(rb"[0-9]{1,18}")
+
+
+class _Crash(msgspec.Struct):
+    """What is looked at of a post-mortem, wherever it is shown."""
+
+    cause: str
+    jid: str | None = None
+    type: str | None = None
+    attempt: int | None = None
+    pid: int | None = None
+    host: str | None = None
+    at_ms: int = 0
+    ran_ms: int | None = None
+    peak_rss_bytes: int | None = None
+    evidence: str | list[str] | None = None
+
+
+class _Worker(msgspec.Struct):
+    """The same of a worker in a heartbeat."""
+
+    slot: int
+    state: str
+    pid: int | None = None
+    generation: int | None = None
+    jid: str | None = None
+    type: str | None = None
+    since_ms: int | None = None
+    rss_bytes: int | None = None
+
+
+class _Limit(msgspec.Struct):
+    """The same of a limit in a heartbeat."""
+
+    name: str
+    queue: str
+    used: int
+    offered: int
+    waiting: int
+    served: bool
+    state: str
+    concurrency: int | None = None
+    on_lost: str | None = None
+
+
+class _Host(msgspec.Struct):
+    """The same of a heartbeat; of a job type's options nothing."""
+
+    host: str = ""
+    app: str = ""
+    slots: int = 0
+    queues: list[str] = []
+    workers: list[_Worker] = []
+    limits: list[_Limit] = []
 
 
 def register_queue(
@@ -34,9 +91,10 @@ def register_queue(
 
 
 def queues(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> dict[str, int]:
-    """Every queue that was ever pushed to, with its number of partitions."""
+    """Every queue that was ever pushed to, with its number of partitions. A row that makes no sense is no
+    queue."""
     found = _hash(cluster, control, control.catalog, deadline_s)
-    return {name: int(count) for name, count in sorted(found.items()) if name}
+    return {name: int(count) for name, count in sorted(found.items()) if _is_queue(name, count)}
 
 
 def announce(
@@ -148,20 +206,20 @@ def record_crash(
 def crash_totals(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> dict[str, int]:
     """Deaths by cause, ever."""
     found = _hash(cluster, control, control.totals, deadline_s)
-    return {name: int(count) for name, count in sorted(found.items()) if name}
+    return {name: int(count) for name, count in sorted(found.items()) if name and _COUNT.fullmatch(count)}
 
 
 def crashes(
     cluster: Cluster, control: Control, limit: int = 100, *, skip: int = 0, deadline_s: float = 10.0
 ) -> list[dict[str, Any]]:
-    """Post-mortems, newest first behind the first `skip`, as they were recorded."""
+    """Post-mortems, newest first behind the first `skip`, as they were recorded. What is none is left out."""
     command = Command(control.slot, ("ZREVRANGE", control.crashes, skip, skip + limit))
     # One more than asked for: the sentinel sorts among them.
     ids = [id for id in cluster.run(command, deadline_s=deadline_s) if id][:limit]
     if not ids:
         return []
     bodies = cluster.run(Command(control.slot, ("HMGET", control.crash_records, *ids)), deadline_s=deadline_s)
-    return [msgspec.json.decode(body) for body in bodies if body]
+    return [record for body in bodies if body and (record := _read(body, _Crash)) is not None]
 
 
 def _hash(cluster: Cluster, control: Control, key: bytes, deadline_s: float) -> dict[str, bytes]:
@@ -172,7 +230,20 @@ def _hash(cluster: Cluster, control: Control, key: bytes, deadline_s: float) -> 
 def _stamped(value: bytes) -> tuple[int, dict[str, Any]]:
     """(at_ms, JSON) of "<ms> <json>"; whatever can't be read is shown as empty."""
     at_ms, _, text = value.partition(b" ")
+    found = _read(text, _Host) if _COUNT.fullmatch(at_ms) else None
+    return (0, {}) if found is None else (int(at_ms), found)
+
+
+def _read(data: bytes, kind: type[msgspec.Struct]) -> dict[str, Any] | None:
+    """The JSON object as it was written, if what we know of it has the types that it should have."""
     try:
-        return int(at_ms), msgspec.json.decode(text, type=dict[str, Any])
-    except (ValueError, msgspec.DecodeError):
-        return 0, {}
+        msgspec.json.decode(data, type=kind)
+        return msgspec.json.decode(data, type=dict[str, Any])
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_queue(name: str, count: bytes) -> bool:
+    if not is_name(name) or len(name) > 64:
+        return False
+    return bool(_COUNT.fullmatch(count)) and 1 <= int(count) <= MAX_PARTITIONS

@@ -21,6 +21,7 @@ from ganger.cron.due import Step
 from ganger.cron.entry import CronEntry
 from ganger.errors import Uninitialised
 from ganger.keys import Control, Partition
+from ganger.lifecycle import read_ms
 from ganger.scripts import script
 
 ANNOUNCED_MAX_AGE_MS = 60_000
@@ -57,7 +58,9 @@ def withdraw(cluster: Cluster, control: Control, host: str, *, deadline_s: float
 def catalog(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> Catalog:
     """Which entries are in force, where they are at home, which are paused: see cron/catalog.py."""
     flat = cluster.run(Command(control.slot, ("HGETALL", control.crons)), deadline_s=deadline_s)
-    return read_catalog({name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)})
+    return read_catalog(
+        {name.decode("utf-8", "replace"): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+    )
 
 
 def entries(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> dict[str, CronEntry]:
@@ -225,6 +228,8 @@ def _memory(value: bytes) -> Memory | None:
     words = head.split("|", 6)
     if len(words) != 7:
         return None
+    if not all(word.isascii() and word.isdigit() and len(word) < 19 for word in words[:6]):
+        return None
     covered, _, paused, fired, skipped, missed = (int(word) for word in words[:6])
     events = [row.split(" ", 3) for row in rows.splitlines()]
     return Memory(
@@ -234,5 +239,5 @@ def _memory(value: bytes) -> Memory | None:
         skipped=skipped,
         missed=missed,
         timing=words[6],
-        events=tuple(Event(int(e[0]), int(e[1]), e[2], e[3]) for e in events if len(e) == 4),
+        events=tuple(Event(read_ms(e[0]), read_ms(e[1]), e[2], e[3]) for e in events if len(e) == 4),
     )

@@ -10,7 +10,7 @@ from ganger.command import Command
 from ganger.errors import Uninitialised
 from ganger.job import Entry, Garbled, Record, read_entry
 from ganger.keys import GROUP, Partition
-from ganger.lifecycle import JobState
+from ganger.lifecycle import JobState, read_ms
 from ganger.scripts import script
 
 SCAN_COUNT = 1000
@@ -69,9 +69,9 @@ def find(cluster: Cluster, partition: Partition, jid: str, *, deadline_s: float 
     if data is not None and (due is not None or dead is not None):
         record = Record.read(data)
         if dead is not None:
-            return Found(partition, jid, JobState.DEAD, record, dead_at_ms=int(float(dead)))
+            return Found(partition, jid, JobState.DEAD, record, dead_at_ms=read_ms(dead))
         state = JobState.RETRYING if record.state.failures else JobState.SCHEDULED
-        return Found(partition, jid, state, record, due_at_ms=int(float(due)))
+        return Found(partition, jid, state, record, due_at_ms=read_ms(due))
     *ready, laned = enumerate(partition.streams)
     # Parked after ready, laned after parked: that is how a claim may move it meanwhile.
     for stream, key in (*ready, (None, partition.parked), laned):
@@ -151,6 +151,6 @@ def _ended(partition: Partition, jid: str, id: bytes, fields: list[bytes]) -> Fo
         jid,
         JobState.DONE,
         Record(entry.type, entry.priority, entry.state, entry.body),
-        ended_at_ms=int(named.get(b"e") or id.partition(b"-")[0]),
+        ended_at_ms=read_ms(named.get(b"e") or id.partition(b"-")[0]),
         how=named.get(b"h", b"").decode("ascii", "replace"),
     )

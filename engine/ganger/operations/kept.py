@@ -13,6 +13,7 @@ from ganger.command import Command
 from ganger.errors import Uninitialised
 from ganger.job import Record
 from ganger.keys import Partition
+from ganger.lifecycle import read_ms
 from ganger.scripts import script
 
 
@@ -80,7 +81,7 @@ def parse_list(reply: Any, partition: Partition) -> Page:
     except Uninitialised:
         return Page([], None)
     rows = zip(reply[3::3], reply[4::3], reply[5::3], strict=True)
-    jobs = [Kept(partition, _text(jid), int(float(at_ms)), Record.read(data)) for jid, at_ms, data in rows]
+    jobs = [Kept(partition, _text(jid), read_ms(at_ms), Record.read(data)) for jid, at_ms, data in rows]
     return Page(jobs, Cursor(_text(reply[1]), _text(reply[2])) if reply[2] else None)
 
 

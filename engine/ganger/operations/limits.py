@@ -37,7 +37,8 @@ def put(cluster: Cluster, control: Control, name: str, limit: SetLimit, *, deadl
 
 
 def forget(cluster: Cluster, control: Control, name: str, *, deadline_s: float = 2.0) -> bool:
-    """What hosts' configurations say counts again; False when nothing was set."""
+    """What hosts' configurations say counts again; False when nothing was set. Raises BadName."""
+    check_name("limit", name, _MAX_NAME)
     return bool(cluster.run(Command(control.slot, ("HDEL", control.limits, name)), deadline_s=deadline_s))
 
 

@@ -83,7 +83,8 @@ def parse_look(reply: Any, partition: Partition) -> Look:
         return Look()
     numbers = [int(word) for word in reply[1:21]]
     now_ms, drained, in_flight, later, dead, parked, laned, due_in, oldest = numbers[:9]
-    words = {name.decode(): value.decode() for name, value in zip(reply[21::2], reply[22::2], strict=True)}
+    rows = zip(reply[21::2], reply[22::2], strict=True)
+    words = {name.decode("utf-8", "replace"): value.decode("utf-8", "replace") for name, value in rows}
     return Look(
         now_ms=now_ms,
         drained=bool(drained),

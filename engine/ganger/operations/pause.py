@@ -13,7 +13,8 @@ from ganger.calls import checked, fresh
 from ganger.cluster import Cluster
 from ganger.command import Command, Word
 from ganger.errors import Uninitialised
-from ganger.keys import Control, Partition
+from ganger.keys import Control, Partition, is_name
+from ganger.lifecycle import read_ms
 from ganger.scripts import script
 
 EVERYTHING = ""
@@ -55,14 +56,16 @@ def unwant(cluster: Cluster, control: Control, kind: str, name: str, *, deadline
 
 
 def wishes(cluster: Cluster, control: Control, *, deadline_s: float = 5.0) -> Wishes:
-    """Raises GangerError when the control slot is out of reach."""
+    """A row whose name no queue or type can have is none: an empty one would pause everything. Raises
+    GangerError when the control slot is out of reach."""
     commands = [Command(control.slot, ("HGETALL", key)) for key in (control.paused, control.paused_types)]
     found: list[dict[str, Wish]] = []
     for reply in cluster.run_many(commands, deadline_s=deadline_s):
         if isinstance(reply, Exception):
             raise reply
         rows = zip(reply[::2], reply[1::2], strict=True)
-        found.append({name.decode("utf-8", "replace"): _wish(value) for name, value in rows})
+        named = [(name.decode("utf-8", "replace"), value) for name, value in rows]
+        found.append({name: _wish(value) for name, value in named if is_name(name)})
     return Wishes(*found)
 
 
@@ -72,7 +75,7 @@ def _key(control: Control, kind: str) -> bytes:
 
 def _wish(value: bytes) -> Wish:
     since_ms, _, note = value.decode("utf-8", "replace").partition(" ")
-    return Wish(int(since_ms) if since_ms.isdigit() else 0, note)
+    return Wish(read_ms(since_ms), note)
 
 
 # ---- a partition's copy --------------------------------------------------------------------------------
@@ -100,7 +103,7 @@ def parse_held(reply: Any) -> Held:
     """Raises GangerError, the transport's."""
     if isinstance(reply, Exception):
         raise reply
-    opened, paused, types, changes, debt = (word.decode() if word else "" for word in reply)
+    opened, paused, types, changes, debt = (word.decode("utf-8", "replace") if word else "" for word in reply)
     if not opened:
         return Held(unopened=True)
     return Held(paused == "1", frozenset(types.split()), changes or "0", debt)

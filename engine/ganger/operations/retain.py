@@ -5,6 +5,7 @@ the scripts that end jobs find it. The command sets both; the scheduler sets it 
 be reached, and trims.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,7 +44,8 @@ def wanted(cluster: Cluster, control: Control, *, deadline_s: float = 10.0) -> d
     found = {}
     for name, word in zip(flat[::2], flat[1::2], strict=True):
         age_ms, _, count = word.partition(b"|")
-        found[name.decode("utf-8", "replace")] = Retention(int(age_ms or 0), int(count or 0))
+        with contextlib.suppress(ValueError):  # BadOptions among them: a word that is none is passed over
+            found[name.decode("utf-8", "replace")] = Retention(int(age_ms or 0), int(count or 0))
     return found
 
 

@@ -1,11 +1,13 @@
 """May this server hold throttles? Reads what INFO says; decides; no I/O. servers.py asks at each connect."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ganger.keys import THROTTLE_LIFE
 
 OLDEST = (7, 0)
+_WHOLE = re.compile(r"[0-9]{1,15}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,8 @@ class Life:
 
 def read_life(info: Mapping[str, str]) -> Life:
     """INFO counts whole seconds, and may be one ahead."""
-    return Life(info.get("run_id", ""), max(0, (int(info.get("uptime_in_seconds", "0")) - 1) * 1000))
+    told = info.get("uptime_in_seconds", "")
+    return Life(info.get("run_id", ""), max(0, int(told) - 1) * 1000 if _WHOLE.fullmatch(told) else 0)
 
 
 def complaint(place: str, info: Mapping[str, str]) -> str:
@@ -34,7 +37,7 @@ def complaint(place: str, info: Mapping[str, str]) -> str:
             " without the last grants. Name standalone servers that have no replicas."
         )
     version = info.get("redis_version", "0")
-    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST:
+    if tuple(int(part) for part in version.split(".")[:2] if _WHOLE.fullmatch(part)) < OLDEST:
         return f"The server for semaphores at {place} runs version {version}: Redis 7.0 is the oldest to do."
     if info.get("maxmemory", "0") != "0" and info.get("maxmemory_policy", "noeviction") != "noeviction":
         return (

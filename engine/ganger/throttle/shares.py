@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from ganger.errors import BadOptions
 
-_RATE = re.compile(r"\s*(\d+)\s*/\s*(\d*\.?\d*)\s*(ms|s|m|h|d)\s*\Z")
+_RATE = re.compile(r"\s*(\d{1,18})\s*/\s*(\d{0,18}\.?\d{0,18})\s*(ms|s|m|h|d)\s*\Z")
 _UNITS_US = {"ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 MOST_IN_WINDOW = 100_000
 _LONGEST_US = 31 * _UNITS_US["d"]

@@ -100,7 +100,10 @@ class Link:
             if not size:
                 raise LinkLost("the server closed the connection", sent=True)
             reader.feed(buffer, 0, size)  # type: ignore[arg-type]
-            reply = reader.gets()
+            try:
+                reply = reader.gets()
+            except hiredis.ProtocolError as error:
+                raise LinkLost(_babble(error), sent=True) from None
             if reply is not False:
                 return reply
 
@@ -266,14 +269,24 @@ class Link:
             self._collect()
 
     def _collect(self) -> None:
-        gets = self._reader.gets
-        while (reply := gets()) is not False:
+        while (reply := self._next()) is not False:
             if self._greeting:
                 self._greeting = False
                 if isinstance(reply, ReplyError):
                     raise LinkRefused(str(reply))
                 continue
             self.replies.append(reply)
+
+    def _next(self) -> Any:
+        """The next whole reply, False for none."""
+        try:
+            return self._reader.gets()
+        except hiredis.ProtocolError as error:
+            raise LinkLost(_babble(error), sent=self.sent) from None
+
+
+def _babble(error: Exception) -> str:
+    return f"it does not speak the protocol of Redis: {error}"
 
 
 def _reason(error: OSError) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ganger.slots import SLOTS
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Node:
@@ -30,14 +32,23 @@ def read_slots(reply: Any, asked: Node) -> list[Stretch]:
     Raises ValueError for a reply of another form.
     """
     try:
-        return [Stretch(int(row[0]), int(row[1]), _announced(row[2], asked)) for row in reply]
+        return [_stretch(row, asked) for row in reply]
     except (TypeError, ValueError, IndexError, AttributeError) as error:
         raise ValueError(f"CLUSTER SLOTS answered in an unknown form ({error})") from None
 
 
+def _stretch(row: Any, asked: Node) -> Stretch:
+    first, last = int(row[0]), int(row[1])
+    if not 0 <= first <= last < SLOTS:
+        raise ValueError(f"there are no slots {first} to {last}")
+    return Stretch(first, last, _announced(row[2], asked))
+
+
 def _announced(entry: Any, asked: Node) -> Node:
-    host = entry[0].decode() if entry[0] else ""
-    return Node(asked.host if host in ("", "?") else host, int(entry[1]))
+    host, port = entry[0].decode() if entry[0] else "", int(entry[1])
+    if not 0 < port < 65536 or "\0" in host:
+        raise ValueError(f"there is no port {port}")
+    return Node(asked.host if host in ("", "?") else host, port)
 
 
 def read_address(text: str, asked: Node) -> Node:

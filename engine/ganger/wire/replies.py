@@ -5,6 +5,7 @@ before it starts a script. So a repetition is safe, whatever the command.
 """
 
 import random
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -61,13 +62,15 @@ _BY_TEXT = (
     ("ERR This instance has cluster support disabled", Verdict(Advice.FATAL, NotACluster)),
 )
 _FATAL = Verdict(Advice.FATAL, ScriptFailed)
+_ADDRESS = re.compile(r"[^\s\0]*:[0-9]{1,4}|[^\s\0]*:[1-5][0-9]{4}|[^\s\0]*:6[0-5][0-9]{3}")
 
 
 def classify(text: str) -> Verdict:
     """The verdict on an error reply (its text without the leading minus)."""
     code, _, rest = text.partition(" ")
-    if code in ("MOVED", "ASK"):
-        return Verdict(Advice[code], ClusterUnavailable, rest.partition(" ")[2])
+    target = rest.partition(" ")[2]
+    if code in ("MOVED", "ASK") and _ADDRESS.fullmatch(target):
+        return Verdict(Advice[code], ClusterUnavailable, target)
     known = _BY_CODE.get(code)
     if known is not None:
         return known

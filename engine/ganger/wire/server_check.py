@@ -1,15 +1,18 @@
 """Is this server one that ganger can work with? Reads INFO; decides; no I/O of its own."""
 
+import re
 from typing import Any
 
-from ganger.errors import EvictionEnabled, NotACluster, ServerTooOld
+from ganger.errors import EvictionEnabled, NotACluster, ScriptFailed, ServerTooOld
 from ganger.wire.node import Node
 
 OLDEST = (7, 0)
 
 
-def read_info(text: bytes) -> dict[str, str]:
-    """INFO's lines as a dict."""
+def read_info(text: Any) -> dict[str, str]:
+    """INFO's lines as a dict. Raises ScriptFailed for a reply that is no text."""
+    if not isinstance(text, bytes):
+        raise ScriptFailed(f"INFO was answered with {text!r:.80}: that is no server of Redis.")
     lines = (line.partition(":") for line in text.decode("utf-8", "replace").splitlines())
     return {name: value.strip() for name, colon, value in lines if colon}
 
@@ -17,7 +20,7 @@ def read_info(text: bytes) -> dict[str, str]:
 def check_server(node: Node, info: dict[str, Any]) -> list[str]:
     """Warnings about one node. Raises NotACluster, ServerTooOld, EvictionEnabled."""
     version = str(info.get("redis_version", "0"))
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    numbers = tuple(int(part) for part in version.split(".")[:2] if re.fullmatch(r"[0-9]{1,9}", part))
     if numbers < OLDEST:
         raise ServerTooOld(
             f"Redis node {node} runs version {version}; ganger needs Redis 7.0 or newer, or Valkey."

@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 import click
@@ -81,6 +82,7 @@ def ganger() -> None:
 def run() -> NoReturn:
     open_standard_files()
     try:
+        _check_words(sys.argv[1:])
         code = ganger.main(standalone_mode=False)
     except click.UsageError as error:
         error.show()
@@ -100,6 +102,14 @@ def run() -> NoReturn:
             raise
         code = _failed(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 arrive as lone surrogates, which can be neither sent nor printed: refused
+    before anything is done. Raises UsageError."""
+    for word in words:
+        if any("\ud800" <= letter <= "\udfff" for letter in word):
+            raise click.UsageError(f"{word!a} is no UTF-8, which all names here are.")
 
 
 def open_standard_files() -> None:

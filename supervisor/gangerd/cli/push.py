@@ -96,6 +96,8 @@ def parse_arguments(texts: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
     for number, text in enumerate(texts, start=1):
         try:
             values.append(json.loads(text, parse_constant=_refuse_constant))
+        except RecursionError:
+            raise Usage(f"argument {number} is nested too deep.") from None
         except ValueError as error:
             raise Usage(
                 f"argument {number} is no JSON: {text!r} ({error}). Text needs quotes of its own: '\"text\"'."

@@ -87,8 +87,8 @@ def workers(found: Sequence[Document], now_ms: int) -> Table:
         (
             str(worker["host"]),
             number(worker["slot"]),
-            str(worker["pid"] or "-"),
-            number(worker["generation"]),
+            str(worker.get("pid") or "-"),
+            number(worker.get("generation")),
             str(worker["state"]),
             span(now_ms - worker["since_ms"] if worker.get("since_ms") else None),
             worker.get("jid") or "-",

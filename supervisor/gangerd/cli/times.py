@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from gangerd.errors import Usage
 
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
-_AGO = re.compile(r"-?\s*(\d+(?:\.\d+)?\s*(?:ms|s|m|h|d))(?:\s+ago)?")
+_NUMBER = r"\d{1,18}(?:\.\d{1,18})?"
+"""More digits would be infinite as a float."""
+_SPAN = re.compile(rf"({_NUMBER})\s*(ms|s|m|h|d)?")
+_AGO = re.compile(rf"-?\s*({_NUMBER}\s*(?:ms|s|m|h|d))(?:\s+ago)?")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
-_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:/\s*(s|m|h))?")
+_RATE = re.compile(rf"({_NUMBER})\s*(?:/\s*(s|m|h))?")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, None: 1.0}
 
 

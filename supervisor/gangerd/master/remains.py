@@ -86,6 +86,6 @@ def _claim(board: Board, op: int, target: int) -> tuple[ClaimToken | None, str]:
             if target < first + line.partitions:
                 return ClaimToken(op, line.queue, target - first), ""
             first += line.partitions
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except msgspec.MsgspecError as error:
         return None, f"a claim was on its way, and the board can't be read: {error}"
     return None, f"a claim was on its way to target {target}, which is not on the board"

@@ -15,7 +15,7 @@ from ganger.errors import GangerError, NodeDown
 from ganger.job import BLANK, Entry
 from ganger.keys import Partition
 from ganger.operations import claim, failing, lanes, settle
-from gangerd.page import PageWriter
+from gangerd.page import PageFull, PageWriter
 from gangerd.recorder import HISTOGRAM, Counter, Phase
 from gangerd.worker.costs import Costs
 from gangerd.worker.hand import Hand, by_partition, by_stream
@@ -79,7 +79,7 @@ class Fetch:
             sight.charge(self._part(claimed.entries))
         elif not (claimed.more or claimed.unsorted):
             sight.drained(target, self._part(claimed.entries))
-        self._hand.take_up(claimed.entries)
+        self._take_up(claimed.entries)
         self._answered()
         self._count(claimed)
         for garbled in claimed.garbled:
@@ -87,6 +87,15 @@ class Fetch:
             with contextlib.suppress(GangerError):
                 failing.set_aside(self._cluster, target.partition, self._host, garbled.stream, garbled.id)
         return claimed.entries
+
+    def _take_up(self, entries: list[Entry]) -> None:
+        """What the page has no room for, which takes names longer than ours, goes back at once."""
+        while True:
+            try:
+                return self._hand.take_up(entries)
+            except PageFull:
+                self.release(entries[len(entries) // 2 :])
+                del entries[len(entries) // 2 :]
 
     def settle(self, *, last: bool = True) -> None:
         """Settle what is done in a trip of its own: at the end or, with `last` false, before sleep; then what

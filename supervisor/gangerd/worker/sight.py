@@ -8,7 +8,11 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
+from ganger.errors import BadName
 from ganger.keys import Partition, partitions
+from gangerd import log
 from gangerd.board import Board
 from gangerd.passes import Track
 from gangerd.worker.choice import Choice, QueueChoice, StrictChoice, pick_partition
@@ -151,22 +155,27 @@ class Sight:
 
     def _read_directory(self) -> None:
         self._word = self._board.directory_word
-        lines = self._board.directory()
-        first = 0
-        self._stretches = {}
-        for number, line in enumerate(lines):
-            place = first + random.randrange(line.partitions)  # siblings start at different partitions
-            held = partitions(self._namespace, line.queue, line.partitions)
-            self._stretches[line.queue] = _Stretch(
-                first=first,
-                count=line.partitions,
-                partitions=held,
-                last=place,
-                line=number if line.limited or line.laned else -1,
-                limited=line.limited,
-                laned=line.laned,
-                keys=line.keys,
-            )
-            first += line.partitions
+        first, stretches = 0, {}
+        try:
+            lines = self._board.directory()
+            for number, line in enumerate(lines):
+                place = first + random.randrange(line.partitions)  # siblings start at different partitions
+                held = partitions(self._namespace, line.queue, line.partitions)
+                stretches[line.queue] = _Stretch(
+                    first=first,
+                    count=line.partitions,
+                    partitions=held,
+                    last=place,
+                    line=number if line.limited or line.laned else -1,
+                    limited=line.limited,
+                    laned=line.laned,
+                    keys=line.keys,
+                )
+                first += line.partitions
+        except (msgspec.MsgspecError, BadName) as error:
+            # Somebody has written over it. What was known goes on, until the coordinator writes it anew.
+            log.get().error(log.INTERNAL_ERROR, what="the board's directory", error=str(error))
+            return
+        self._stretches = stretches
         weights = {line.queue: line.weight for line in lines}
         self._choice = StrictChoice(self._strict) if self._strict else QueueChoice(weights)

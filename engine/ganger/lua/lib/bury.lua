@@ -5,5 +5,5 @@ local function bury(jid, record, max_count, max_age_ms)
   redis.call('HSET', jobs[bucket(jid)], jid, record)
   redis.call('ZADD', dead, whole(now), jid)
   local noted = redis.call('HMGET', meta, 'dead_count', 'dead_age')
-  trim(now, tonumber(noted[1] or max_count), tonumber(noted[2] or max_age_ms))
+  trim(now, tonumber(noted[1]) or max_count, tonumber(noted[2]) or max_age_ms)
 end

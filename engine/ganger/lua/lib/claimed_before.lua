@@ -4,7 +4,7 @@
 local function claimed_before(memoed, reply)
   local last, ranges = string.match(memoed, '^(%d+)|%d+|(.*)$')
   last = tonumber(last)
-  if last < op then return nil end
+  if not last or last < op then return nil end
   if last > op or ranges == 'x' then return {'refused'} end
   for stream, first, final in string.gmatch(ranges, '(%d+):([%d-]+):([%d-]+)') do
     local key = stream == '0' and returned or ready[tonumber(stream)]

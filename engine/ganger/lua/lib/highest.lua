@@ -8,7 +8,7 @@ local function highest()
   local count, last = waiting(returned)
   if count > 0 then
     for _, row in ipairs(redis.call('XRANGE', returned, '(' .. last, '+', 'COUNT', 16)) do
-      best = math.max(best, tonumber(field(row[2], 'p')) or 5)
+      best = math.max(best, tonumber(priority_of(row[2], 0)))
     end
   end
   return best

@@ -7,6 +7,7 @@ local function seen_places(jid)
   local value = redis.call('HGET', memo, op_field)
   if not value then return {}, made .. ':' end
   local last, before, places = string.match(value, '^(%d+)|%d+|(%w*):(.*)$')
+  if not last then return {}, made .. ':' end
   if tonumber(last) > tonumber(op) then return 'stale' end
   if tonumber(last) < tonumber(op) or before ~= made then return {}, made .. ':' end
   local runs = {}

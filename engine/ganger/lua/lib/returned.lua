@@ -6,7 +6,7 @@ local function peek_returned()
   local count, last = waiting(returned)
   if count <= 0 then return end
   for i, row in ipairs(redis.call('XRANGE', returned, '(' .. last, '+', 'COUNT', 16)) do
-    window[i] = tonumber(field(row[2], 'p')) or 5
+    window[i] = tonumber(priority_of(row[2], 0))
   end
 end
 local function best_returned()

@@ -4,7 +4,7 @@ local function run_before(name)
   local value = redis.call('HGET', memo, 'y:' .. name)
   if not value then return 0, 0, false end
   local moved, back, shut = string.match(value, '^(%d+)|%d+|(%d+)(x?)')
-  return tonumber(moved), tonumber(back), shut == 'x'
+  return tonumber(moved) or 0, tonumber(back) or 0, shut == 'x'
 end
 local function run_after(name, now, moved, back, shut)
   redis.call('HSET', memo, 'y:' .. name, whole(moved) .. '|' .. whole(now) .. '|' .. whole(back) .. (shut and 'x' or ''))

@@ -124,7 +124,7 @@ class CronDuty:
     def _forget_home(self, name: str) -> None:
         """Of an entry that its partition has forgotten."""
         queue, _, index = self._catalog.homes[name].partition(" ")
-        place = self._queues.find((queue, int(index)))
+        place = self._queues.find((queue, int(index))) if index.isascii() and index.isdigit() else None
         if place and cron.look(self._cluster, place, [name], deadline_s=DEADLINE_S)[1] == [None]:
             cron.forget(self._cluster, self._keys, name, deadline_s=DEADLINE_S)
 
