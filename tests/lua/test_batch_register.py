@@ -6,13 +6,15 @@ from support.batches import CONTROL
 from support.keyspace import snapshot
 from support.servers import ClusterServers
 
+BID = "b-" + "1" * 21
+
 
 def test_it_is_listed_once(cluster: Cluster, cluster_servers: ClusterServers) -> None:
-    batch.register(cluster, CONTROL, "b-1")
+    batch.register(cluster, CONTROL, BID)
     before = snapshot(cluster_servers)
-    assert [name for name, _ in before[CONTROL.batches_live]] == [b"b-1", b""]
+    assert [name for name, _ in before[CONTROL.batches_live]] == [BID.encode(), b""]
     assert before[CONTROL.batches_over] == [(b"", float("inf"))]
-    batch.register(cluster, CONTROL, "b-1")
+    batch.register(cluster, CONTROL, BID)
     assert snapshot(cluster_servers) == before
-    assert batch.live_page(cluster, CONTROL, 0, 10, deadline_s=1.0) == ["b-1"]
-    assert batch.recent(cluster, CONTROL, 10) == ["b-1"]
+    assert batch.live_page(cluster, CONTROL, 0, 10, deadline_s=1.0) == [BID]
+    assert batch.recent(cluster, CONTROL, 10) == [BID]

@@ -25,7 +25,7 @@ _COUNT = re.compile(rb"[0-9]{1,18}")
 class _Crash(msgspec.Struct):
     """What is looked at of a post-mortem, wherever it is shown."""
 
-    cause: str
+    cause: str = ""
     jid: str | None = None
     type: str | None = None
     attempt: int | None = None
@@ -40,8 +40,8 @@ class _Crash(msgspec.Struct):
 class _Worker(msgspec.Struct):
     """The same of a worker in a heartbeat."""
 
-    slot: int
-    state: str
+    slot: int | None = None
+    state: str | None = None
     pid: int | None = None
     generation: int | None = None
     jid: str | None = None
@@ -60,8 +60,12 @@ class _Limit(msgspec.Struct):
     waiting: int
     served: bool
     state: str
+    type: str = ""
     concurrency: int | None = None
     on_lost: str | None = None
+    rate: str | None = None
+    burst: int | None = None
+    limit_key: str | None = None
 
 
 class _Host(msgspec.Struct):

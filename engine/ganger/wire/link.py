@@ -269,20 +269,20 @@ class Link:
             self._collect()
 
     def _collect(self) -> None:
-        while (reply := self._next()) is not False:
+        gets = self._reader.gets
+        while True:
+            try:
+                reply = gets()
+            except hiredis.ProtocolError as error:
+                raise LinkLost(_babble(error), sent=self.sent) from None
+            if reply is False:
+                return
             if self._greeting:
                 self._greeting = False
                 if isinstance(reply, ReplyError):
                     raise LinkRefused(str(reply))
                 continue
             self.replies.append(reply)
-
-    def _next(self) -> Any:
-        """The next whole reply, False for none."""
-        try:
-            return self._reader.gets()
-        except hiredis.ProtocolError as error:
-            raise LinkLost(_babble(error), sent=self.sent) from None
 
 
 def _babble(error: Exception) -> str:

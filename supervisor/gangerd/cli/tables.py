@@ -86,10 +86,10 @@ def workers(found: Sequence[Document], now_ms: int) -> Table:
     rows = [
         (
             str(worker["host"]),
-            number(worker["slot"]),
+            number(worker.get("slot")),
             str(worker.get("pid") or "-"),
             number(worker.get("generation")),
-            str(worker["state"]),
+            worker.get("state") or "-",
             span(now_ms - worker["since_ms"] if worker.get("since_ms") else None),
             worker.get("jid") or "-",
             worker.get("type") or "-",
@@ -105,7 +105,7 @@ def crashes(found: Sequence[Document], now_ms: int) -> Table:
     rows = [
         (
             ago(crash.get("at_ms"), now_ms),
-            str(crash["cause"]),
+            str(crash.get("cause") or "-"),
             crash.get("type") or "-",
             crash.get("jid") or "-",
             number(crash.get("attempt")),

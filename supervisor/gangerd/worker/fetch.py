@@ -79,7 +79,10 @@ class Fetch:
             sight.charge(self._part(claimed.entries))
         elif not (claimed.more or claimed.unsorted):
             sight.drained(target, self._part(claimed.entries))
-        self._take_up(claimed.entries)
+        try:
+            self._hand.take_up(claimed.entries)
+        except PageFull:
+            self._take_up_some(claimed.entries)
         self._answered()
         self._count(claimed)
         for garbled in claimed.garbled:
@@ -88,14 +91,13 @@ class Fetch:
                 failing.set_aside(self._cluster, target.partition, self._host, garbled.stream, garbled.id)
         return claimed.entries
 
-    def _take_up(self, entries: list[Entry]) -> None:
+    def _take_up_some(self, entries: list[Entry]) -> None:
         """What the page has no room for, which takes names longer than ours, goes back at once."""
         while True:
-            try:
+            self.release(entries[len(entries) // 2 :])
+            del entries[len(entries) // 2 :]
+            with contextlib.suppress(PageFull):
                 return self._hand.take_up(entries)
-            except PageFull:
-                self.release(entries[len(entries) // 2 :])
-                del entries[len(entries) // 2 :]
 
     def settle(self, *, last: bool = True) -> None:
         """Settle what is done in a trip of its own: at the end or, with `last` false, before sleep; then what
