@@ -10,6 +10,7 @@ serve many links in one poll loop. After any exception a link is of no more use:
 
 import contextlib
 import errno
+import mmap
 import os
 import select
 import socket
@@ -62,7 +63,8 @@ class Link:
         self.replies: list[Any] = []
         self._settings = settings
         self._addresses = list(addresses)
-        self._buffer = bytearray(_CHUNK)
+        # Not a bytearray: of this a process has only those pages that a reply has filled.
+        self._buffer = mmap.mmap(-1, _CHUNK, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._reader = hiredis.Reader()
         self._expected = self._payload = 0
         self._greeting = settings.password is not None

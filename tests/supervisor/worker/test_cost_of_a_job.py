@@ -39,9 +39,9 @@ class Cost:
 
 
 COSTS = {
-    "plain": Cost(trips=12, scripts=23, commands=236, calls=30.4, held_bytes=1400),
+    "plain": Cost(trips=12, scripts=23, commands=236, calls=30.5, held_bytes=1400),
     "tracked": Cost(trips=1291, scripts=651, commands=5979, calls=63.1, held_bytes=1500),
-    "unique": Cost(trips=12, scripts=23, commands=2850, calls=31.4, held_bytes=1600),
+    "unique": Cost(trips=12, scripts=23, commands=2850, calls=31.5, held_bytes=1600),
     "failing": Cost(trips=651, scripts=651, commands=7859, calls=252.1, held_bytes=2900),
 }
 
