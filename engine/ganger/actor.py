@@ -7,7 +7,7 @@ not in a worker at night. The worker finds the function by its type in `register
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -24,7 +24,8 @@ from ganger.options import Options
 from ganger.passages import passage
 from ganger.push_options import PushOptions, push_options
 from ganger.retry import Policy
-from ganger.sealing import quiet
+from ganger.rows import Row, Rows
+from ganger.sealing import quiet, seals
 from ganger.unique import use_function
 
 P = ParamSpec("P")
@@ -114,8 +115,11 @@ class Push(Generic[P, R]):
     ) -> list[str]:
         """Push many in one trip."""
         actor = self._actor
-        with quiet(actor.name, actor.defaults):
-            rows = [actor.signature.for_push(*split_call(call)) for call in calls]
+        check = actor.signature.for_push
+        rows: Collection[Row] = Rows(lambda call: check(*split_call(call)), calls)
+        if seals(actor.defaults):
+            with quiet(actor.name, actor.defaults):
+                rows = list(rows)
         return (client or default_client()).send(actor.name, actor.defaults, self._chosen, rows)
 
     def reserve(self, *args: Any, **kwargs: Any) -> str:

@@ -7,7 +7,7 @@ not defined in this process is checked against the types that live hosts announc
 import copy
 import itertools
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,11 +24,12 @@ from ganger.errors import BadArguments, BadOptions, JobTooLarge
 from ganger.following import Follower
 from ganger.job import Body, encode_body
 from ganger.keys import Control, check_queue, check_type
-from ganger.label import Label
+from ganger.label import NO_LABEL, Label
 from ganger.middleware import Call, Outgoing, around_push, wraps_pushes
 from ganger.options import Options
 from ganger.push_options import PushOptions, check_headers, push_options
 from ganger.pushing import JobSink, Pusher, Target
+from ganger.rows import Row, Rows
 from ganger.sealing import quiet, sealed_body, seals
 from ganger.unique_push import UniquePusher, unique_locks
 
@@ -102,16 +103,16 @@ class Client(Follower):
         """Push many of one type in one trip; each call is a sequence of args or a mapping of kwargs."""
         chosen = push_options(options)
         of_type = self._options_of(type)
-        rows: list[tuple[Sequence[Any], Mapping[str, Any]]] = []
+
+        def check(call: Any) -> Row:
+            args, kwargs = split_call(call)
+            return (
+                [plain(value, f"args[{place}]") for place, value in enumerate(args)],
+                {name: plain(value, name) for name, value in kwargs.items()},
+            )
+
         with quiet(type, of_type):
-            for call in calls:
-                args, kwargs = split_call(call)
-                rows.append(
-                    (
-                        [plain(value, f"args[{place}]") for place, value in enumerate(args)],
-                        {name: plain(value, name) for name, value in kwargs.items()},
-                    )
-                )
+            rows = list(Rows(check, calls)) if seals(of_type) else Rows(check, calls)
         return self.send(type, of_type, chosen, rows)
 
     def reserve(
@@ -137,7 +138,7 @@ class Client(Follower):
         type: str,
         options: Options,
         chosen: PushOptions,
-        calls: Sequence[tuple[Sequence[Any], Mapping[str, Any]]],
+        calls: Collection[Row],
         *,
         jid: str | None = None,
     ) -> list[str]:
@@ -159,7 +160,7 @@ class Client(Follower):
         type: str,
         options: Options,
         chosen: PushOptions,
-        calls: Sequence[tuple[Sequence[Any], Mapping[str, Any]]],
+        calls: Collection[Row],
         headers: dict[str, str] | None,
         jid: str | None,
     ) -> list[str]:
@@ -185,6 +186,8 @@ class Client(Follower):
             expires_at_ms=None if expires_in is None else due_ms + int(expires_in * 1000),
             track_ms=None if track is None else max(1, int(track * 1000)),
         )
+        if label == NO_LABEL:
+            label = NO_LABEL
         locks = unique_locks(target.queue, type, options, chosen, calls)
         until_start = options.unique_until == "start"
         overrides = chosen.overrides()

@@ -134,7 +134,7 @@ _state_decoder = msgspec.json.Decoder(State)
 def encode_body(body: Body, label: Label = NO_LABEL) -> bytes:
     """Label and JSON. Raises as msgspec does for what JSON can't hold: arguments.py names the culprit
     before that."""
-    return encode_label(label) + _encode_body(body)
+    return _encode_body(body) if label is NO_LABEL else encode_label(label) + _encode_body(body)
 
 
 def read_body(data: bytes) -> tuple[Label, Body]:

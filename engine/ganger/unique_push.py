@@ -5,9 +5,9 @@ say whether the lock is free. Crash points: lock and job are one script, so eith
 to replace a waiting holder that is not in later takes a search and a second call, which looks again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn, cast
+from typing import NoReturn, cast
 
 from ganger import jid as jids
 from ganger.calls import open_partition
@@ -23,6 +23,7 @@ from ganger.operations.unique import Answer, Conflict
 from ganger.options import Options, check_unique_for
 from ganger.push_options import PushOptions
 from ganger.pushing import DEADLINE_S, Pusher, Target
+from ganger.rows import Row
 from ganger.unique import digest, partition_index
 
 _TRIES = 3
@@ -43,7 +44,7 @@ def unique_locks(
     type: str,
     options: Options,
     chosen: PushOptions,
-    calls: Sequence[tuple[Sequence[Any], Mapping[str, Any]]],
+    calls: Collection[Row],
 ) -> list[Lock] | None:
     """A lock for each call, or None for a type (and a push) that asks for none. Raises BadOptions."""
     seconds = options.unique_for if chosen.unique_for is None else check_unique_for(chosen.unique_for)
