@@ -44,7 +44,9 @@ def trouble(stage: Stage, name: str, for_s: float = 0.0) -> servers.Trouble:
 
 
 def test_a_killed_primary_comes_back_as_the_replica_of_its_successor(stage: Stage, notes: Notes) -> None:
-    failover.KillPrimary(stage).strike(RNG)
+    nemesis = failover.KillPrimary(stage)
+    nemesis.longest_s = 0.1
+    nemesis.strike(RNG)
 
     dead, heir = notes.first("failed over")["node"], notes.first("failed over")["to"]
     assert stage.cluster.whole()
@@ -149,7 +151,9 @@ def test_what_a_strike_left_behind_is_undone_by_healing(stage: Stage) -> None:
 
 def test_a_replica_dies_and_comes_back(stage: Stage, notes: Notes) -> None:
     runs = {ident: str(one.client.info("server")["run_id"]) for ident, one in stage.cluster.nodes.items()}
-    servers.KillReplica(stage).strike(RNG)
+    nemesis = servers.KillReplica(stage)
+    nemesis.longest_s = 0.1
+    nemesis.strike(RNG)
     changed = {
         ident
         for ident, one in stage.cluster.nodes.items()
@@ -178,6 +182,8 @@ def test_servers_for_semaphores_die_forget_and_fall_silent(notes: Notes) -> None
             server.call("SET", "some", "thing")
         runs = [one.client.info("server")["run_id"] for one in three.servers]
 
+        for nemesis in (kill, wipe, silence):
+            nemesis.longest_s = 0.1
         for nemesis in (silence, kill):
             nemesis.strike(RNG)
         kept = [one.call("GET", "some") for one in three.servers]

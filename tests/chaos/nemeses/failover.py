@@ -21,6 +21,8 @@ class KillPrimary:
     name = "kill a primary"
     every_s = 25.0
     branches = frozenset({"failover"})
+    longest_s = 2.0
+    """So long it stays dead after the failover."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -37,7 +39,7 @@ class KillPrimary:
                     lambda: cluster.owner(slots[0][0]) != victim, what="a failover", within_s=RECOVERY_S
                 )
                 self._stage.note("failed over", node=victim, to=cluster.owner(slots[0][0]))
-                time.sleep(rng.uniform(0, 2))
+                time.sleep(rng.uniform(0, self.longest_s))
             finally:
                 restart(cluster.nodes[victim])
                 cluster.wait_whole()

@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 
-from chaos.nemesis import Nemesis, NotNow, Stage
+from chaos.nemesis import NotNow, Stage
 from chaos.servers import restart
 from support.server import Server
 
@@ -17,13 +17,14 @@ class Ail:
     """One server in one way, at times two."""
 
     branches = frozenset({"quorum lost"})
+    longest_s = 4.0
 
     def __init__(self, stage: Stage, name: str, every_s: float, *, kills: bool, empty: bool = False) -> None:
         self._stage, self.name, self.every_s = stage, name, every_s
         self._kills, self._empty = kills, empty
 
     def strike(self, rng: random.Random, count: int | None = None) -> None:
-        if not _turn.acquire(blocking=False):
+        if not _turn.acquire(timeout=6.0):
             raise NotNow("another nemesis is at the servers for semaphores")
         try:
             servers = self._stage.semaphores.servers
@@ -32,7 +33,7 @@ class Ail:
                 self._stage.note(self.name, server=servers.index(victim))
                 victim.signal(signal.SIGKILL if self._kills else signal.SIGSTOP)
             try:
-                time.sleep(rng.uniform(0.2, 4))
+                time.sleep(rng.uniform(0.05, 1) * self.longest_s)
             finally:
                 self._restore(victims)
         finally:
@@ -48,7 +49,7 @@ class Ail:
             restart(server)
 
 
-def nemeses(stage: Stage) -> list[Nemesis]:
+def nemeses(stage: Stage) -> list[Ail]:
     return [
         Ail(stage, "kill a semaphore server", 25.0, kills=True),
         Ail(stage, "wipe a semaphore server", 40.0, kills=True, empty=True),

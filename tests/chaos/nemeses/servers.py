@@ -111,6 +111,7 @@ class KillReplica:
     name = "kill a replica"
     every_s = 30.0
     branches = frozenset[str]()
+    longest_s = 3.0
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -125,7 +126,7 @@ class KillReplica:
             self._stage.note("killed a replica", node=victim)
             cluster.nodes[victim].signal(signal.SIGKILL)
             try:
-                time.sleep(rng.uniform(0, 3))
+                time.sleep(rng.uniform(0, self.longest_s))
             finally:
                 restart(cluster.nodes[victim])
                 cluster.wait_whole()
