@@ -59,20 +59,21 @@ def open_partition(cluster: Cluster, partition: Partition, *, deadline_s: float 
 
 
 def open_command(partition: Partition) -> Command:
-    return script("open_partition").command(partition.slot, _structures(partition), (GROUP,))
+    return script("open_partition").command(partition.slot, structures(partition), (GROUP,))
 
 
 def structures_command(partition: Partition) -> Command:
     """How many of a partition's structures there are, for run_many; see is_partly_open."""
-    return Command(partition.slot, ("EXISTS", *_structures(partition)))
+    return Command(partition.slot, ("EXISTS", *structures(partition)))
 
 
 def is_partly_open(reply: Any, partition: Partition) -> bool:
     """Whether it was opened, but by a version that knew fewer structures."""
-    return 0 < int(reply) < len(_structures(partition))
+    return 0 < int(reply) < len(structures(partition))
 
 
-def _structures(partition: Partition) -> tuple[bytes, ...]:
+def structures(partition: Partition) -> tuple[bytes, ...]:
+    """All keys of a partition that open_partition makes, in its order."""
     hashes = (partition.locks, partition.tracks, partition.outbox, partition.crons)
     sets = (partition.later, partition.dead, partition.lanes)
     keys = (partition.meta, partition.memo, *sets, *hashes, *partition.jobs)

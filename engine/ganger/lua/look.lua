@@ -24,7 +24,7 @@ for i = 1, #streams do
   end
 end
 local laned = math.max(redis.call('ZCARD', lanes) - 1, 0)
-for _, row in ipairs(laned > 0 and redis.call('XRANGE', parked, '-', '+', 'COUNT', 16) or {}) do
+for _, row in ipairs(laned > 0 and redis.call('XRANGE', parked, '-', '+', 'COUNT', 4) or {}) do
   if field(row[2], 'l') then oldest = math.min(oldest, tonumber(string.match(row[1], '^%d+'))) end
 end
 local reply = {'seen', whole(now), drained, in_flight, redis.call('ZCARD', later) - 1, redis.call('ZCARD', dead) - 1,

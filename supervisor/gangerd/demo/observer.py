@@ -3,6 +3,7 @@
 from typing import Any
 
 from ganger import inspect
+from ganger.calls import structures
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.config import EngineConfig
@@ -35,9 +36,7 @@ class Observer:
     def clear(self) -> None:
         """Remove the namespace's every key: nothing stays behind on servers that are not the demo's own."""
         commands = [
-            Command(
-                part.slot, ("UNLINK", part.meta, part.memo, part.later, part.dead, *part.jobs, *part.streams)
-            )
+            Command(part.slot, ("UNLINK", *structures(part)))
             for group in inspect.all_partitions(self._cluster, self._control).values()
             for part in group
         ]
