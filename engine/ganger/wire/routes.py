@@ -9,6 +9,8 @@ that is imported before a fork must not start any.
 import random
 import threading
 import time
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ganger.config import RedisSettings
@@ -24,13 +26,57 @@ _REFRESH_TIMEOUT_S = 0.3
 _HOPELESS = (NotACluster, WrongPassword)
 
 
+class SlotMap(dict[int, Peer | None]):
+    """slot -> its peer, or None while nobody serves it. What was asked for stands in the dict, all else in
+    stretches: a list of 16384 would be the largest object of an idle worker, and each would have its own."""
+
+    def __init__(self, firsts: Sequence[int] = (0,), peers: Sequence[Peer | None] = (None,)) -> None:
+        super().__init__()
+        self._firsts = firsts
+        self._peers = peers
+
+    def __missing__(self, slot: int) -> Peer | None:
+        peer = self[slot] = self._peers[bisect_right(self._firsts, slot) - 1]
+        return peer
+
+    def primaries(self) -> list[Peer]:
+        """In the order of their slots."""
+        peers = (self._look(slot) for slot in self._edges())
+        return list(dict.fromkeys(peer for peer in peers if peer is not None))
+
+    def under(self, stretches: Iterable[tuple[int, int, Peer]]) -> "SlotMap":
+        """A map of these (first slot, last slot, peer), and below them, where none is, what this one says."""
+        above = sorted(stretches, key=lambda one: one[0])
+        starts = [first for first, _, _ in above]
+        edges = {*self._edges(), *starts, *(last + 1 for _, last, _ in above)} - {SLOTS}
+        firsts: list[int] = []
+        peers: list[Peer | None] = []
+        for slot in sorted(edges):
+            at = bisect_right(starts, slot) - 1
+            peer = above[at][2] if at >= 0 and slot <= above[at][1] else self._look(slot)
+            if not firsts or peer is not peers[-1]:
+                firsts.append(slot)
+                peers.append(peer)
+        return SlotMap(firsts, peers)
+
+    def _look(self, slot: int) -> Peer | None:
+        """Without keeping it."""
+        return self[slot] if slot in self else self._peers[bisect_right(self._firsts, slot) - 1]
+
+    def _edges(self) -> list[int]:
+        """Where another peer may begin."""
+        known = list(self)
+        after = (slot + 1 for slot in known if slot + 1 < SLOTS)
+        return sorted({*self._firsts, *known, *after})
+
+
 class Routes:
     """See above. `table[slot]` is the slot's peer, or None while nobody serves it."""
 
     def __init__(self, settings: RedisSettings, rng: random.Random) -> None:
         self.settings = settings
         self.rng = rng
-        self.table: list[Peer | None] = [None] * SLOTS
+        self.table = SlotMap()
         self.stale = True
         self.loaded = False
         self._peers: dict[Node, Peer] = {}
@@ -43,7 +89,7 @@ class Routes:
 
     def primaries(self) -> list[Peer]:
         """The peers that serve slots, in the order of their slots."""
-        return list(dict.fromkeys(peer for peer in self.table if peer is not None))
+        return self.table.primaries()
 
     def patch(self, slot: int, node: Node) -> None:
         """A MOVED said so."""
@@ -152,10 +198,8 @@ class Routes:
         if not stretches:
             return "its cluster serves no slots yet"
         # A slot that nobody claims keeps its last owner, who will say what is the matter.
-        table = list(self.table)
-        for stretch in stretches:
-            width = stretch.last - stretch.first + 1
-            table[stretch.first : stretch.last + 1] = [self.peer_at(stretch.primary)] * width
-        self.table = table
+        self.table = self.table.under(
+            (stretch.first, stretch.last, self.peer_at(stretch.primary)) for stretch in stretches
+        )
         self.loaded, self.stale = True, False
         return ""
