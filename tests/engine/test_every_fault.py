@@ -15,7 +15,8 @@ import pytest
 
 from ganger.cluster import Cluster
 from ganger.scripts import script
-from support.fault_proxy import Fault, FaultProxy
+from support.fault_proxy import FaultProxy
+from support.faults import Fault
 from support.servers import ClusterServers
 from support.sources import scripts
 from support.stage import Case, Stage

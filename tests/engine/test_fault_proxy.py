@@ -14,7 +14,8 @@ from ganger.errors import NodeDown, OutcomeUnknown
 from ganger.throttle.holders import this_process
 from ganger.throttle.semaphore import Permit, Semaphore
 from ganger.throttle.servers import Servers
-from support.fault_proxy import Fault, FaultProxy
+from support.fault_proxy import FaultProxy
+from support.faults import Fault
 from support.keyspace import MAIL
 from support.servers import ClusterServers
 from support.throttles import ThrottleServers

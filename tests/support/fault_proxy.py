@@ -11,58 +11,19 @@ the order in which they arrive, but for the greeting of a connection (AUTH, INFO
 import asyncio
 import threading
 from collections.abc import Coroutine
-from enum import Enum
-from functools import cache
 from typing import Any
 
-from ganger.scripts import script
 from support import resp
-from support.sources import LUA
+from support.faults import GREETINGS, Fault, names, title
 
-GREETINGS = {b"AUTH", b"HELLO", b"CLUSTER", b"PING", b"INFO", b"CLIENT", b"SELECT"}
 SLOW_S = 0.03
-
-
-class Fault(Enum):
-    """What befalls a command. After a cut its connection is gone; silent ones leave it open."""
-
-    REQUEST_CUT = "the request never arrives, and the connection is cut"
-    REPLY_CUT = "it is executed, then the connection is cut"
-    HALF_REPLY = "it is executed, half of the reply arrives, then the connection is cut"
-    CUT_AFTER = "its reply arrives, then the connection is cut"
-    SLOW_REPLY = "its reply takes 30 ms"
-    REQUEST_LOST = "the request never arrives, nor anything else on this connection"
-    REPLY_LOST = "it is executed, and no reply arrives, nor anything else on this connection"
-    REQUEST_LATE = "the request is held up, with all behind it, until `deliver`"
-
-    @property
-    def silent(self) -> bool:
-        """Whether the caller hears nothing, until its patience ends."""
-        return self in (Fault.REQUEST_LOST, Fault.REPLY_LOST, Fault.REQUEST_LATE)
-
-
-@cache
-def _names() -> dict[bytes, str]:
-    """What a call of a script says in place of its name -> the name."""
-    found: dict[bytes, str] = {}
-    for path in LUA.glob("*.lua"):
-        made = script(path.stem)
-        found |= {made.sha.encode(): made.name, made.source: made.name}
-    return found
-
-
-def title(words: list[bytes]) -> str:
-    """A script's name, or the command itself."""
-    if words[0].upper() in (b"EVALSHA", b"EVAL"):
-        return _names().get(words[1], "a script of others")
-    return words[0].decode("ascii", "replace").upper()
 
 
 class FaultProxy:
     """Runs in a thread of the test; all its methods are for the test."""
 
     def __init__(self) -> None:
-        _names()
+        names()
         self.ports: dict[int, int] = {}  # a server's -> ours
         self.sent: list[str] = []
         self.taken = ""
@@ -70,6 +31,7 @@ class FaultProxy:
         self.fault: Fault | None = None
         self.at = -1
         self.held: list[_Pair] = []
+        self.open: set[_Pair] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -90,7 +52,8 @@ class FaultProxy:
         self.at, self.fault = at, fault
 
     def deliver(self) -> bool:
-        """What was held up arrives, and is executed before this returns; whether there was anything."""
+        """What was held up arrives, and all that is under way is executed before this returns; whether
+        anything was held up."""
         return bool(self._run(self._deliver()))
 
     def close(self) -> None:
@@ -113,12 +76,14 @@ class FaultProxy:
         held, self.held = self.held, []
         for pair in held:
             await pair.deliver()
+        for pair in list(self.open):
+            await pair.rest()
         return bool(held)
 
     async def _close(self) -> None:
         for server in self._servers:
             server.close()
-        for pair in self.held:
+        for pair in list(self.open):
             pair.close()
 
     def fault_of(self, words: list[bytes]) -> Fault | None:
@@ -168,6 +133,7 @@ class _Pair:
 
     def __init__(self, proxy: FaultProxy, port: int) -> None:
         self.proxy = proxy
+        proxy.open.add(self)
         self.near: asyncio.Transport | None = None
         self._far: asyncio.Transport | None = None
         self._port = port
@@ -213,7 +179,7 @@ class _Pair:
                 self._stopped = self._mute = True
                 continue
             if fault is Fault.REQUEST_CUT:
-                self.close()
+                self._cut()
                 return
             if self._stopped:
                 self._late.append((words, frame))
@@ -236,6 +202,8 @@ class _Pair:
             self._reply(resp.redirected(frame, self.proxy.ports), fault)
         if not self._waiting:
             self._quiet.set()
+            if self.near is None:
+                self.left()
 
     async def deliver(self) -> None:
         """What was held up goes to the server; until that has answered."""
@@ -244,17 +212,27 @@ class _Pair:
         late, self._late = self._late, []
         for words, frame in late:
             self._forward(words, frame, None)
+        await self.rest()
+        self.close()
+
+    async def rest(self) -> None:
+        """Until the server has answered everything."""
         if self._waiting:
             await asyncio.wait_for(self._quiet.wait(), 5)
-        self.close()
 
     def left(self) -> None:
         """The caller has gone. What it sent may still be on its way."""
         self.near = None
-        if self not in self.proxy.held:
+        if self not in self.proxy.held and not self._waiting:
             self.close()
 
+    def _cut(self) -> None:
+        if self.near is not None:
+            self.near.close()
+        self.left()
+
     def close(self) -> None:
+        self.proxy.open.discard(self)
         for end in (self.near, self._far):
             if end is not None:
                 end.close()
@@ -275,13 +253,13 @@ class _Pair:
             case Fault.REPLY_LOST:
                 self._mute = True
             case Fault.REPLY_CUT:
-                self.close()
+                self._cut()
             case Fault.HALF_REPLY:
                 self._tell(frame[: max(1, len(frame) // 2)])
-                self.close()
+                self._cut()
             case Fault.CUT_AFTER:
                 self._tell(frame)
-                self.close()
+                self._cut()
             case Fault.SLOW_REPLY:
                 self._slow = [frame]
                 asyncio.get_running_loop().call_later(SLOW_S, self._catch_up)

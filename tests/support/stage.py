@@ -20,7 +20,8 @@ from ganger.keys import Partition
 from ganger.lifecycle import alive
 from ganger.operations import claim, failing, lanes, look, settle
 from ganger.scripts import script
-from support.fault_proxy import Fault, FaultProxy
+from support.fault_proxy import FaultProxy
+from support.faults import Fault
 from support.keyspace import HOST, MAIL, snapshot
 from support.model import picture_of
 from support.servers import ClusterServers
@@ -153,6 +154,7 @@ class Stage:
     def _judge(self, error: GangerError, named: bool) -> None:
         """A caller is told what is true: whoever heard nothing knows nothing, a cut is nobody's business."""
         self.heard.append(error)
+        named = named and len(self.heard) == 1  # what comes after is about another call
         if self.case is None or not self.befallen:
             return
         assert self.case.fault.silent, f"a cut connection is to be repeated, not told: {error!r}"
