@@ -19,11 +19,11 @@ from support.fault_proxy import FaultProxy
 from support.faults import Fault
 from support.servers import ClusterServers
 from support.sources import scripts
-from support.stage import Case, Stage
+from support.stage import AT_THE_END, Case, Stage
 from support.stories import STORIES
 from support.throttles import ThrottleServers
 
-KINDS = [(fault, False) for fault in Fault] + [(Fault.REQUEST_LATE, True)]
+KINDS = [(fault, 0) for fault in Fault] + [(Fault.REQUEST_LATE, late) for late in (1, 2, AT_THE_END)]
 CHOICE = os.environ.get("GANGER_FAULTS") or str(Random().randrange(10_000))
 MOST = 20
 """Of a story's cases, unless all are told."""
@@ -61,11 +61,19 @@ def tell() -> Iterator[Tell]:
         proxy.close()
 
 
-def cases(sent: int, name: str) -> list[Case]:
-    every = [Case(fault, at, late) for fault, late in KINDS for at in range(sent)]
-    if CHOICE == "all" or len(every) <= MOST:
-        return every
-    return Random(f"{CHOICE} {name}").sample(every, MOST)
+struck: Counter[tuple[str, Fault, int]] = Counter()
+"""How often each script or command has met each fault."""
+
+
+def cases(sent: list[str], name: str) -> Iterator[Case]:
+    """All, or some drawn at random among those whose command has met its fault least often."""
+    every = [Case(fault, at, late) for fault, late in KINDS for at in range(len(sent))]
+    Random(f"{CHOICE} {name}").shuffle(every)
+    for _ in range(len(every) if CHOICE == "all" else min(MOST, len(every))):
+        chosen = min(every, key=lambda case: struck[sent[case.at], case.fault, case.late])
+        every.remove(chosen)
+        struck[sent[chosen.at], chosen.fault, chosen.late] += 1
+        yield chosen
 
 
 def befall(name: str, tell: Tell, case: Case) -> None:
@@ -80,7 +88,7 @@ def befall(name: str, tell: Tell, case: Case) -> None:
 def test_a_story_ends_well(name: str, tell: Tell) -> None:
     sent = list(tell(name, None).proxy.sent)
     failures = []
-    for case in cases(len(sent), name):
+    for case in cases(sent, name):
         try:
             befall(name, tell, case)
         except Exception as error:
@@ -91,11 +99,11 @@ def test_a_story_ends_well(name: str, tell: Tell) -> None:
 
 
 def test_every_script_that_writes_is_in_a_story(tell: Tell) -> None:
-    sent: Counter[str] = Counter()
-    for name in STORIES:
-        sent.update(tell(name, None).proxy.sent)
-    print(*(f"{count * len(KINDS):6} cases of {name}" for name, count in sorted(sent.items())), sep="\n")
+    sent = {word for name in STORIES for word in tell(name, None).proxy.sent}
+    print("\nstruck, each fault by itself:", *(fault.name.lower() for fault, _ in KINDS))
+    for word in sorted(sent):
+        print(f"{word:20}", *(f"{struck[word, fault, late]:4}" for fault, late in KINDS))
     writing = {
-        path.stem for path in scripts() if b"no-writes" not in script(path.stem).source.partition(b"\n")[0]
+        path.stem for path in scripts() if b"no-writes" not in script(path.stem).source.split(b"\n")[0]
     }
-    assert writing <= sent.keys(), f"in no story: {sorted(writing - sent.keys())}"
+    assert writing <= sent, f"in no story: {sorted(writing - sent)}"

@@ -49,13 +49,21 @@ class Hasty(Cluster):
         return super().run_many(commands, deadline_s=min(deadline_s, self.patience_s), replicas=replicas)
 
 
+AT_THE_END = 99
+
+
 @dataclass(frozen=True)
 class Case:
-    """What befalls which command of a story; `late`: what was held up arrives only at the story's end."""
+    """What befalls which command of a story; `late`: how many steps more are done before what was held up
+    arrives."""
 
     fault: Fault
     at: int
-    late: bool = False
+    late: int = 0
+
+    def __str__(self) -> str:
+        late = f", {self.late} steps late" if self.late else ""
+        return f"{self.fault.name} at {self.at}{late}"
 
 
 class Stage:
@@ -82,7 +90,7 @@ class Stage:
         self.ran: Counter[str] = Counter()
         """jid -> how often a handler has begun on it."""
         self._caller: Hasty | None = None
-        self._ops = 0
+        self._ops = self._steps_since = 0
         self._patience_s = PATIENCE_S
         proxy.watch()
 
@@ -147,8 +155,10 @@ class Stage:
                     caller = self.fresh()
         else:
             raise AssertionError(f"never done: {self.heard}")
-        if self.case is not None and not self.case.late:
-            self.proxy.deliver()
+        if self.befallen:
+            self._steps_since += 1
+            if self.case is not None and self._steps_since > self.case.late:
+                self.proxy.deliver()
         return done
 
     def _judge(self, error: GangerError, named: bool) -> None:
