@@ -89,6 +89,8 @@ class Stage:
         """What callers were told."""
         self.ran: Counter[str] = Counter()
         """jid -> how often a handler has begun on it."""
+        self.came_late = False
+        """Something that was held up has arrived."""
         self._caller: Hasty | None = None
         self._ops = self._steps_since = 0
         self._patience_s = PATIENCE_S
@@ -158,7 +160,7 @@ class Stage:
         if self.befallen:
             self._steps_since += 1
             if self.case is not None and self._steps_since > self.case.late:
-                self.proxy.deliver()
+                self.deliver()
         return done
 
     def _judge(self, error: GangerError, named: bool) -> None:
@@ -175,6 +177,10 @@ class Stage:
 
     def client(self, cluster: Cluster, **settings: Any) -> Client:
         return Client(EngineConfig(self.proxied, **settings), cluster=cluster)
+
+    def deliver(self) -> None:
+        """What is still held up arrives now."""
+        self.came_late = self.proxy.deliver() or self.came_late
 
     def load_scripts(self) -> None:
         """Every server knows every script: then a story sends as many commands each time."""
@@ -224,7 +230,7 @@ class Stage:
     ) -> None:
         """These partitions hold these jobs and no other, each where it must be; their counters say the same;
         nothing is left over of anybody. `ran`: how often each was begun on, at most."""
-        self.proxy.deliver()
+        self.deliver()
         found = snapshot(self.servers)
         there: dict[str, str] = {}
         for place in places:

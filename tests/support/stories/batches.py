@@ -74,7 +74,7 @@ def bury(stage: Stage, entry: Entry) -> None:
 
 def over(stage: Stage, made: Batch, tally: Counter[str], **expected: int) -> None:
     """Each callback has come as often as it should, nothing is owed, and no live batch is listed."""
-    stage.proxy.deliver()
+    stage.deliver()
     end_all(stage, tally)
     lead(stage)
     lead(stage)
@@ -154,7 +154,7 @@ def a_batch_registered_and_never_made(stage: Stage) -> None:
     stage.act(lambda c: batch.create(c, other, {"bid": other.bid}))
     stage.act(lambda c: batch.delete(c, other))
     lead(stage)
-    stage.proxy.deliver()
+    stage.deliver()
     try:
         batch.parse_look(stage.cluster.run(batch.look_command(other)), other)
     except BatchNotFound:

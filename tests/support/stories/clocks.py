@@ -43,7 +43,7 @@ def ticks(stage: Stage) -> None:
     expected = len(due.steps(one.schedule, "all", None, at_ms, at_ms + 3 * MINUTE_MS))
     stage.act(lambda c: round_of(c, one))
     stage.act(lambda c: round_of(c, one))
-    stage.proxy.deliver()
+    stage.deliver()
     assert len(waiting(stage)) in (expected, expected + 1), "a minute may have passed"
     stage.settle(stage.take())
     stage.sure({})
@@ -71,7 +71,7 @@ def a_cron_entry_paused_run_and_forgotten(stage: Stage) -> None:
     stage.settle(stage.take())
     stage.act(lambda c: cron.sweep(c, MAIL, [one.name]))
     stage.act(lambda c: cron.withdraw(c, KEYS, HOST))
-    stage.proxy.deliver()
+    stage.deliver()
     left = waiting(stage)
     unknown = any(isinstance(error, OutcomeUnknown) for error in stage.heard)
     assert not left or unknown

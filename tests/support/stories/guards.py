@@ -43,7 +43,7 @@ def a_block_that_runs_once(stage: Stage) -> None:
     other = Holder("t3", "j2", b"1700000000000-3")
     seen = stage.act(lambda c: once.begin(c, MARK, other, again=True, **TIMES))
     assert (seen.word, seen.value) == ("done", b"=7")
-    stage.proxy.deliver()
+    stage.deliver()
     late = once.begin(stage.cluster, MARK, Holder("t4", "j4", b"1700000000000-4"), again=True, **TIMES)
     assert (late.word, late.value) == ("done", b"=7"), "whatever came late, it is done"
 
@@ -93,7 +93,7 @@ def tell_permits(stage: Stage, limit: int) -> None:
         stage.act(lambda _: semaphore.force_release(held[0].token, at_once=True))
         last = permit_of(stage, semaphore)
         stage.act(lambda _: semaphore.release(last))
-        stage.proxy.deliver()
+        stage.deliver()
         left = votes(stage)
         assert all(count <= 1 for count in left.values()), f"a majority for somebody who is gone: {left}"
         assert len(left) <= 1
@@ -122,7 +122,7 @@ def tell_takes(stage: Stage, burst: int | None) -> None:
         if isinstance(unused, Taken):
             stage.act(lambda _: tap.refund(unused, 1))
         let = sum(isinstance(stage.act(lambda _: tap.take(1)), Taken) for _ in range(8))
-        stage.proxy.deliver()
+        stage.deliver()
         let += isinstance(Tap("mail", rate, servers, "ganger").take(1), Taken)
         assert let <= 6 and let >= (6 if stage.case is None else 3), f"{let} came through"
     finally:

@@ -44,11 +44,10 @@ def a_queue_paused_and_resumed(stage: Stage) -> None:
     resumed = stage.act(lambda c: pausing.resume_queue(c, KEYS, "line"))
     if not hold(resumed):
         stage.act(complete)
-    late = stage.proxy.deliver()
-    if late:
-        stage.act(complete)
+    stage.deliver()
+    stage.act(complete)
     wished = "line" in pause.wishes(stage.cluster, KEYS).queues
-    assert late or not wished
+    assert stage.came_late or not wished
     entries = stage.take(LINE)
     assert bool(entries) is not wished
     stage.settle(entries)
@@ -66,10 +65,10 @@ def a_type_paused_and_resumed(stage: Stage) -> None:
     assert stage.take(LINE) == []
     if not hold(stage.act(lambda c: pausing.resume_type(c, KEYS, "shop.send"))):
         stage.act(complete)
-    late = stage.proxy.deliver()
+    stage.deliver()
     stage.act(complete)
     wished = "shop.send" in pause.wishes(stage.cluster, KEYS).types
-    assert late or not wished
+    assert stage.came_late or not wished
     entries = stage.take(LINE)
     assert len(entries) == (0 if wished else 2)
     stage.settle(entries)
@@ -113,7 +112,7 @@ def a_host_speaks(stage: Stage) -> None:
     stage.act(lambda c: control.abdicate(c, KEYS, HOST))
     assert stage.act(lambda c: control.lead(c, KEYS, OTHER_HOST)).held
     stage.act(lambda c: control.depart(c, KEYS, HOST))
-    stage.proxy.deliver()
+    stage.deliver()
     assert control.leader(stage.cluster, KEYS) == OTHER_HOST
     assert control.crash_totals(stage.cluster, KEYS) == {"segfault": 1}
     assert len(control.crashes(stage.cluster, KEYS)) == 1
