@@ -25,7 +25,7 @@ from support.throttles import ThrottleServers
 
 KINDS = [(fault, 0) for fault in Fault] + [(Fault.REQUEST_LATE, late) for late in (1, 2, AT_THE_END)]
 CHOICE = os.environ.get("GANGER_FAULTS") or str(Random().randrange(10_000))
-MOST = 20
+MOST = 16
 """Of a story's cases, unless all are told."""
 WRITING = {path.stem for path in scripts() if b"no-writes" not in script(path.stem).source.split(b"\n")[0]}
 Tell = Callable[[str, Case | None], Stage]

@@ -186,8 +186,10 @@ class Stage:
         """Every server knows every script: then a story sends as many commands each time."""
         semaphores = [one.server for one in self.semaphores.all]
         for server in (*self.servers.nodes[: self.servers.primaries], *semaphores):
+            pipe = server.client.pipeline(transaction=False)
             for path in scripts():
-                server.call("SCRIPT LOAD", script(path.stem).source)
+                pipe.script_load(script(path.stem).source)
+            pipe.execute()
 
     # ---- what many stories need --------------------------------------------------------------------------
 
