@@ -231,6 +231,14 @@ class NoPermit(NotNow):
     """No permit of this semaphore was to be had in the time given."""
 
 
+class LimitMismatch(GangerError):
+    """Two callers of one semaphore name give it limits whose permits can't be counted together."""
+
+
+class LimitMismatchWarning(UserWarning):
+    """Two callers of one semaphore name give it different limits: the larger one holds."""
+
+
 class RateExceeded(NotNow):
     """The rate allows no more now; nothing was consumed."""
 

@@ -221,16 +221,27 @@ class SemaphoreKeys:
     """Hash: seat -> `<token>|<since ms>|<who>`."""
     revoked: bytes = field(init=False, repr=False, compare=False)
     """Sorted set: tokens that an operator took the permit from -> until when that is remembered."""
+    terms: bytes = field(init=False, repr=False, compare=False)
+    """The limit that it was last used with."""
+    waiting: bytes = field(init=False, repr=False, compare=False)
+    """Hash: who waits -> `<since ms>|<until when ms>`. Also the channel on which one of them is woken."""
+    woken: bytes = field(init=False, repr=False, compare=False)
+    """Sorted set: who was woken -> until when a seat is kept for it."""
 
     def __post_init__(self) -> None:
         stem = f"{check_namespace(self.namespace)}:semaphore:{check_limit(self.name)}:".encode()
-        for what in ("taken", "holders", "revoked"):
+        for what in ("taken", "holders", "revoked", "terms", "waiting", "woken"):
             object.__setattr__(self, what, stem + what.encode())
 
     @property
     def all(self) -> tuple[bytes, bytes, bytes, bytes]:
         """What scripts of a semaphore declare."""
         return THROTTLE_LIFE, self.taken, self.holders, self.revoked
+
+    @property
+    def turns(self) -> tuple[bytes, bytes]:
+        """Who waits, for the scripts that grant and release."""
+        return self.waiting, self.woken
 
 
 @dataclass(frozen=True, slots=True)

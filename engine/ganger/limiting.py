@@ -51,21 +51,29 @@ def semaphore_name(limit: str) -> str:
 def survey(cluster: Cluster, control: Control, servers: Servers | None) -> list[dict[str, Any]]:
     """A row for each limit, by name: name, queue or type ("" the other), concurrency, rate, burst, limit_key
     (None each: it does not say), on_lost, set (at runtime), off, used, offered, waiting (partitions), states
-    (by host), holders (None: not known, `unknown` says why)."""
+    (by host), differs (hosts that have it otherwise), holders (None: not known, `unknown` says why)."""
     found: dict[str, dict[str, Any]] = {}
+    told: list[tuple[str, dict[str, Any]]] = []
     for host in live_hosts(cluster, control):
         for said in host.status.get("limits", []):
+            told.append((host.status.get("host", host.incarnation), said))
             row = found.setdefault(said["name"], _row(said["name"], said))
             for count in ("used", "offered"):
                 row[count] += said[count]
             row["waiting"] = max(row["waiting"], said["waiting"])
             if said["served"]:
-                row["states"][host.status.get("host", host.incarnation)] = said["state"]
+                row["states"][told[-1][0]] = said["state"]
     for name, one in limits.read(cluster, control).items():
         row = found.setdefault(name, _row(name, {}))
         row.update(about(one), set=True, off=one.off)
     rows = [found[name] for name in sorted(found)]
     for row in rows:
+        row["differs"] = sorted(
+            name
+            for name, said in told
+            if said["name"] == row["name"]
+            and any((said.get(part) or None) != (row[part] or None) for part in _PARTS)
+        )
         row.update(_holders(row, control, servers))
     return rows
 

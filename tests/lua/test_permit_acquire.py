@@ -3,6 +3,7 @@
 import pytest
 
 from ganger.keys import THROTTLE_LIFE
+from support.server import Server
 from support.throttles import (
     API,
     RUN,
@@ -17,6 +18,7 @@ from support.throttles import (
 )
 
 A, B, C = TOKENS[:3]
+FAR_MS = 9_000_000_000_000
 
 
 @pytest.fixture(autouse=True)
@@ -30,9 +32,14 @@ def test_a_grant_takes_the_first_free_seat_and_names_its_holder(throttle_servers
     found = snapshot(server)
     token, since, who = found[API.holders].pop(b"1").split(b"|")
     assert (token.decode(), who) == (A, b"who") and int(since) > 0
-    assert found == {THROTTLE_LIFE: f"{RUN}|1|1".encode(), API.taken: [b"1"], API.holders: {}}
+    assert found == {
+        THROTTLE_LIFE: f"{RUN}|1|1".encode(),
+        API.taken: [b"1"],
+        API.holders: {},
+        API.terms: b"3",
+    }
     assert acquire(server, B, "1", "0") == [b"granted", b"0"]
-    for key in (API.taken, API.holders):
+    for key in (API.taken, API.holders, API.terms):
         assert 0 < server.client.pttl(key) <= TTL_MS
 
 
@@ -110,3 +117,67 @@ def test_a_young_server_knows_a_holder_of_its_own(throttle_servers: ThrottleServ
     acquire(server, A, "0")
     assert acquire(server, A, "0", run="cd" * 20) == [b"granted", b"0"]
     assert acquire(server, B, "1", run="cd" * 20)[0] == b"young"
+
+
+def test_who_waits_is_noted_and_one_that_does_not_stay_is_not(throttle_servers: ThrottleServers) -> None:
+    server = throttle_servers.one
+    acquire(server, A, "0")
+    before = snapshot(server)
+    assert acquire(server, B, "0", asker="b")[0] == b"full"
+    assert snapshot(server) == before
+    assert acquire(server, B, "0", asker="b", waited_ms=500, stays_ms=3000)[0] == b"full"
+    since, until = noted(server)[b"b"].split(b"|")
+    assert int(until) - int(since) == 3500
+    assert server.client.pttl(API.waiting) > 0
+    expire(server, "0")
+    assert acquire(server, B, "0", asker="b") == [b"granted", b"0"]
+    assert noted(server) == {}
+
+
+def test_a_seat_is_kept_for_who_was_woken_and_for_nobody_for_long(throttle_servers: ThrottleServers) -> None:
+    server = throttle_servers.one
+    server.client.zadd(API.woken, {"b": FAR_MS})
+    # Of three one is kept: two are there for all.
+    assert acquire(server, A, "0", "1", "2", asker="a") == [b"granted", b"0"]
+    assert acquire(server, C, "1", "2", asker="c") == [b"granted", b"1"]
+    assert acquire(server, TOKENS[3], "0", "1", "2", asker="c")[0] == b"full"
+    assert acquire(server, B, "0", "1", "2", asker="b") == [b"granted", b"2"]
+    assert server.client.zcard(API.woken) == 0
+    server.client.zadd(API.woken, {"d": 1})
+    expire(server, "0")
+    assert acquire(server, TOKENS[4], "0", asker="c") == [b"granted", b"0"]
+
+
+def test_a_seat_that_another_server_has_picked_is_kept_for_nobody(throttle_servers: ThrottleServers) -> None:
+    server = throttle_servers.one
+    server.client.zadd(API.woken, {"b": FAR_MS})
+    assert acquire(server, A, "0") == [b"granted", b"0"]
+
+
+def test_under_a_cap_a_place_is_kept_as_well(throttle_servers: ThrottleServers) -> None:
+    server = throttle_servers.one
+    server.client.zadd(API.woken, {"b": FAR_MS})
+    assert acquire(server, A, A, cap=2, asker="a")[0] == b"granted"
+    assert acquire(server, C, C, cap=2, asker="a")[0] == b"full"
+    assert acquire(server, B, B, cap=2, asker="b")[0] == b"granted"
+
+
+def test_another_limit_is_told_and_one_that_is_counted_otherwise_refused(
+    throttle_servers: ThrottleServers,
+) -> None:
+    server = throttle_servers.one
+    assert acquire(server, A, "0", limit=5) == [b"granted", b"0", b"5"]
+    assert acquire(server, B, "1", limit=3) == [b"granted", b"1", b"5"]
+    assert acquire(server, C, "2", limit=3) == [b"granted", b"2", b"3"]
+    before = snapshot(server)
+    assert acquire(server, TOKENS[3], TOKENS[3], limit=100, cap=66) == [b"other", b"3"]
+    assert snapshot(server) == before
+    for seat in ("0", "1", "2"):
+        expire(server, seat)
+    assert acquire(server, TOKENS[3], TOKENS[3], limit=100, cap=66)[0] == b"granted"
+    assert acquire(server, A, "0", limit=3) == [b"other", b"100"]
+
+
+def noted(server: Server) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = snapshot(server).get(API.waiting, {})
+    return found

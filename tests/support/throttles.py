@@ -80,8 +80,16 @@ def acquire(
     run: str = RUN,
     up_ms: int = 0,
     ttl_ms: int = TTL_MS,
+    limit: int = 0,
+    asker: str = "",
+    waited_ms: int = 0,
+    stays_ms: int = 0,
 ) -> Any:
-    return call(server, "permit_acquire", API.all, run, up_ms, ttl_ms, token, "who", cap, *seats)
+    """One call; of the reply to a grant only what most tests are about, the seat."""
+    keys = (*API.all, API.terms, *API.turns)
+    turn = (limit or (100 if cap else 3), asker, waited_ms, stays_ms)
+    said = call(server, "permit_acquire", keys, run, up_ms, ttl_ms, token, "who", cap, *turn, *seats)
+    return said[:2] if said[0] == b"granted" and not limit else said
 
 
 def renew(
@@ -95,7 +103,13 @@ def renew(
     held_ms: int = 0,
     who: str = "who",
 ) -> Any:
-    return call(server, "permit_renew", API.all, run, up_ms, TTL_MS, token, who, cap, held_ms, seat)
+    limit = 100 if cap else 3
+    keys = (*API.all, API.terms)
+    return call(server, "permit_renew", keys, run, up_ms, TTL_MS, token, who, cap, limit, held_ms, seat)
+
+
+def release(server: Server, token: str, seat: str, keep_ms: int = 25) -> Any:
+    return call(server, "permit_release", (API.taken, API.holders, *API.turns), token, seat, keep_ms)
 
 
 def snapshot(server: Server) -> dict[bytes, Any]:

@@ -27,6 +27,8 @@ class Attempt:
     def __init__(self, terms: Terms, token: str, order: Sequence[int], seats: Sequence[str] = ()) -> None:
         self.terms = terms
         self.outcome: Holding | Refused | None = None
+        self.last_limit = terms.limit
+        """What the semaphore was last used with, by a server that granted."""
         self._token = token
         self._seats = tuple(seats) or (token,)
         self._order = tuple(order)
@@ -43,6 +45,11 @@ class Attempt:
         self._no: set[int] = set()
         self._taken: set[str] = set()
         self._full_ms = 0.0
+
+    @property
+    def is_picking(self) -> bool:
+        """Whether no server has picked a seat yet: who is asked now says who may have one."""
+        return bool(self.terms.cap) or not self._seat
 
     def begin(self, now_ms: float) -> list[Ask]:
         """The first messages."""
@@ -72,6 +79,7 @@ class Attempt:
             other = self._ask(ask.server, "release", (answer.seat,), now_ms)
             return [other, self._ask(ask.server, "acquire", (self._seat,), now_ms)]
         asks = []
+        self.last_limit = answer.limit or self.last_limit
         self._silent.discard(ask.server)
         self._votes[ask.server] = ask.at_ms + self.terms.vote_ms
         if not self._seat:
@@ -97,6 +105,8 @@ class Attempt:
             self._silent.add(server)
         elif answer.word == "young":
             self._young[server] = answer.wait_ms
+        elif answer.word == "other":
+            return self._give_up(now_ms, "other", answer.limit)
         elif answer.word == "full":
             self._taken |= answer.taken
             self._full_ms = answer.wait_ms
@@ -128,9 +138,9 @@ class Attempt:
         self._next = iter([s for s in self._order if s not in unsound_ones])
         return asks + self._ask_next(now_ms)
 
-    def _give_up(self, now_ms: float, why: str) -> list[Ask]:
+    def _give_up(self, now_ms: float, why: str, limit: int = 0) -> list[Ask]:
         waits = {"full": self._full_ms, "young": max(self._young.values(), default=0.0)}
-        self.outcome = Refused(why, waits.get(why, 0.0))
+        self.outcome = Refused(why, waits.get(why, 0.0), limit)
         return self._releases(now_ms)
 
     def _releases(self, now_ms: float) -> list[Ask]:

@@ -15,6 +15,7 @@ parent's.
 """
 
 import threading
+import warnings
 from datetime import timedelta
 from types import TracebackType
 from typing import Any
@@ -22,7 +23,7 @@ from typing import Any
 from ganger import diversion
 from ganger import options as known
 from ganger.current import NoJob, current
-from ganger.errors import BadOptions, PermitLost
+from ganger.errors import BadOptions, LimitMismatchWarning, PermitLost
 from ganger.keys import check_limit
 from ganger.passages import passage
 from ganger.throttle.default import Throttles, default_throttles
@@ -67,6 +68,7 @@ class SemaphoreBlock:
         self._throttles = throttles
         self._made: tuple[Semaphore, Throttles] | None = None
         self._open: dict[Any, list[Held]] = {}
+        self._told: set[int] = set()
 
     @passage
     def __enter__(self) -> Held:
@@ -74,6 +76,7 @@ class SemaphoreBlock:
             return self._push(threading.get_ident(), None)
         semaphore, turnstile, throttles = self._ready()
         permit = acquire(semaphore, turnstile, self._holder(), self._wait_s)
+        self._compare(permit)
         throttles.keeper.keep(permit)
         return self._push(threading.get_ident(), permit)
 
@@ -96,6 +99,7 @@ class SemaphoreBlock:
             return self._push(_task(), None)
         semaphore, turnstile, throttles = self._ready()
         permit = await acquire_async(semaphore, turnstile, self._holder(), self._wait_s)
+        self._compare(permit)
         throttles.keeper.keep(permit)
         return self._push(_task(), permit)
 
@@ -122,6 +126,21 @@ class SemaphoreBlock:
             made = Semaphore(throttles.servers, throttles.namespace, self._name, self._limit)
             self._made = made, throttles
         return self._made[0], throttles.turnstile(self._name), throttles
+
+    def _compare(self, permit: Permit) -> None:
+        """Once for each other limit, so that a name used for two things does not go unseen."""
+        other = permit.other_limit
+        if other and other not in self._told:
+            self._told.add(other)
+            said = (
+                f"semaphore {self._name}: here its limit is {self._limit}, somebody else's is {other}; while"
+                " both are used the larger one holds. Give one name one limit."
+            )
+            try:
+                warnings.warn(said, LimitMismatchWarning, stacklevel=3)
+            except LimitMismatchWarning:
+                permit.semaphore.release(permit)
+                raise
 
     def _holder(self) -> Any:
         try:

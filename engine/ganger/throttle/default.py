@@ -10,6 +10,7 @@ import weakref
 
 from ganger.config import discover_throttles
 from ganger.throttle.keeper import Keeper
+from ganger.throttle.listener import Listener
 from ganger.throttle.servers import Servers
 from ganger.throttle.waiting import Turnstile
 
@@ -21,6 +22,7 @@ class Throttles:
         self.servers = servers
         self.namespace = namespace
         self.keeper = Keeper(servers)
+        self._listener = Listener(servers)
         self._forget()
         _living.add(self)
 
@@ -33,7 +35,7 @@ class Throttles:
         with self._lock:
             found = self._turnstiles.get(name)
             if found is None:
-                found = self._turnstiles[name] = Turnstile()
+                found = self._turnstiles[name] = Turnstile(self._listener)
             return found
 
 

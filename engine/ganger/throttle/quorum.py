@@ -82,20 +82,24 @@ class Answer:
     """What a server said; `silent` stands for no answer in time."""
 
     word: str
-    """granted, full, young; renewed, lost; revoked; silent."""
+    """granted, full, young, other; renewed, lost; revoked; silent."""
     seat: str = ""
     wait_ms: float = 0.0
     taken: frozenset[str] = frozenset()
+    limit: int = 0
+    """granted, other: what the semaphore was last used with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why an attempt failed: full, young (servers that started a short while ago), or quorum (too few
-    answer)."""
+    """Why an attempt failed: full, young (servers that started a short while ago), quorum (too few answer),
+    or other (it is in use with a limit whose permits are counted in another way)."""
 
     why: str
     wait_ms: float = 0.0
     """When it may be worth while to try again; 0: soon."""
+    limit: int = 0
+    """The other limit."""
 
 
 class Holding:

@@ -17,17 +17,21 @@ import msgspec
 
 from ganger.clock import boottime_s
 from ganger.command import Command
-from ganger.errors import BadOptions, GangerError, NoPermit, QuorumLost
+from ganger.errors import BadOptions, GangerError, LimitMismatch, NoPermit, QuorumLost
 from ganger.keys import SemaphoreKeys
 from ganger.scripts import script
 from ganger.throttle.attempt import Attempt, seats_in_turn
 from ganger.throttle.holders import Holder, Seat, seats_of
 from ganger.throttle.line import Call
-from ganger.throttle.quorum import TTL_MS, Answer, Ask, Holding, Refused, Terms
+from ganger.throttle.quorum import MOST_SEATS, TTL_MS, Answer, Ask, Holding, Refused, Terms
 from ganger.throttle.server_check import Life
 from ganger.throttle.servers import Servers
 
 MOST_LIMIT = 100_000
+MOST_STAYS_S = 3.0
+"""Who waits says so again within this time."""
+KEPT_MS = 25
+"""So long a seat that has become free is kept for the one that was woken for it."""
 _AGAIN_S = 1.0
 
 
@@ -41,6 +45,9 @@ class Permit:
         """May be set anew: the next renewal tells the servers."""
         self.pid = os.getpid()
         """A forked child has only a copy, and must not release it."""
+
+        self.other_limit = 0
+        """What somebody else used the semaphore with just before, if that is another limit."""
 
     @property
     def token(self) -> str:
@@ -80,10 +87,21 @@ class Semaphore:
         self._rng = rng or random.Random()
         self._turn = self._rng.randrange(servers.count) if self.terms.cap else zlib.crc32(name.encode())
         self._last_seat = ""
+        self._since_ms = self._tried_ms = 0.0
+        self._stays_ms = 0.0
 
-    def attempt(self, holder: Holder) -> Permit | Refused:
-        """One try, without waiting for anybody else's release. Raises BadThrottleServer."""
-        return attempt_all(self.servers, [(self, holder)])[0]
+    def attempt(self, holder: Holder, stays_s: float = 0.0) -> Permit | Refused:
+        """One try, without waiting for anybody else's release. `stays_s`: for how long this process will wait
+        if it is full, and can be woken in its turn (listener.py). Raises BadThrottleServer."""
+        now_ms = _now_ms()
+        if now_ms - self._tried_ms > MOST_STAYS_S * 1000 or not self._since_ms:
+            self._since_ms = now_ms
+        self._tried_ms, self._stays_ms = now_ms, min(stays_s, MOST_STAYS_S) * 1000
+        outcome = attempt_all(self.servers, [(self, holder)])[0]
+        self._stays_ms = 0.0
+        if isinstance(outcome, Permit):
+            self._since_ms = 0.0
+        return outcome
 
     def release(self, permit: Permit) -> None:
         """Give it back. Never raises for a server that is away: there the seat is free at its time."""
@@ -104,6 +122,12 @@ class Semaphore:
                 f" while ago. They may have forgotten holders, so they grant nothing new for"
                 f" {refused.wait_ms / 1000:.1f} s.",
                 retry_in_s=max(_AGAIN_S, refused.wait_ms / 1000),
+            )
+        if refused.why == "other":
+            return LimitMismatch(
+                f"{self.name} is in use with a limit of {refused.limit}, so nothing is granted with a limit"
+                f" of {self.terms.limit}: up to {MOST_SEATS} permits are counted in another way than above."
+                " All who use a name must give it one limit."
             )
         return NoPermit(
             f"No permit of {self.name} is free: {self.terms.limit} may hold one at a time.",
@@ -163,7 +187,9 @@ class Semaphore:
         outcome = attempt.outcome
         if isinstance(outcome, Holding):
             self._last_seat = outcome.seat
-            return Permit(self, outcome, holder)
+            permit = Permit(self, outcome, holder)
+            permit.other_limit = attempt.last_limit if attempt.last_limit != self.terms.limit else 0
+            return permit
         return outcome or Refused("quorum")
 
     def _seats(self) -> list[str]:
@@ -174,20 +200,29 @@ class Semaphore:
             seats.insert(0, self._last_seat)
         return seats
 
+    def _turn_of(self, machine: Attempt | Holding, ask: Ask) -> tuple[str, int, int]:
+        """Who asks, for how long it has waited, and for how long it will: to the server that picks a seat."""
+        if isinstance(machine, Holding) or not machine.is_picking:
+            return "", 0, 0
+        return self.servers.asker, int(ask.at_ms - self._since_ms), int(self._stays_ms)
+
     def _calls(self, machine: Attempt | Holding, asks: Sequence[Ask], holder: Holder) -> list[Call]:
         return [self._call(machine, ask, holder) for ask in asks]
 
     def _call(self, machine: Attempt | Holding, ask: Ask, holder: Holder, *, again: bool = False) -> Call:
         def build(life: Life) -> Command:
             if ask.verb == "release":
-                keys = (self.keys.taken, self.keys.holders)
-                return script("permit_release").command(0, keys, (ask.token, ask.seats[0]))
+                seats = (self.keys.taken, self.keys.holders, *self.keys.turns)
+                kept_ms = KEPT_MS if isinstance(machine, Holding) else 0  # one of a try that failed
+                return script("permit_release").command(0, seats, (ask.token, ask.seats[0], kept_ms))
             who = msgspec.json.encode(holder)
-            args = (life.run, life.up_ms, self.terms.ttl_ms, ask.token, who, ask.cap)
+            args = (life.run, life.up_ms, self.terms.ttl_ms, ask.token, who, ask.cap, self.terms.limit)
+            keys = (*self.keys.all, self.keys.terms)
             if ask.verb == "renew":
                 held_ms = int(_now_ms() - machine.since_ms) if isinstance(machine, Holding) else 0
-                return script("permit_renew").command(0, self.keys.all, (*args, held_ms, ask.seats[0]))
-            return script("permit_acquire").command(0, self.keys.all, (*args, *ask.seats))
+                return script("permit_renew").command(0, keys, (*args, held_ms, ask.seats[0]))
+            turn = self._turn_of(machine, ask)
+            return script("permit_acquire").command(0, (*keys, *self.keys.turns), (*args, *turn, *ask.seats))
 
         def hear(reply: Any) -> list[Call]:
             if reply is None and ask.verb == "release" and not again:
@@ -239,7 +274,9 @@ def _answer(reply: Any) -> Answer:
         return Answer("silent")
     word = reply[0].decode()
     if word == "granted":
-        return Answer(word, seat=reply[1].decode())
+        return Answer(word, seat=reply[1].decode(), limit=int(reply[2]))
+    if word == "other":
+        return Answer(word, limit=int(reply[1]))
     if word in ("full", "young"):
         taken = frozenset(seat.decode() for seat in reply[2:])
         return Answer(word, wait_ms=float(reply[1]), taken=taken)

@@ -9,6 +9,7 @@ One conversation at a time in a process. Safe to share by threads, and in a fork
 """
 
 import os
+import secrets
 import select
 import threading
 import weakref
@@ -48,7 +49,10 @@ class Servers:
                 "Each URL of GANGER_SEMAPHORES names one server: put commas between whole URLs."
             )
         # All processes must agree on the order, whatever the order of their URLs.
-        self.lines = [Line(each) for each in sorted(settings, key=lambda one: one.nodes)]
+        self.settings = sorted(settings, key=lambda one: one.nodes)
+        self.lines = [Line(each) for each in self.settings]
+        self.asker = secrets.token_hex(8)
+        """What this process is called among those who wait."""
         self._answer_s = answer_s or (ANSWER_S if len(urls) > 1 else ONLY_ANSWER_S)
         self._lock = threading.Lock()
         self._checked = known
@@ -175,6 +179,7 @@ class Servers:
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
+        self.asker = secrets.token_hex(8)
         for line in self.lines:
             line.reset()
 

@@ -145,6 +145,9 @@ def _show(as_json: bool, path: Path | None, directory: str | None) -> None:
     columns = ("limit", "of", "allows", ">used", "state", "set at runtime")
     rendering.table(columns, [_row(row) for row in found])
     for row in found:
+        if row["differs"] and not row["off"]:
+            hosts = ", ".join(row["differs"])
+            click.echo(f"{row['name']}: {hosts} has it otherwise: while both run the wider holds.", err=True)
         _holders(row)
 
 

@@ -4,7 +4,7 @@ import random
 
 from ganger.throttle.quorum import Ask
 from support.permit_world import ModelServer
-from support.throttles import API, RUN, TOKENS, ThrottleServers, acquire, call, expire, renew, seats, trust
+from support.throttles import RUN, TOKENS, ThrottleServers, acquire, expire, release, renew, seats, trust
 
 FAR_MS = 10_000_000.0
 
@@ -31,7 +31,7 @@ def test_model_and_scripts_agree(throttle_servers: ThrottleServers) -> None:
                     ask = Ask(0, "renew", token, tuple(names), cap, 0)
                 case 5 | 6:
                     names = [rng.choice(["", names[0]])]
-                    said = call(server, "permit_release", (API.taken, API.holders), token, names[0])
+                    said = release(server, token, names[0])
                     ask = Ask(0, "release", token, tuple(names), cap, 0)
                 case 7 if model.taken:
                     seat = rng.choice(sorted(model.taken))

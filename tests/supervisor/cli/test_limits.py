@@ -34,9 +34,9 @@ class Desk:
         found = document("limits", cwd=self.cwd, env=self.env)["limits"]
         return {row["name"]: row for row in found}
 
-    def host(self, name: str, state: str = "ok", used: int = 0) -> None:
+    def host(self, name: str, state: str = "ok", used: int = 0, **otherwise: Any) -> None:
         """A live host with a configured limit."""
-        row = {**ROW, "used": used, "offered": 0, "waiting": 0, "state": state}
+        row = {**ROW, **otherwise, "used": used, "offered": 0, "waiting": 0, "state": state}
         about = {"host": name, "queues": ["mail"], "workers": [], "limits": [row]}
         control.heartbeat(self.cluster, KEYS, name * 4, about)
 
@@ -67,6 +67,15 @@ def test_what_is_used_of_a_limit_and_by_whom(desk: Desk) -> None:
     assert "stands still: queue mail (limit mail) on web-2: quorum lost" in (
         ganger("status", cwd=desk.cwd, env=desk.env).stdout
     )
+
+
+def test_a_host_that_has_a_limit_otherwise_is_named(desk: Desk) -> None:
+    desk.host("web-1")
+    assert desk.rows()["mail"]["differs"] == []
+    desk.host("web-2", concurrency=5)
+    (other,) = desk.rows()["mail"]["differs"]
+    assert other in ("web-1", "web-2")
+    assert f"mail: {other} has it otherwise: while both run the wider holds." in desk.text()
 
 
 def test_a_limit_is_set_and_unset(desk: Desk) -> None:

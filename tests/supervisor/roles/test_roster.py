@@ -1,7 +1,8 @@
 """Whose turn it is among lanes, as a table: nothing but what was found and when somebody was served."""
 
 from ganger.operations.lanes import Lane
-from gangerd.roles.coordinator.roster import FIRST_PAUSE_MS, PAUSE_MS, Roster, Waiting
+from gangerd.roles.coordinator.limited_queue import PAUSE_MS
+from gangerd.roles.coordinator.roster import FIRST_PAUSE_MS, Roster, Waiting
 
 MS = 1_000_000
 A, B, C = (Lane(digit * 16, "shop.send", digit * 16, 100 + place, 5) for place, digit in enumerate("abc"))
@@ -45,11 +46,11 @@ def test_a_look_takes_away_what_it_did_not_find_within_what_it_covered() -> None
 def test_a_lane_without_permits_is_passed_over_for_longer_and_longer_and_keeps_its_turn() -> None:
     roster = Roster()
     roster.found(0, "", [A, B], "")
-    roster.put_off_longer(one(roster, A), 0, 1.0)
+    roster.put_off_longer(one(roster, A), 0, 1.0, PAUSE_MS)
     assert order(roster) == [(0, "b")]
     assert order(roster, int(FIRST_PAUSE_MS)) == [(0, "a"), (0, "b")]
     for _ in range(9):
-        roster.put_off_longer(one(roster, A), 0, 1.0)
+        roster.put_off_longer(one(roster, A), 0, 1.0, PAUSE_MS)
     assert order(roster, int(PAUSE_MS) - 1) == [(0, "b")]
     assert order(roster, int(PAUSE_MS)) == [(0, "a"), (0, "b")]
     roster.freed(0, 8, B.key)

@@ -6,13 +6,15 @@ TTL (10 s) ends. Between a release and the row's being freed: a successor releas
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ganger.limiting import semaphore_name
 from ganger.throttle.holders import Holder
+from ganger.throttle.listener import Listener
 from ganger.throttle.quorum import TTL_MS, Holding, Refused, Terms
-from ganger.throttle.semaphore import Permit, Semaphore, renew
+from ganger.throttle.semaphore import MOST_STAYS_S, Permit, Semaphore, renew
 from ganger.throttle.servers import Servers
 from gangerd.config import Limit
 from gangerd.passes import MAX_PERMITS, MAX_SERVERS, UNBOUND, Stub
@@ -76,6 +78,12 @@ class Grants:
         self._host = host
         self._semaphores: dict[tuple[str, int], Semaphore] = {}
         self._rates = Rates(servers, namespace)
+        self._listener = Listener(servers)
+        self._turns: deque[bytes] = deque()
+        self.is_heard = False
+        """After a refusal: this host is sure to be woken when it is its turn."""
+        self.on_turn: Callable[[], None] = lambda: None
+        """Called, from another thread, when `turns` has something to say."""
 
     def ask(self, rules: Rules) -> Grant | Refused:
         """One try for everything that a job of the queue needs, tokens last: a full limit wastes none. A
@@ -85,9 +93,10 @@ class Grants:
             return dry
         grant = Grant()
         for name, limit in _in_order(rules):
-            outcome = self._semaphore(name, limit).attempt(self.holder())
+            outcome = self._semaphore(name, limit).attempt(self.holder(), MOST_STAYS_S)
             if isinstance(outcome, Refused):
                 self.release(grant)
+                self.is_heard = outcome.why == "full" and self._await_turn(name, limit)
                 return outcome
             grant.permits[name] = outcome
         tokens = self._rates.take(rules)
@@ -125,6 +134,20 @@ class Grants:
     def holder(self, worker: int = 0, jid: str = "") -> Holder:
         """Who a permit is for: the host until a worker took the pass."""
         return Holder(self._host, f"{worker:016x}" if worker else "offered to its workers", jid)
+
+    def turns(self) -> list[str]:
+        """The limits of which a permit has become free, and is kept for this host a moment."""
+        woken = {self._turns.popleft() for _ in range(len(self._turns))}
+        if not woken:
+            return []
+        return [name for (name, _), known in self._semaphores.items() if known.keys.waiting in woken]
+
+    def _await_turn(self, name: str, limit: int) -> bool:
+        return self._listener.listen(self._semaphore(name, limit).keys.waiting, self._turn)
+
+    def _turn(self, channel: bytes) -> None:
+        self._turns.append(channel)
+        self.on_turn()
 
     def _semaphore(self, name: str, limit: int) -> Semaphore:
         known = self._semaphores.get((name, limit))

@@ -63,5 +63,10 @@ def _state(under: list[LimitedQueue], limit: Limit) -> str:
     why = next((queue.why for queue in under if queue.why), "")
     if (why == "full" and not limit.concurrency) or (why == "rate" and not limit.rate):
         why = ""  # another limit of the queue holds it up
-    said = {"quorum": "quorum lost", "young": "servers just started", "rate": "rate used up"}
+    said = {
+        "quorum": "quorum lost",
+        "young": "servers just started",
+        "rate": "rate used up",
+        "other": "in use with another limit",
+    }
     return said.get(why, why or "ok")

@@ -150,6 +150,7 @@ class Limits:
     def _made(self, servers: Servers) -> Warden:
         role = self._role
         grants = Grants(servers, role.config.namespace, role.config.host)
+        grants.on_turn = self._news.set
         return Warden(
             role.board, self._passes, role.pages, role.doorbell_fd, grants, self._lost, random.Random()
         )

@@ -28,6 +28,8 @@ WANTED_MS = 50
 """How long a worker that came by in vain counts as one that would take a pass."""
 QUORUM_PAUSE_MS = 500
 HASTE_MS = 3
+HEARD_MS = 1000
+"""The longest pause of a host that is woken in its turn."""
 BUSY = ("full", "rate")
 """Refusals that say no more than that a limit is used."""
 MOST_REFUSED = 8
@@ -112,6 +114,17 @@ class Offers:
             key = None if shared or track is None else f"{track.key:016x}"
             self.roster.freed(queue.first, queue.count, key)
 
+    def woken(self, queue: LimitedQueue, names: Sequence[str]) -> None:
+        """Of these limits, or of a limit for one key, a permit is kept for this host a moment."""
+        for name in names:
+            limit, _, key = name.rpartition(":")
+            if name in queue.rules:
+                self.came_back(queue, None)
+            elif name in queue.lane_rules:
+                self.roster.freed(queue.first, queue.count)
+            elif limit in queue.lane_rules:
+                self.roster.freed(queue.first, queue.count, key)
+
     # ---- inside ------------------------------------------------------------------------------------------
 
     def _make_plain(self, queue: LimitedQueue, most: int, now_ns: int) -> int:
@@ -167,7 +180,7 @@ class Offers:
         self.figures.refused[why] = self.figures.refused.get(why, 0) + 1
         if why == "full":
             self._pause(queue, now_ns, queue.pause_ms)
-            queue.pause_ms = min(2 * queue.pause_ms, PAUSE_MS)
+            queue.pause_ms = min(2 * queue.pause_ms, self._longest_ms())
         elif why == "rate":
             # The servers have said when; not all hosts come at once.
             queue.resume_ns = now_ns + int((refused.wait_ms + self._rng.uniform(0, HASTE_MS)) * MS)
@@ -176,10 +189,14 @@ class Offers:
 
     def _put_off(self, waiting: Waiting, refused: Refused, now_ns: int) -> None:
         if refused.why == "full":
-            self.roster.put_off_longer(waiting, now_ns, self._rng.uniform(0.5, 1.0))
+            self.roster.put_off_longer(waiting, now_ns, self._rng.uniform(0.5, 1.0), self._longest_ms())
         else:
             place, wait_ms = waiting.place, max(refused.wait_ms, 1) + self._rng.uniform(0, HASTE_MS)
             self.roster.put_off(place, waiting.lane.id, now_ns, wait_ms)
+
+    def _longest_ms(self) -> float:
+        """Between two times that a full limit is asked for: this host may be sure to be woken."""
+        return HEARD_MS if self._grants.is_heard else PAUSE_MS
 
     def _pause(self, queue: LimitedQueue, now_ns: int, ms: float) -> None:
         queue.resume_ns = now_ns + int(ms * self._rng.uniform(0.5, 1.0) * MS)

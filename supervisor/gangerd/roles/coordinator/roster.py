@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ganger.operations.lanes import Lane
 
-FIRST_PAUSE_MS, PAUSE_MS = 10.0, 150.0
+FIRST_PAUSE_MS = 10.0
 MS = 1_000_000
 
 
@@ -81,10 +81,10 @@ class Roster:
         if waiting is not None:
             waiting.resume_ns = now_ns + int(ms * MS)
 
-    def put_off_longer(self, waiting: Waiting, now_ns: int, jitter: float) -> None:
+    def put_off_longer(self, waiting: Waiting, now_ns: int, jitter: float, most_ms: float) -> None:
         """Its permits are all out: look again after a pause that grows. It keeps its turn."""
         waiting.resume_ns = now_ns + int(waiting.pause_ms * jitter * MS)
-        waiting.pause_ms = min(2 * waiting.pause_ms, PAUSE_MS)
+        waiting.pause_ms = min(2 * waiting.pause_ms, most_ms)
 
     def freed(self, first: int, count: int, key: str | None = None) -> None:
         """Permits came back on this host, of this key's alone or (None) of all: who was put off in these

@@ -123,6 +123,9 @@ class Warden:
         if self._changed:
             self._outdate()
         self._collect(now_ns)
+        if turns := self._grants.turns():
+            for queue in self.queues.values():
+                self._offers.woken(queue, turns)
         if now_ns >= self._renew_ns:
             self._renew_all(now_ns)
         if self.closing:
