@@ -13,7 +13,7 @@ from support.scene import Scene
 from support.throttles import ThrottleServers
 from support.waiting import until
 
-LIMIT, WORKERS, JOBS, KILLS = 3, 8, 60, 6
+LIMIT, WORKERS, JOBS, KILLS = 3, 8, 150, 6
 
 
 def test_never_more_than_the_limit_run_while_workers_are_killed_at_random(scene: Scene) -> None:
