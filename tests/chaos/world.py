@@ -80,15 +80,18 @@ class Host(Gang):
 class Producer:
     """A process that pushes; each life is a new one."""
 
-    def __init__(self, number: int, settings: dict[str, Any], env: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, number: int, settings: dict[str, Any], env: Mapping[str, str], log: Path, prefix: Sequence[str]
+    ) -> None:
         self.name = f"producer {number}"
         self._settings, self._env, self._log, self._lives = settings, env, log, 0
+        self._prefix = prefix
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         self._lives += 1
         settings = {**self._settings, "seed": f"{self._settings['seed']}-{self.name}-{self._lives}"}
-        words = [sys.executable, "-m", "chaos.producer", json.dumps(settings)]
+        words = [*self._prefix, sys.executable, "-m", "chaos.producer", json.dumps(settings)]
 
         def born() -> subprocess.Popen[bytes]:
             parent = os.getpid()
@@ -156,7 +159,10 @@ class World:
         }
         settings["bulk_per_s"] = per_s / PRODUCERS
         log = root / "producers.log"
-        self.producers = [Producer(n, settings, self.env, log) for n in range(1, PRODUCERS + 1)]
+        # A producer stands beside each host, behind the same line.
+        self.producers = [
+            Producer(n + 1, settings, self.env, log, lines.prefix(n % len(HOSTS))) for n in range(PRODUCERS)
+        ]
 
     @property
     def env(self) -> dict[str, str]:
