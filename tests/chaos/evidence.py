@@ -18,6 +18,7 @@ from ganger.keys import partitions
 S = 1_000_000_000
 FAILOVER_NS = 30 * S
 """A failover that was seen may have cost writes of that long before."""
+Stretches = tuple[tuple[int, int], ...]
 _QUEUES = {jids.digest(queue): partitions(NAMESPACE, queue, PARTITIONS) for queue in QUEUES}
 
 
@@ -39,7 +40,7 @@ class Strike:
 
 @dataclass
 class Evidence:
-    failovers: list[tuple[int, tuple[tuple[int, int], ...]]] = field(default_factory=list)
+    failovers: list[tuple[int, Stretches]] = field(default_factory=list)
     """When a replica, or an older copy of the data, was seen to serve, and which stretches of slots."""
     judged: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     """jid -> when its lease was taken from a holder."""
@@ -80,20 +81,23 @@ class Evidence:
         """The reason why a job began again though `before` had ended well, or was not over; "" for none."""
         if any(before.begin_ns <= at <= again.begin_ns + S for at in self.judged.get(jid, ())):
             return "lease expired"
-        until_ns = min(again.begin_ns + 3 * S, max(before.end_ns, before.begin_ns) + FAILOVER_NS)
-        if self.failed_over(jid, before.begin_ns - 2 * S, until_ns):
-            return "failover"
+        queue = queue_of(jid)
+        if any(before.begin_ns < begin <= again.begin_ns and queue == of for begin, _, of in self.replays):
+            return "replayed"
         if self.ended_with(before):
             return "killed at its end"
-        queue = queue_of(jid)
-        if any(begin <= again.begin_ns and queue == of for begin, _, of in self.replays):
-            return "replayed"
+        until_ns = min(again.begin_ns + 3 * S, max(before.end_ns, before.begin_ns) + FAILOVER_NS)
+        from_ns = max(before.begin_ns - 2 * S, again.begin_ns - 2 * FAILOVER_NS)
+        if self.failed_over(jid, from_ns, until_ns):
+            return "failover"
         return ""
 
     # ---- reading ---------------------------------------------------------------------------------------
 
     def read_record(self, notes: Iterable[Mapping[str, Any]]) -> None:
-        """The record of the run (journal.py)."""
+        """The record of the run (journal.py). A shard that is handed over in the plain way loses nothing."""
+        seen: list[tuple[int, str, Stretches]] = []
+        plain: list[tuple[int, str]] = []
         for note in notes:
             at = note["at_ns"]
             for pid in note.get("killed", ()):
@@ -104,9 +108,15 @@ class Evidence:
                 case "stood still":
                     self.strikes.append(Strike("the machine stood still", note["begin_ns"], note["end_ns"]))
                 case "failover":
-                    self.failovers.append((at, tuple((first, last) for first, last in note["slots"])))
+                    seen.append((at, note["to"], tuple((first, last) for first, last in note["slots"])))
+                case "handed a shard over" if note["way"] == "plain":
+                    plain.append((at, note["to"]))
                 case "replay":
                     self.replays.append((note["begin_ns"], note["end_ns"], note["queue"]))
+
+        for at, to, stretches in seen:
+            if not any(to == other and -5 * S < at - then < 3 * S for then, other in plain):
+                self.failovers.append((at, stretches))
 
     def read_log(self, lines: Iterable[Mapping[str, Any]]) -> None:
         """The log of a host; each line with `at_ns`, an instant of the monotonic clock."""

@@ -116,6 +116,18 @@ def test_a_failover_explains_what_happened_then_in_its_slots(
     assert story.check().duplicates == {reason: 1}
 
 
+@pytest.mark.parametrize(("way", "reason"), [("FORCE", "failover"), ("plain", "unexplained")])
+def test_a_shard_that_was_handed_over_in_the_plain_way_explains_nothing(
+    story: Story, way: str, reason: str
+) -> None:
+    slot = slot_of(again(story))
+    seen = {"what": "failover", "at_ns": ns(11), "to": "b", "slots": [[slot, slot]]}
+    story.evidence.read_record(
+        [seen, {"what": "handed a shard over", "at_ns": ns(11.2), "to": "b", "way": way}]
+    )
+    assert story.check().duplicates == {reason: 1}
+
+
 def test_a_process_killed_right_after_its_end_explains_one_more_run(story: Story) -> None:
     jid = story.push("noop")
     story.run(jid, "noop", 1, 2, pid=1)
