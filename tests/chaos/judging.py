@@ -19,6 +19,7 @@ from ganger import inspect
 from ganger.command import Command
 from ganger.limiting import semaphore_name
 from ganger.operations import look as looking
+from ganger.operations import recover
 from ganger.throttle.semaphore import Semaphore
 from ganger.throttle.servers import Servers
 from support.server import wait_until
@@ -78,6 +79,21 @@ def _leaks(world: World) -> list[str]:
                 found.append(f"{name}: {bodies} bodies for {seen.dead} dead and {seen.later} scheduled jobs")
     seats = Semaphore(Servers(world.semaphores.urls), "ganger", semaphore_name(NARROW), CONCURRENCY).inspect()
     found += [f"permit held by {seat.holder} for {seat.held_ms} ms" for seat in seats]
+    return found
+
+
+def consumers(world: World) -> list[str]:
+    """Those that can't be removed though every host has left: something is in their hands."""
+    found = []
+    for group in inspect.all_partitions(world.cluster, world.keys).values():
+        for place in group:
+            recover.drop_consumers(world.cluster, place, 0)
+            for stream in place.streams:
+                rows = world.cluster.run(Command(place.slot, ("XINFO", "CONSUMERS", stream, "workers")))
+                if rows:
+                    found.append(
+                        f"partition {place.queue}/{place.index}: {len(rows)} consumers in {stream!r}"
+                    )
     return found
 
 

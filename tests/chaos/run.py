@@ -142,6 +142,7 @@ def run(plan: Plan, root: Path, say: Say = lambda line: None) -> Report:
         for host in world.hosts:
             if not host.ended and host.drain(60) != 0:
                 final.leaks.append(f"host {host.name} did not end well")
+        final.leaks += judging.consumers(world)
     final.leaks += [f"process left behind: {each}" for each in world.left_behind()]
     record.close()
     say("checking")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gangerd.cli import chaos
+from gangerd.errors import NoCheckout
 from support.command import ganger
 
 SEED = os.environ.get("GANGER_TEST_CHAOS_SEED", "6")
@@ -29,3 +31,11 @@ def test_the_command_refuses_a_directory_that_is_in_use(tmp_path: Path) -> None:
     done = ganger("chaos", "--keep", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr == f"ganger: {tmp_path} is not empty: name a new directory for --keep.\n"
+
+
+def test_without_a_checkout_the_command_says_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chaos, "TESTS", tmp_path)
+    with pytest.raises(NoCheckout, match="needs a checkout"):
+        chaos.harness()

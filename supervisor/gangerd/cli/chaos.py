@@ -49,7 +49,7 @@ def chaos(
     keep: Path | None,
 ) -> int:
     """Inject faults for some minutes, and check that nothing is lost. From a checkout with the dev extra."""
-    harness = _harness()
+    harness = harness()
     # A TERM must clean up as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     seed = secrets.randbelow(1_000_000) if seed is None else seed
@@ -79,7 +79,7 @@ def chaos(
     return 0 if report.ok else EXIT_FAILED
 
 
-def _harness() -> Any:
+def harness() -> Any:
     """tests/chaos/run.py of this checkout. Raises NoCheckout."""
     if not (TESTS / "chaos" / "run.py").exists():
         raise NoCheckout(
