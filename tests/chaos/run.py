@@ -153,7 +153,7 @@ def _harm(plan: Plan, world: World, record: Record, say: Say) -> list[Striker]:
     """Warm up, then let them strike until the time is over."""
     for producer in world.producers:
         producer.start()
-    ticker = Ticker(world, say)
+    ticker = Ticker(world, record, say)
     begin_s = time.monotonic()
     ticker.until(begin_s + plan.warm_up_s, "warming up")
     over = threading.Event()
@@ -195,7 +195,7 @@ def _heal_and_drain(world: World, record: Record, strikers: list[Striker], say: 
     record.note("healed")
     for host in world.hosts:  # fresh ones
         host.revive()
-    ticker = Ticker(world, say, strikers)
+    ticker = Ticker(world, record, say, strikers)
     ticker.until(time.monotonic() + 10, "healed")
     for producer in world.producers:
         producer.stop()
@@ -227,15 +227,16 @@ def _replay(world: World, record: Record, marks: Marks) -> None:
 
 
 class Ticker:
-    """Waits, keeps the backlog in bounds, and says now and then how it goes."""
+    """Waits, keeps hosts up and the backlog in bounds, and says now and then how it goes."""
 
-    def __init__(self, world: World, say: Say, strikers: Sequence[Striker] = ()) -> None:
-        self.world, self.say, self.strikers = world, say, strikers
+    def __init__(self, world: World, record: Record, say: Say, strikers: Sequence[Striker] = ()) -> None:
+        self.world, self.record, self.say, self.strikers = world, record, say, strikers
         self.left = 0
         self._said_s = 0.0
 
     def until(self, end_s: float, what: str) -> None:
         while (now_s := time.monotonic()) < end_s:
+            self.world.keep_up(self.record.note)
             rows = self.look()
             if now_s - self._said_s >= 5:
                 self._said_s = now_s

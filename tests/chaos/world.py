@@ -10,6 +10,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,9 @@ class Host(Gang):
         self, name: str, root: Path, env: Mapping[str, str], semaphores: Iterable[str], prefix: Sequence[str]
     ) -> None:
         self.name = name
+        self.held = threading.Event()
+        """Set while somebody wants it to stay down."""
+        self._turn = threading.Lock()
         self._path = env["PYTHONPATH"]
         settings: dict[str, Any] = {
             "host": name,
@@ -59,8 +63,10 @@ class Host(Gang):
 
     def revive(self) -> None:
         """Started again, if it has ended."""
-        if self.ended:
-            self.start()
+        with self._turn:
+            self.held.clear()
+            if self.ended:
+                self.start()
 
     def children(self, role: str) -> list[int]:
         """Pids of its living workers, or of another role's processes, as its status file says."""
@@ -201,6 +207,13 @@ class World:
             server.stop()
         self.lines.close()
         os.environ.pop(MARK, None)
+
+    def keep_up(self, note: Note) -> None:
+        """As an init system would: a host that has ended by itself is started again."""
+        for host in self.hosts:
+            if host.ended and not host.held.is_set():
+                note("start again", of=host.name, exit_code=host.process.returncode)
+                host.revive()
 
     def left_behind(self, within_s: float = 10.0) -> list[str]:
         """Processes with our mark that run although all was ended."""

@@ -49,19 +49,19 @@ def chaos(
     keep: Path | None,
 ) -> int:
     """Inject faults for some minutes, and check that nothing is lost. From a checkout with the dev extra."""
-    harness = harness()
+    run = harness()
     # A TERM must clean up as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     root = keep or Path(tempfile.mkdtemp(prefix="ganger-chaos-"))
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise FileInTheWay(f"{keep} is not empty: name a new directory for --keep.")
-    plan = harness.Plan(seed, minutes, per_s=rate, pace=pace, only=only, plant=plant or "", apart=True)
+    plan = run.Plan(seed, minutes, per_s=rate, pace=pace, only=only, plant=plant or "", apart=True)
     click.echo(f"ganger: chaos for {minutes:g} minutes, --seed {seed}", err=True)
     kept = keep is not None
     say = Telling()
     try:
-        report = harness.run(plan, root, say)
+        report = run.run(plan, root, say)
         kept = kept or not report.ok
     except BaseException:
         kept = True

@@ -106,6 +106,7 @@ class KillMaster(_Harm):
 
     def strike(self, rng: random.Random) -> None:
         host = self._host(rng)
+        host.held.set()
         self.stage.note("kill", of=f"master of {host.name}", killed=host.pids())
         host.process.kill()
         host.process.wait()
@@ -208,6 +209,7 @@ class Restart(_Harm):
 
     def strike(self, rng: random.Random) -> None:
         host = self._host(rng)
+        host.held.set()
         self.stage.note("restart", of=host.name)
         host.signal(signal.SIGTERM)
         try:
