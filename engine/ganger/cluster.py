@@ -19,7 +19,7 @@ from typing import Any
 
 from ganger.command import Command, Word
 from ganger.config import RedisSettings
-from ganger.errors import GangerError, NodeDown, OutcomeUnknown
+from ganger.errors import ClusterUnavailable, GangerError, NodeDown, OutcomeUnknown, ServerBusy
 from ganger.wire.link import Link, LinkLost, LinkRefused, ReplyError, pack
 from ganger.wire.node import Node
 from ganger.wire.replies import classify, explain
@@ -31,6 +31,8 @@ from ganger.wire.volley import volley
 
 __all__ = ["Cluster", "Command", "Node", "Subscription"]
 
+_LATER = (NodeDown, OutcomeUnknown, ServerBusy, ClusterUnavailable)
+"""What a node may answer for a while: it is down, hangs, runs a long script, or loads its data."""
 _monotonic = time.monotonic
 
 
@@ -153,7 +155,7 @@ class Cluster:
             raise explain(classify(str(error)).error, "AUTH", str(node), str(error)) from None
 
     def check(self, *, deadline_s: float = 10.0) -> list[str]:
-        """Can ganger work with every primary? Returns warnings.
+        """Can ganger work with every primary? Returns warnings; a node that can't say now is one.
 
         Raises RedisUnreachable, WrongPassword, NotACluster, ServerTooOld, EvictionEnabled.
         """
@@ -166,7 +168,7 @@ class Cluster:
                 if node in silent:
                     raise silent[node]
                 warnings += check_server(node, self._info(node, until, each_s))
-            except (NodeDown, OutcomeUnknown) as error:
+            except _LATER as error:
                 warnings.append(str(error))
         return warnings
 
@@ -183,7 +185,7 @@ class Cluster:
             try:
                 check_server(node, self._info(node, until, each_s))
                 break
-            except (NodeDown, OutcomeUnknown) as error:
+            except _LATER as error:
                 silent[node] = error
         return silent
 

@@ -210,6 +210,7 @@ def test_a_node_with_a_long_script(rough: Cluster, rough_servers: ClusterServers
     with configured(node, busy_reply_threshold="50"):
         thread, result = in_thread(lambda: rough.run(endless))
         wait_until(lambda: isinstance(_try(rough, get(part)), ServerBusy))
+        assert any("busy with a long script" in warning for warning in rough.check()), "a host can start"
         assert rough.run_on(rough.nodes()[1], ("SCRIPT", "KILL")) == b"OK"
         thread.join()
     assert "script endless failed" in str(result[0]) and rough.run(incr(part)) == 1

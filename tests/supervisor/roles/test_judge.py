@@ -70,12 +70,13 @@ def test_a_judge_that_was_away_knows_nothing() -> None:
     assert watch(judge, seconds(70, 71, leases=[lease()])) == [[], []]
 
 
-def test_a_look_that_failed_knows_nothing() -> None:
+def test_looks_that_failed_for_less_than_the_gap_end_no_watch() -> None:
     judge = Judge(LEASE_MS)
-    watch(judge, seconds(*range(0, 15), leases=[lease()]))
-    judge.forget(PLACE)
-    assert not judge.watches
-    assert watch(judge, seconds(15, 16, leases=[lease()])) == [[], []]
+    watch(judge, seconds(*range(0, 10), leases=[lease()]))
+    assert watch(judge, seconds(14, 15, leases=[lease()])) == [[], [b"1-1"]]
+    watch(judge, seconds(*range(20, 30), leases=[lease(b"2-1")]))
+    renewed = lease(b"2-1", delivered_ms=25_000)
+    assert watch(judge, seconds(34, 35, leases=[renewed])) == [[], []]
 
 
 def test_an_entry_that_was_gone_in_between_is_watched_anew() -> None:

@@ -2,21 +2,25 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from random import Random
 
 import pytest
 
 from ganger import jid as jids
 from ganger.cluster import Cluster, Command
+from ganger.errors import NodeDown
 from ganger.job import Body, encode_body
 from ganger.keys import Partition
-from ganger.operations import claim, control, enqueue
+from ganger.operations import claim, control, enqueue, recover
 from gangerd.messages import Drain
-from gangerd.roles.loop import LeaveLoop
+from gangerd.roles.loop import MS, LeaveLoop
+from gangerd.roles.scheduler.recovery import Recovery
 from gangerd.roles.scheduler.service import Scheduler
 from support import jobs
 from support.jobs import KEYS
 from support.roles import HOST, Stage, stage
 from support.servers import ClusterServers
+from support.waiting import until
 
 GONE = "00000000000000ee"
 """A host that is no more."""
@@ -95,6 +99,26 @@ def test_a_host_that_is_gone_loses_its_jobs_after_a_lease(
         (jid, "lost", GONE),
         (other, "lost", GONE),
     }
+
+
+def test_a_look_that_fails_does_not_begin_the_watch_anew(
+    cluster: Cluster, mail: tuple[Partition, ...]
+) -> None:
+    jobs.push(cluster, mail[0], 1)
+    jobs.take(cluster, mail[0], GONE, GONE)
+    recovery = Recovery(cluster, KEYS, 29, Random(1))
+    assert recovery.heard(mail[0], cluster.run(recovery.command(mail[0])), 0) == 0
+
+    def listed() -> object:
+        """Entries are listed once they are a millisecond old."""
+        return cluster.run(recovery.command(mail[0]))
+
+    until(lambda: len(recover.parse_leases(listed(), mail[0]).leases) == 1, "it is listed")
+    assert recovery.heard(mail[0], listed(), 1 * MS) == 0
+    with pytest.raises(NodeDown):
+        recovery.heard(mail[0], NodeDown("away"), 20 * MS)
+    assert recovery.heard(mail[0], listed(), 30 * MS) == 1
+    assert jobs.seen(cluster, mail[0]).waiting == {0: 1}
 
 
 def test_what_is_renewed_is_never_lost(cluster: Cluster, mail: tuple[Partition, ...], at: Stage) -> None:

@@ -4,9 +4,11 @@ gap.
 PURE: observations and monotonic instants come in as arguments. Wall clocks prove nothing here: the delivery
 times that servers report are the clock of whichever node wrote them, which a clock step or a promotion moves
 for all entries at once. What proves something is that the same (id, owner, delivery time) stood unchanged on
-the same node over a whole lease, as seen by a judge that kept looking. A judge that was away (paused, node
-unreachable), a node that changed or a list cut short starts over. The scheduler asks; recover.lua checks the
-triple once more.
+the same node over a whole lease, as seen by a judge that kept looking. A judge that was away for longer than
+the gap, a node that changed or a list cut short starts over. Looks that fail are no looks: a renewal that
+they missed shows in the next one. So a watch survives a hiccup of the node or of the leadership; else, while
+such come every few seconds, no lease would ever be judged. The scheduler asks; recover.lua checks the triple
+once more.
 """
 
 from collections.abc import Iterable
@@ -60,14 +62,6 @@ class Judge:
         else:
             self._records.pop(place, None)
         return expired
-
-    def forget(self, place: object) -> None:
-        """The partition could not be looked at: what was seen before proves nothing any more."""
-        self._records.pop(place, None)
-
-    def forget_all(self) -> None:
-        """This process is not the judge any more."""
-        self._records.clear()
 
     @property
     def watches(self) -> bool:

@@ -43,18 +43,10 @@ class Recovery:
 
     def heard(self, partition: Partition, reply: object, now_ns: int) -> int:
         """Judge one look at a partition and bring back what is lost; how many entries. Raises GangerError."""
-        try:
-            seen = recover.parse_leases(reply, partition)
-        except GangerError:
-            self._judge.forget(partition)
-            raise
+        seen = recover.parse_leases(reply, partition)
         node = self._cluster.node_of(partition.slot, deadline_s=DEADLINE_S)
         expired = self._judge.look(partition, node, seen.leases, now_ns)
         return sum(self._recover(lease) for lease in expired)
-
-    def forget(self) -> None:
-        """We are not the leader any more: what we saw proves nothing when we are it again."""
-        self._judge.forget_all()
 
     def _recover(self, lease: recover.Lease) -> bool:
         partition = lease.partition

@@ -13,7 +13,8 @@
     ended jobs          trimmed each minute                  retaining
     gauges              each second, with statsd only        gauges
 
-Each duty asks for the leadership again before it acts, and forgets what it knew when it has been lost.
+Each duty asks for the leadership again before it acts, and forgets what it knew when it has been lost; but
+for the judge, whose observations are its own and end by themselves when it does not look.
 """
 
 import contextlib
@@ -111,7 +112,6 @@ class Scheduler:
         held = self._leadership.held
         if self._was_leader and not held:
             self._promotion.forget()
-            self._recovery.forget()
             self._outbox.forget()
             self._pausing.forget()
             self._laning.forget()
