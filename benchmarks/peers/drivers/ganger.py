@@ -13,7 +13,7 @@ class Ganger(Driver):
     jobs = 200_000
     redelivered = "at once; with a lost host, after its lease, 15 s"
     cluster = True
-    settings = "ganger run -w N, defaults; one-node cluster"
+    settings = "ganger run -w N, defaults; one-node cluster; push_many of 1,000"
     crash_settings = "timeout=3, grace=1, retry=2, backoff=1"
     limit = "3 s + 1 s grace"
 

@@ -10,7 +10,9 @@ class RQ(Driver):
     package = "rq"
     jobs = 300
     redelivered = "at once where there is a Retry; with a lost worker when its heartbeat has lapsed"
-    settings = "worker-pool -n N, a fork per job, result_ttl 0"
+    settings = (
+        "worker-pool -n N, a fork per job, which alone imports the app; result_ttl 0; enqueue_many of 1,000"
+    )
     crash_settings = "job_timeout 3, Retry(max=2)"
 
     def workers(self, count: int, *, crash: bool, place: Path) -> list[list[str]]:
