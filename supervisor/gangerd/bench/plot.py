@@ -54,7 +54,17 @@ def panels(figures: Mapping[str, Figure]) -> list[Panel]:
     return made
 
 
-_OPTIONS = ("tracked", "unique", "batch", "retained", "limit", "a middleware")
+_OPTIONS = (
+    "tracked",
+    "unique",
+    "batch",
+    "retained",
+    "limit",
+    "rate",
+    "limit on a type",
+    "limit by key",
+    "a middleware",
+)
 
 
 def draw(shown: Sequence[Panel], caption: str) -> str:

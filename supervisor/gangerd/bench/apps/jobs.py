@@ -34,6 +34,16 @@ def unique(number: int) -> None:
     pass
 
 
+@job(name="bench.laned", queue="laned")
+def laned() -> None:
+    pass
+
+
+@job(name="bench.keyed", queue="keyed")
+def keyed(tenant: int) -> None:
+    pass
+
+
 @job(name="bench.fails", queue="bench", retry=3, backoff=3600)
 def fails() -> None:
     raise ValueError("as it is meant to")

@@ -23,7 +23,23 @@ from gangerd.bench.rounds import Round, play
 from gangerd.bench.stage import Host, Stage
 
 WORKERS = 2
-_LIMIT = '[limits.bench]\nqueue = "limited"\nconcurrency = 100\n'
+TENANTS = 10
+_LIMITS = """
+[limits.bench]
+queue = "limited"
+concurrency = 100
+[limits.paced]
+queue = "paced"
+rate = "100000/s"
+[limits.laned]
+type = "bench.laned"
+concurrency = 100
+[limits.keyed]
+type = "bench.keyed"
+concurrency = 100
+limit_key = "args.tenant"
+"""
+"""None of them holds a job up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +56,16 @@ def _noops(queue: str) -> Callable[[int], Callable[[], object]]:
         return lambda: True
 
     return push
+
+
+def _laned(count: int) -> Callable[[], object]:
+    jobs.laned.push_many([()] * count)
+    return lambda: True
+
+
+def _keyed(count: int) -> Callable[[], object]:
+    jobs.keyed.push_many([(number % TENANTS,) for number in range(count)])
+    return lambda: True
 
 
 def _tracked(count: int) -> Callable[[], object]:
@@ -66,18 +92,22 @@ OPTIONS = [
     _Option("batch", "batch", _batch),
     _Option("retained", "retained", _noops("retained")),
     _Option("limit", "limited", _noops("limited")),
+    _Option("rate", "paced", _noops("paced")),
+    _Option("limit on a type", "laned", _laned),
+    _Option("limit by key", "keyed", _keyed),
 ]
+_LIMITED = {"limited", "paced", "laned", "keyed"}
 
 
 def measure(bench: Bench) -> list[Figure]:
     count = bench.size(10_000, 3_000)
     with bench.stage() as stage:
-        options = [one for one in OPTIONS if one.queue != "limited" or stage.semaphores]
+        options = [one for one in OPTIONS if one.queue not in _LIMITED or stage.semaphores]
         places = {one.queue: stage.queue(one.queue) for one in (PLAIN, *options)}
         retain.want(stage.cluster, Control(stage.namespace), "retained", Retention(3_600_000))
         retain.apply(stage.cluster, places["retained"], Retention(3_600_000))
         wrapped = stage.queue("wrapped")
-        settings = _LIMIT if stage.semaphores else ""
+        settings = _LIMITS if stage.semaphores else ""
         seen: dict[str, list[tuple[Round, Round]]] = {}
         with (
             stage.supervisor("jobs", WORKERS, queues=list(places), settings=settings) as host,
