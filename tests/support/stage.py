@@ -14,7 +14,7 @@ from ganger.client import Client
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.config import EngineConfig
-from ganger.errors import GangerError, NodeDown, OutcomeUnknown
+from ganger.errors import GangerError, NodeDown, OutcomeUnknown, QuorumLost
 from ganger.job import BLANK, Entry
 from ganger.keys import Partition
 from ganger.lifecycle import alive
@@ -147,6 +147,8 @@ class Stage:
             try:
                 done = do(caller)
                 break
+            except QuorumLost:
+                raise  # which is an answer
             except GangerError as error:
                 self._judge(error, named)
                 self._patience_s *= 2
