@@ -78,7 +78,7 @@ def check_jobs(history: History, evidence: Evidence, final: Final) -> Findings:
             continue
         runs = history.runs.get(jid, [])
         if state & ACKED or begun:
-            _fate(found, history, evidence, final, jid, kind, state, runs)
+            _fate(found, history, evidence, final, jid, kind, runs)
         if runs:
             _runs(found, evidence, jid, kind, runs)
     return found
@@ -91,11 +91,12 @@ def _fate(
     final: Final,
     jid: str,
     kind: Kind,
-    state: int,
     runs: list[Run],
 ) -> None:
     """I1: an acknowledged job has ended, and as its kind must. Of one whose push is unknown that has begun,
-    the same."""
+    the same, unless a failover forgot it."""
+    state = history.state[history.rows[jid]]
+    acked = bool(state & ACKED)
     succeeded = any(run.ok for run in runs)
     letter = final.dead.get(jid)
     if letter is not None:
@@ -117,6 +118,8 @@ def _fate(
         found.sorts["exhausted"] += 1
     elif kind.fate == "done or expired" and not runs:
         found.sorts["expired"] += 1
+    elif not acked and evidence.forgotten(jid, runs[0].begin_ns, runs[-1].begin_ns):
+        found.sorts["unknown, and gone in a failover"] += 1
     else:
         found.sorts["lost"] += 1
         so_far = ", ".join(f"attempt {run.attempt} {_how(run)}" for run in runs[-4:]) or "it never ran"

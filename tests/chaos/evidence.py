@@ -77,6 +77,11 @@ class Evidence:
             for at, stretches in self.failovers
         )
 
+    def forgotten(self, jid: str, first_ns: int, last_ns: int) -> bool:
+        """Whether a job whose push nobody was promised, and that began from `first_ns` to `last_ns`, may have
+        gone with the node that it was pushed to."""
+        return self.failed_over(jid, first_ns - 2 * S, last_ns + FAILOVER_NS)
+
     def why_again(self, jid: str, before: Run, again: Run) -> str:
         """The reason why a job began again though `before` had ended well, or was not over; "" for none."""
         if any(before.begin_ns <= at <= again.begin_ns + S for at in self.judged.get(jid, ())):

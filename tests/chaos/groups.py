@@ -27,7 +27,7 @@ def check_groups(found: Findings, history: History, evidence: Evidence, final: F
     _batches(found, history, evidence, final)
     _ticks(found, history, evidence)
     _replay(found, history, evidence, final)
-    _counters(found, history, final)
+    _counters(found, history, evidence, final)
     for jid, instants in evidence.judged.items():
         if not all(evidence.struck(at_ns - QUIET_NS, at_ns) for at_ns in instants):
             found.wrong("I3", "its lease was taken from its holder though nothing had been struck", jid)
@@ -141,19 +141,25 @@ def _replay(found: Findings, history: History, evidence: Evidence, final: Final)
             found.wrong("I15", f"the replay has moved {final.replayed} jobs, {again} ran again")
 
 
-def _queue_rows(history: History) -> Iterator[tuple[str, int]]:
+def _came_in(history: History, evidence: Evidence) -> Iterator[tuple[str, bool | None]]:
+    """Of each job its queue, and whether it came in; None: nobody knows."""
     for jid, row in history.rows.items():
-        yield queue_of(jid), row
+        state, first_ns = history.state[row], history.first_ns[row]
+        if state & ACKED:
+            yield queue_of(jid), True
+        elif first_ns:
+            yield queue_of(jid), None if evidence.forgotten(jid, first_ns, first_ns) else True
+        else:
+            yield queue_of(jid), None if state & UNKNOWN or not state else False
 
 
-def _counters(found: Findings, history: History, final: Final) -> None:
+def _counters(found: Findings, history: History, evidence: Evidence, final: Final) -> None:
     """I13: what the servers have counted is what came and went."""
     acked: dict[str, int] = defaultdict(int)
     maybe: dict[str, int] = defaultdict(int)
-    for queue, row in _queue_rows(history):
-        state = history.state[row]
-        acked[queue] += bool(state & ACKED or history.begun[row])
-        maybe[queue] += bool(not state & ACKED and not history.begun[row] and (state & UNKNOWN or not state))
+    for queue, came_in in _came_in(history, evidence):
+        acked[queue] += came_in is True
+        maybe[queue] += came_in is None
     for queue in QUEUES:
         counters = final.counters.get(queue)
         if counters is None:

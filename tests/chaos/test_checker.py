@@ -41,6 +41,15 @@ def test_an_unknown_push_may_have_been_executed_and_a_failed_one_may_not(story: 
     assert rules(story) == ["I2"]
 
 
+def test_what_was_promised_to_nobody_may_go_with_a_failover_that_was_seen(story: Story) -> None:
+    jid = story.push("flaky", how="U")
+    story.run(jid, "flaky", 1, 2, ok=False)
+    story.final |= {"counters": {"odd": {"enqueued": 0}}, "left": {"odd": 0}}
+    assert rules(story) == ["I1", "I13"]
+    story.evidence.failovers.append((ns(3), ((slot_of(jid), slot_of(jid)),)))
+    assert rules(story) == []
+
+
 def test_what_nobody_pushed_may_not_run(story: Story) -> None:
     story.run(jids.mint(QUEUES[0], 0)[0], "noop", 1, 2)
     assert rules(story) == ["I2"]
