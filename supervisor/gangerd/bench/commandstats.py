@@ -23,8 +23,3 @@ def spent(stage: Stage) -> dict[str, Spent]:
             before = found.get(name.decode(), Spent(0, 0))
             found[name.decode()] = Spent(before.calls + int(calls), before.us + int(us))
     return found
-
-
-def scripts_us(stage: Stage) -> int:
-    """What scripts took so far."""
-    return sum(one.us for name, one in spent(stage).items() if name in ("eval", "evalsha"))

@@ -1,9 +1,9 @@
 """What it costs the server to claim and settle a job, by what waits: 1,000 jobs, 100,000, 5,000,000, and
 1,000 beside a million that are scheduled.
 
-The same trips as a worker's, in turns from each of these queues, which are filled up again after each sweep
-over their partitions. The cost is the server's own account of its scripts (INFO commandstats); on a cluster
-that serves others, too, it is the time of the trips."""
+The same trips as a worker's, in turns from each of these queues, which are filled up again after each
+sweep over their partitions. The cost is the CPU of the servers; where they are not ours, the time of the
+trips."""
 
 import time
 from collections.abc import Sequence
@@ -14,7 +14,6 @@ from ganger.label import NO_LABEL
 from ganger.operations import claim, settle
 from ganger.pushing import Target
 from gangerd.bench.case import Bench, Figure, percentile
-from gangerd.bench.commandstats import scripts_us
 from gangerd.bench.stage import Stage
 
 _HOST, _WORKER = "00000000000000be", "00000000000000bf"
@@ -84,16 +83,16 @@ class _Sweeper:
 
     def sweep(self, places: Sequence[Partition]) -> float:
         """A trip to each partition; us a job. As many jobs are pushed afterwards."""
-        before_us, began_ns = scripts_us(self._stage), time.perf_counter_ns()
+        used_s, began_ns = self._stage.servers_cpu_s(), time.perf_counter_ns()
         taken, held = 0, list[Entry]()
         for place in places:
             held = self._trip(place, held)
             taken += len(held)
         self._trip(None, held)
         took_us = (time.perf_counter_ns() - began_ns) / 1000
-        server_us = scripts_us(self._stage) - before_us
+        used_s = self._stage.servers_cpu_s() - used_s
         _fill(self._stage, places, taken)
-        return (server_us if self._stage.servers else took_us) / taken
+        return (used_s * 1e6 if self._stage.servers else took_us) / taken
 
     def _trip(self, place: Partition | None, held: list[Entry]) -> list[Entry]:
         commands = []
