@@ -108,6 +108,11 @@ class Board:
             if signal != drained[index]:
                 yield index, signal & 0xF
 
+    def anything(self, first: int, count: int) -> bool:
+        """Whether `waiting` has anything to tell of this stretch, at a tenth of its price."""
+        last = first + count
+        return self.signals[first:last] != self.drained[first:last]
+
     # sleepers
 
     def set_idle(self, slot: int, idle: bool) -> None:

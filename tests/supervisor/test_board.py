@@ -20,6 +20,14 @@ def test_a_signal_is_work_until_it_is_drained() -> None:
     assert list(b.waiting(0, 12)) == [(7, 9)]
 
 
+def test_a_stretch_has_anything_where_one_of_its_partitions_waits() -> None:
+    board = Board(memoryview(bytearray(BOARD_BYTES)))
+    board.signal(3, 5)
+    assert [board.anything(first, 3) for first in (0, 1, 3, 4)] == [False, True, True, False]
+    board.silence(3)
+    assert not board.anything(0, MAX_PARTITIONS)
+
+
 def test_a_drained_mark_that_comes_late_does_not_hide_the_newer_signal() -> None:
     b = board()
     b.signal(3, 5)

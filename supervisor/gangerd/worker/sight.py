@@ -78,7 +78,7 @@ class Sight:
         return any(
             (stretch.laned and self._admits_to_lane(stretch.line))
             or (
-                any(True for _ in self._board.waiting(stretch.first, stretch.count))
+                self._board.anything(stretch.first, stretch.count)
                 and (not stretch.limited or self._admits(stretch.line))
             )
             for stretch in self._stretches.values()
@@ -88,12 +88,12 @@ class Sight:
         """The partition to claim from now; None when nothing waits on this host's queues."""
         if self._board.directory_word != self._word:
             self._read_directory()
-        waiting = {
-            queue: found
+        waiting = [
+            queue
             for queue, stretch in self._stretches.items()
-            if (found := list(self._board.waiting(stretch.first, stretch.count)))
+            if self._board.anything(stretch.first, stretch.count)
             and (not stretch.limited or self._admits(stretch.line))
-        }
+        ]
         laned = [
             queue
             for queue, stretch in self._stretches.items()
@@ -107,8 +107,10 @@ class Sight:
             stretch.lane_was_last = True
             return Target(stretch.first, stretch.partitions[0], 0, stretch.line, laned=True)
         stretch.lane_was_last = False
-        index = pick_partition(waiting[queue], stretch.last)
-        assert index is not None
+        index = pick_partition(list(self._board.waiting(stretch.first, stretch.count)), stretch.last)
+        if index is None:  # a sibling was quicker
+            self.passed_over()
+            return self.next()
         stretch.last = index
         place = stretch.partitions[index - stretch.first]
         line = stretch.line if stretch.limited else -1
