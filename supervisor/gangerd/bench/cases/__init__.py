@@ -5,7 +5,7 @@ CASES = {
     "throughput": "Jobs a second: no-op, 1 ms, 1 ms and 1 s mixed; beside a bare claim-and-settle loop.",
     "push": "Pushing one by one, a hundred a call, and in bulk.",
     "latency": "From a push to the handler's first line: idle, at half load, beside jobs of 1 s.",
-    "idle": "CPU of all processes while nothing happens, four workers.",
+    "idle": "CPU of all processes while nothing happens, four workers, one queue.",
     "memory": "Memory of all processes: one worker more, four with pandas, 200 of an app of 100 MB.",
     "recovery": "From a worker's death to the next job in its place.",
     "options": "What each option of a job or queue costs, as a ratio to plain.",

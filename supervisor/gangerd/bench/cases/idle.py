@@ -1,4 +1,4 @@
-"""The CPU of all processes with four workers and nothing to do."""
+"""The CPU of all processes with four workers, one queue, and nothing to do."""
 
 import time
 
@@ -9,7 +9,7 @@ WORKERS = 4
 
 def measure(bench: Bench) -> list[Figure]:
     lasting_s = bench.size(20, 5)
-    with bench.stage() as stage, stage.supervisor("jobs", WORKERS) as host:
+    with bench.stage() as stage, stage.supervisor("jobs", WORKERS, queues=["bench"]) as host:
         time.sleep(3)  # what a start has left to do is over
         bench.tell(f"watching for {lasting_s} s")
         before, servers_s = host.cpu(), stage.servers_cpu_s()
