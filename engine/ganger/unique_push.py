@@ -7,7 +7,7 @@ to replace a waiting holder that is not in later takes a search and a second cal
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 
 from ganger import jid as jids
 from ganger.calls import open_partition
@@ -22,7 +22,7 @@ from ganger.operations import find, unique
 from ganger.operations.unique import Answer, Conflict
 from ganger.options import Options, check_unique_for
 from ganger.push_options import PushOptions
-from ganger.pushing import DEADLINE_S, Pusher, Target
+from ganger.pushing import DEADLINE_S, MOST_OPS, Pusher, Target
 from ganger.rows import Row
 from ganger.unique import digest, partition_index
 
@@ -83,8 +83,9 @@ class UniquePusher:
         return jids.reserve(queue, partition_index(lock.digest, len(self._pusher.places(queue))))
 
     def push_many(self, target: Target, bodies: Sequence[bytes], locks: Sequence[Lock]) -> list[str]:
-        """One trip for all, then what conflicts have left to do. Raises NotUnique for the first that may not
-        be pushed, and OutcomeUnknown with the jids that may or may not be in; the others are in."""
+        """In as few trips as may be repeated whole, then what conflicts have left to do. Raises NotUnique for
+        the first that may not be pushed, and OutcomeUnknown with the jids that may or may not be in; the
+        others are in."""
         places = self._pusher.places(target.queue)
         jobs: list[tuple[Partition, NewJob]] = []
         for body, lock in zip(bodies, locks, strict=True):
@@ -93,7 +94,10 @@ class UniquePusher:
         commands = [
             _command(target, place, job, lock, None) for (place, job), lock in zip(jobs, locks, strict=True)
         ]
-        replies = self._cluster.run_many(commands, deadline_s=DEADLINE_S, replicas=self._replicas)
+        replies: list[Any] = []
+        for at in range(0, len(commands), MOST_OPS):  # each job is an op of its own
+            some = commands[at : at + MOST_OPS]
+            replies += self._cluster.run_many(some, deadline_s=DEADLINE_S, replicas=self._replicas)
         pushed: list[str] = []
         failed: dict[str, GangerError] = {}
         for (place, job), lock, reply in zip(jobs, locks, replies, strict=True):

@@ -1,5 +1,6 @@
 """Unique jobs as an application pushes them: which are the same, and what a conflict leads to."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from ganger import NotUnique, job
 from ganger.client import Client
 from ganger.cluster import Cluster
+from ganger.command import Command
 from ganger.config import EngineConfig
 from ganger.errors import BadOptions
 from ganger.keys import Control, partitions
@@ -154,3 +156,25 @@ def test_a_key_that_json_can_t_hold_is_told() -> None:
         digest("q", odd.name, odd.defaults, [1], {})
     with pytest.raises(BadOptions, match="function as unique_key"):
         digest("q", "elsewhere", odd.defaults, [1], {})
+
+
+class Twice(Cluster):
+    """Each trip of many commands is repeated whole, as where all replies of the first one were lost."""
+
+    def run_many(self, commands: Sequence[Command], **how: Any) -> list[Any]:
+        super().run_many(commands, **how)
+        return super().run_many(commands, **how)
+
+
+def test_many_pushed_at_once_are_all_in_though_every_trip_is_repeated(
+    cluster_servers: ClusterServers, cluster: Cluster
+) -> None:
+    twice = Twice(cluster_servers.settings())
+    client = Client(EngineConfig(redis=cluster_servers.settings()), cluster=twice)
+    client.push_many(send.name, [(f"{n}@b.c",) for n in range(100)])  # all partitions are open now
+    jids = client.push_many(send.name, [(f"{n}@b.c",) for n in range(100, 1500)])
+    assert len(set(jids)) == 1400
+    parts = partitions("ganger", "once", 12)
+    lengths = cluster.run_many([Command(part.slot, ("XLEN", part.ready[4])) for part in parts])
+    assert sum(lengths) == 1500
+    client.close()
