@@ -1,9 +1,10 @@
-"""A rate on a queue holds over two hosts whose workers are killed, by the handlers' own log, and is used."""
+"""A rate holds over two hosts whose workers are killed, as the handlers tell, and is used; also by key."""
 
 import os
 import random
 import signal
 from bisect import bisect_left
+from collections.abc import Set
 
 from support import incident_app as app
 from support.scene import Scene
@@ -42,8 +43,28 @@ def test_never_more_begin_than_the_rate_says_over_two_hosts(scene: Scene) -> Non
         assert [host.drain() for host in hosts] == [0, 0]
 
 
-def starts(scene: Scene) -> list[float]:
-    return sorted(line["at_ns"] / 1e9 for line in scene.journal.lines() if line["what"] == "begin")
+def test_a_rate_by_key_holds_for_each_by_itself(scene: Scene) -> None:
+    with ThrottleServers() as servers:
+        settings = {
+            "semaphores": servers.urls,
+            "limits.pace.type": app.healthy.name,
+            "limits.pace.rate": "3/s",
+            "limits.pace.limit_key": "args.number",
+        }
+        host = scene.gang("one", workers=2, settings=settings)
+        keys = [scene.push_many(app.healthy, [(number, 0)] * 8) for number in range(3)]
+        scene.await_all_done()
+        for jids in keys:
+            begun = starts(scene, set(jids))
+            assert len(begun) == 8 and busiest(begun, 1 - STALL_S) <= 3
+        # Each by itself: together more begin than one key may.
+        assert busiest(starts(scene), 1.0) > 3
+        assert host.drain() == 0
+
+
+def starts(scene: Scene, jids: Set[str] | None = None) -> list[float]:
+    lines = (line for line in scene.journal.lines() if line["what"] == "begin")
+    return sorted(line["at_ns"] / 1e9 for line in lines if jids is None or line["jid"] in jids)
 
 
 def inside(scene: Scene) -> dict[int, bool]:

@@ -22,6 +22,7 @@ from gangerd.roles.coordinator.tokens import Rates, Tokens
 
 MARGIN_MS = 50
 """A pass is not claimed with so close to its end."""
+_MOST_SEMAPHORES = 4096
 Rules = Mapping[str, Limit]
 """The limits of one queue, by name."""
 
@@ -152,6 +153,8 @@ class Grants:
     def _semaphore(self, name: str, limit: int) -> Semaphore:
         known = self._semaphores.get((name, limit))
         if known is None:
+            if len(self._semaphores) >= _MOST_SEMAPHORES:  # one for each key that has been seen
+                del self._semaphores[next(iter(self._semaphores))]
             known = Semaphore(self.servers, self._namespace, semaphore_name(name), limit, ttl_ms=self.ttl_ms)
             self._semaphores[name, limit] = known
         return known
