@@ -83,6 +83,9 @@ class Listener:
                             self._told(channel, who)
                 self._wake_late()
         finally:
+            with self._lock:
+                if self._bell == bell:  # nobody has started another yet
+                    self._thread, self._bell = None, -1
             for ear in ears:
                 ear.close()
             os.close(bell)
@@ -104,11 +107,11 @@ class Listener:
 
     def _told(self, channel: bytes, said: bytes) -> None:
         """`<first> <second> <ms that a seat is kept for the first>`."""
-        first, second, kept_ms = said.decode("ascii", "replace").split(" ")
+        first, second, kept_ms = [*said.decode("ascii", "replace").split(" "), "", ""][:3]
         if first == self._servers.asker:
             self._wake(channel)
-        elif second == self._servers.asker:
-            self._late[channel] = monotonic_s() + (float(kept_ms) + 1) / 1000
+        elif second == self._servers.asker and kept_ms.isdigit():
+            self._late[channel] = monotonic_s() + (int(kept_ms) + 1) / 1000
 
     def _pause_s(self) -> float:
         return min([AGAIN_S, *(max(0.0, at_s - monotonic_s()) for at_s in self._late.values())])
@@ -197,10 +200,12 @@ _living: "weakref.WeakSet[Listener]" = weakref.WeakSet()
 
 def _after_fork_in_child() -> None:
     for listener in list(_living):
-        ears = listener._ears
+        ears, bell = listener._ears, listener._bell
         listener._forget_all()
         for ear in ears:
             ear.close()
+        if bell >= 0:
+            os.close(bell)
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -170,7 +170,8 @@ def test_a_listener_hears_anew_after_its_connection_was_lost(
     throttle_servers.one.call("PUBLISH", keys.waiting, f"x {throttles.servers.asker} 1")
     assert heard.wait(10)
     heard.clear()
-    throttle_servers.one.call("PUBLISH", keys.waiting, "x y 1")
+    for strange in (b"", b"\xff", b"x y 1", f"x {throttles.servers.asker} soon".encode()):
+        throttle_servers.one.call("PUBLISH", keys.waiting, strange)
     throttle_servers.one.call("PUBLISH", keys.waiting, f"{throttles.servers.asker}  1")
     assert heard.wait(10)
 
