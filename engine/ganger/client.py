@@ -5,6 +5,7 @@ not defined in this process is checked against the types that live hosts announc
 """
 
 import copy
+import dataclasses
 import itertools
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from ganger.arguments import plain
 from ganger.clock import now_ms
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
+from ganger.durability import replicas_of
 from ganger.errors import BadArguments, BadOptions, JobTooLarge
 from ganger.following import Follower
 from ganger.job import Body, encode_body
@@ -36,19 +38,21 @@ from ganger.unique_push import UniquePusher, unique_locks
 
 class Client(Follower):
     """`Client()` finds its settings itself (GANGER_REDIS, ganger.toml, embedded servers); see
-    EngineConfig."""
+    EngineConfig. `durability` comes before theirs."""
 
-    def __init__(self, config: EngineConfig | None = None, *, cluster: Cluster | None = None) -> None:
-        self._config = diversion.discover() if config is None else config
+    def __init__(
+        self, config: EngineConfig | None = None, *, cluster: Cluster | None = None, durability: str = ""
+    ) -> None:
+        found = diversion.discover() if config is None else config
+        self._config = dataclasses.replace(found, durability=durability) if durability else found
         self._cluster = Cluster(self._config.redis) if cluster is None else cluster
-        self.replicas = 1 if self._config.durability == "replicated" else 0
-        """How many must have what is written before a call returns."""
+        self.replicas = replicas_of(self._config.durability)
+        """How many must have a write before a call returns; see durability.py."""
         self._pusher = Pusher(self._cluster, self._config.namespace, replicas=self.replicas)
         self._sink: JobSink = self._pusher
         self._unique = UniquePusher(self._cluster, self._pusher, replicas=self.replicas)
-        self._announced = AnnouncedTypes(
-            self._cluster, Control(self._config.namespace), self._config.unknown_types
-        )
+        keys = Control(self._config.namespace)
+        self._announced = AnnouncedTypes(self._cluster, keys, self._config.unknown_types)
 
     @property
     def cluster(self) -> Cluster:

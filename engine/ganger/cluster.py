@@ -19,9 +19,11 @@ from typing import Any
 
 from ganger.command import Command, Word
 from ganger.config import RedisSettings
-from ganger.errors import ClusterUnavailable, GangerError, NodeDown, OutcomeUnknown, ServerBusy
+from ganger.durability import TRIAL, OnDisk
+from ganger.errors import ClusterUnavailable, GangerError, NodeDown, NoDisk, OutcomeUnknown, ServerBusy
 from ganger.wire.link import Link, LinkLost, LinkRefused, ReplyError, pack
 from ganger.wire.node import Node
+from ganger.wire.peer import Peer
 from ganger.wire.replies import classify, explain
 from ganger.wire.routes import Routes
 from ganger.wire.server_check import check_server, read_info
@@ -50,8 +52,9 @@ class Cluster:
         """The reply to one command.
 
         `replicas` > 0: wait until so many replicas have what it wrote (so an idempotent repeat that writes
-        nothing is confirmed at once). Raises GangerError: OutcomeUnknown where it may have run; NodeDown,
-        ClusterUnavailable, ServerFull, ServerBusy, WriteRefused where it was not run; ScriptFailed.
+        nothing is confirmed at once); an OnDisk: until it is on their disks and the primary's. Raises
+        GangerError: OutcomeUnknown where it may have run; NodeDown, ClusterUnavailable, ServerFull,
+        ServerBusy, WriteRefused, NoDisk where it was not run; ScriptFailed.
         """
         routes = self._routes
         peer = routes.table[command.slot]
@@ -84,13 +87,17 @@ class Cluster:
         """The reply to each command, or a GangerError in its place (returned, not raised).
 
         One pipeline per node, all sent before any reply is read. Raises only when no node can be reached for
-        the slot map: RedisUnreachable, WrongPassword, NotACluster.
+        the slot map (RedisUnreachable, WrongPassword, NotACluster), and with an OnDisk, before anything is
+        run, when a node can't tell what is on its disk: NoDisk.
         """
         now_s = _monotonic()
         deadline = now_s + deadline_s
         routes = self._routes
         if not routes.loaded:
             routes.load(deadline)
+        if isinstance(replicas, OnDisk):
+            slots = {command.slot for command in commands}
+            self._check_disks({peer for slot in slots if (peer := routes.table[slot])}, deadline)
         if self._plain and not replicas:
             results = volley(routes, commands, now_s, deadline)
             if results is not None:
@@ -171,6 +178,28 @@ class Cluster:
             except _LATER as error:
                 warnings.append(str(error))
         return warnings
+
+    def check_disks(self, *, deadline_s: float = 10.0) -> None:
+        """Can every primary that answers tell what is on its disk? Raises NoDisk."""
+        deadline = _monotonic() + deadline_s
+        self._routes.load(deadline)
+        self._check_disks(set(self._routes.primaries()), deadline)
+
+    def _check_disks(self, peers: set[Peer], deadline: float) -> None:
+        """Each is asked once. One that does not answer is for the call itself to find out."""
+        for peer in peers:
+            if peer.keeps_on_disk:
+                continue
+            try:
+                reply = self._routes.ask(peer, TRIAL, min(deadline, _monotonic() + 1.0))
+            except (LinkLost, TimeoutError):
+                continue
+            if isinstance(reply, ReplyError):
+                raise NoDisk(
+                    f"Redis node {peer.node} can't do durability = fsynced ({reply}): it needs appendonly"
+                    " yes, and Redis 7.2 or newer, or Valkey."
+                )
+            peer.keeps_on_disk = True
 
     def close(self) -> None:
         """Close idle connections. The Cluster may be used again; it connects anew."""

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote
 
+from ganger.durability import LEVELS
 from ganger.errors import BadSettings, NotConfigured
 from ganger.keys import check_namespace
 
 DEFAULT_PORT = 6379
-DURABILITIES = ("fast", "replicated")
 UNKNOWN_TYPES = ("refuse", "warn", "allow")
 TOML_FILE = "ganger.toml"
 EMBEDDED_FILE = "embedded.json"
@@ -50,7 +50,8 @@ class EngineConfig:
     redis: RedisSettings
     namespace: str = "ganger"
     durability: str = "fast"
-    """ "fast", or "replicated": a push returns when a replica has it."""
+    """ "fast", "replicated" (a push returns when a replica has it) or "fsynced" (when it is on both
+    disks)."""
     max_job_bytes: int = 1024 * 1024
     unknown_types: str = "refuse"
     """What becomes of a push by name of a type that nobody announces: "refuse", "warn" or "allow"."""
@@ -58,10 +59,8 @@ class EngineConfig:
 
     def __post_init__(self) -> None:
         check_namespace(self.namespace)
-        if self.durability not in DURABILITIES:
-            raise BadSettings(
-                f"durability is {self.durability!r}; it must be one of {', '.join(DURABILITIES)}."
-            )
+        if self.durability not in LEVELS:
+            raise BadSettings(f"durability is {self.durability!r}; it must be one of {', '.join(LEVELS)}.")
         if self.unknown_types not in UNKNOWN_TYPES:
             raise BadSettings(
                 f"unknown_types is {self.unknown_types!r}; it must be one of {', '.join(UNKNOWN_TYPES)}."

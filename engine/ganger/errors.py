@@ -45,6 +45,10 @@ class EvictionEnabled(GangerError):
     """maxmemory-policy is not noeviction: the server would silently throw jobs away when it is full."""
 
 
+class NoDisk(GangerError):
+    """durability is "fsynced", and a server has no append-only file, or is too old to tell what is in it."""
+
+
 # ---- what may happen to one command --------------------------------------------------------------------
 
 

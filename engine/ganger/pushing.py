@@ -16,6 +16,7 @@ from ganger.calls import open_partition
 from ganger.clock import monotonic_s
 from ganger.cluster import Cluster
 from ganger.command import Command
+from ganger.durability import patience_s
 from ganger.errors import BadOptions, ClusterUnavailable, GangerError, NodeDown, OutcomeUnknown, Uninitialised
 from ganger.keys import Control, Partition, partitions
 from ganger.operations import control, enqueue
@@ -69,7 +70,7 @@ class Pusher:
             job = NewJob(jids.mint(target.queue, place.index)[0], target.type, body)
             left_s = max(until_s - monotonic_s(), 1.0)
             try:
-                self._send(target, place, [job], min(_TRY_S, left_s))
+                self._send(target, place, [job], min(_TRY_S + patience_s(self._replicas), left_s))
                 return job.jid
             except (NodeDown, ClusterUnavailable):
                 following = next(places, None)

@@ -251,7 +251,7 @@ SETTINGS: dict[str, Setting] = {
         Setting("recycle_jobs", "recycle_jobs", _whole(1, 1_000_000_000)),
         Setting("recycle_memory", "recycle_memory_bytes", size_bytes),
         Setting("recycle_age", "recycle_age_ms", age_ms),
-        Setting("durability", "durability", _one_of("fast", "replicated")),
+        Setting("durability", "durability", _one_of("fast", "replicated", "fsynced")),
         Setting("max_job_bytes", "max_job_bytes", _whole(1024, 64 << 20)),
         Setting("unknown_types", "unknown_types", _one_of("refuse", "warn", "allow")),
         Setting("max_result_bytes", "max_result_bytes", _whole(0, 16 << 20)),

@@ -1,14 +1,18 @@
-"""What a producer is told who wants its jobs on a replica before a push returns."""
+"""What a producer is told who wants its jobs on a replica, or on disk, before a push returns."""
+
+from collections.abc import Iterator
 
 import pytest
 
+from ganger.client import Client
 from ganger.cluster import Cluster
-from ganger.errors import OutcomeUnknown
+from ganger.config import EngineConfig
+from ganger.errors import BadSettings, NoDisk, OutcomeUnknown
 from ganger.jid import mint
 from ganger.keys import Partition, partitions
-from ganger.operations import enqueue
+from ganger.operations import enqueue, look
 from ganger.operations.enqueue import NewJob
-from support.servers import ClusterServers
+from support.servers import ClusterServers, binary_path
 
 
 def _at(servers: ClusterServers, index: int) -> Partition:
@@ -41,3 +45,72 @@ def test_a_repeat_is_no_better_confirmed_than_the_push_it_repeats(
     finally:
         replicated_servers.resume(5)
     assert push() is False
+
+
+@pytest.fixture(scope="module")
+def on_disk() -> Iterator[ClusterServers]:
+    """A primary and its replica, with append-only files."""
+    options = ("--appendonly", "yes", "--appendfsync", "always")
+    with ClusterServers("valkey", primaries=1, replicas=1, options=options) as servers:
+        yield servers
+
+
+def _client(servers: ClusterServers, **settings: float) -> Client:
+    return Client(EngineConfig(servers.settings(**settings)), durability="fsynced")
+
+
+def _held(client: Client, queue: str) -> int:
+    places = client.pusher.places(queue)
+    looks = client.cluster.run_many([look.look_command(place) for place in places])
+    return sum(look.parse_look(reply, place).ready for reply, place in zip(looks, places, strict=True))
+
+
+def test_a_push_returns_when_it_is_on_both_disks(on_disk: ClusterServers) -> None:
+    client = _client(on_disk)
+    jid = client.push("shop.send", [1])
+    assert client.push("shop.send", [1], jid=jid) == jid
+    client.push_many("shop.send", [(number,) for number in range(20)])
+    assert _held(client, "default") == 21
+
+
+def test_a_replica_without_its_disk_is_told_with_the_jids(on_disk: ClusterServers) -> None:
+    client = _client(on_disk)
+    client.push("shop.send", [1], queue="told")
+    on_disk.nodes[1].call("CONFIG", "SET", "appendonly", "no")
+    try:
+        jobs = [NewJob(mint("told", 3)[0], "shop.send", b"{}")]
+        with pytest.raises(
+            OutcomeUnknown, match="only 0 of 1 replicas confirmed in time that it is on disk"
+        ) as told:
+            enqueue.push(
+                client.cluster,
+                client.pusher.places("told")[3],
+                5,
+                jobs,
+                deadline_s=0.5,
+                replicas=client.replicas,
+            )
+        assert told.value.jids == (jobs[0].jid,)
+    finally:
+        on_disk.nodes[1].call("CONFIG", "SET", "appendonly", "yes")
+
+
+def test_a_server_without_a_file_is_named_before_anything_is_in(replicated_servers: ClusterServers) -> None:
+    client = _client(replicated_servers)
+    with pytest.raises(NoDisk, match="appendonly"):
+        client.push("shop.send", [1], queue="nodisk")
+    with pytest.raises(NoDisk, match="can't do durability = fsynced"):
+        client.cluster.check_disks()
+    assert _held(Client(EngineConfig(replicated_servers.settings())), "nodisk") == 0
+
+
+@pytest.mark.skipif(binary_path("redis") is None, reason="no redis-server of 7.0 or newer on PATH")
+def test_a_server_that_is_too_old_is_named(cluster_servers: ClusterServers) -> None:
+    client = _client(cluster_servers)
+    with pytest.raises(NoDisk, match=r"Redis 7\.2 or newer, or Valkey"):
+        client.push_many("shop.send", [(1,), (2,)])
+
+
+def test_there_are_three_levels(replicated_servers: ClusterServers) -> None:
+    with pytest.raises(BadSettings, match="fast, replicated, fsynced"):
+        Client(EngineConfig(replicated_servers.settings()), durability="eternal")

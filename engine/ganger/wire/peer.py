@@ -21,12 +21,24 @@ _FRESH_S = 1.0
 class Peer:
     """See above. `heard_s` is when the node last answered anything."""
 
-    __slots__ = ("__weakref__", "_addresses", "_free", "_links", "_settings", "breaker", "heard_s", "node")
+    __slots__ = (
+        "__weakref__",
+        "_addresses",
+        "_free",
+        "_links",
+        "_settings",
+        "breaker",
+        "heard_s",
+        "keeps_on_disk",
+        "node",
+    )
 
     def __init__(self, node: Node, settings: RedisSettings) -> None:
         self.node = node
         self.breaker = Breaker()
         self.heard_s = 0.0
+        self.keeps_on_disk = False
+        """It has answered a WAITAOF."""
         self._settings = settings
         self._addresses: list[tuple[Any, ...]] = []
         self._free: list[Link] = []

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganger.command import Command
+from ganger.durability import patience_s, questions, shortfall
 from ganger.errors import ClusterUnavailable, NodeDown, OutcomeUnknown
 from ganger.wire.errand import Exchange, Item
 from ganger.wire.link import Link, LinkLost, LinkRefused, ReplyError, pack
@@ -22,8 +23,6 @@ from ganger.wire.replies import Advice, classify, explain, pause_s
 from ganger.wire.routes import Routes
 
 _ASKING = pack(("ASKING",))
-_WAIT_S = 1.0
-"""How long WAIT waits for the replicas."""
 _EAGER_ATTEMPTS = 3
 """So many redirections are followed without a pause."""
 
@@ -43,6 +42,7 @@ class Trip:
         self._routes = routes
         self._deadline_s = deadline_s
         self._replicas = replicas
+        self._patience_s = patience_s(replicas)
         self._waiting = [Item(index, command) for index, command in enumerate(commands)]
         self._active: dict[int, Exchange] = {}
 
@@ -142,8 +142,8 @@ class Trip:
             parts.append(pack(item.command.words))
             shape.append(item)
         if self._replicas:
-            left_ms = max(1, int(min(_WAIT_S, (self._deadline_s - now_s) * 0.8) * 1000))
-            parts.append(pack(("WAIT", self._replicas, left_ms)))
+            left_ms = max(1, int(min(self._patience_s, (self._deadline_s - now_s) * 0.8) * 1000))
+            parts += map(pack, questions(self._replicas, left_ms))
         link: Link | None = None
         try:
             link = peer.take(now_s)
@@ -179,7 +179,7 @@ class Trip:
     def _expires_s(self, exchange: Exchange) -> float:
         settings = self._routes.settings
         limit_s = settings.connect_timeout_s if exchange.link.connecting else settings.socket_timeout_s
-        return min(self._deadline_s, exchange.started_s + limit_s + (_WAIT_S if self._replicas else 0.0))
+        return min(self._deadline_s, exchange.started_s + limit_s + self._patience_s)
 
     def _advance(self, exchange: Exchange, events: int, now_s: float) -> None:
         link, peer = exchange.link, exchange.peer
@@ -214,18 +214,18 @@ class Trip:
     # ---- outcomes --------------------------------------------------------------------------------------
 
     def _done(self, exchange: Exchange, replies: list[Any], now_s: float) -> None:
-        results, replicas, confirmed = self.results, self._replicas, 0
-        if replicas:
-            confirmed = replies[-1] if isinstance(replies[-1], int) else 0
+        results, missing = self.results, ""
+        if self._replicas:
+            missing = shortfall(self._replicas, replies[-1])
         for item, reply in zip(exchange.shape, replies, strict=False):
             if item is None:
                 continue
             if isinstance(reply, ReplyError):
                 self._refused(item, str(reply), exchange.peer, now_s)
-            elif confirmed < replicas:
+            elif missing:
                 results[item.index] = OutcomeUnknown(
-                    f"{item.command.title()} ran on {exchange.peer.node}, but only {confirmed} of {replicas}"
-                    " replicas confirmed it in time: a failover now may lose it."
+                    f"{item.command.title()} ran on {exchange.peer.node}, but {missing}: a failover now may"
+                    " lose it."
                 )
             else:
                 results[item.index] = reply

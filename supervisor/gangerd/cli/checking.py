@@ -121,6 +121,8 @@ def reach(path: Path | None, warnings: list[str]) -> list[str]:
     try:
         with connected(path) as (cluster, _):
             warnings += cluster.check()
+            if build(path=path).durability == "fsynced":
+                cluster.check_disks()
             warnings += all_or_none(cluster)
             return []
     except GangerError as error:

@@ -153,7 +153,8 @@ def is_wrong_setting(error: Exception) -> bool:
         | errors.NotACluster
         | errors.WrongPassword
         | errors.ServerTooOld
-        | errors.EvictionEnabled,
+        | errors.EvictionEnabled
+        | errors.NoDisk,
     )
 
 

@@ -15,6 +15,7 @@ from ganger.errors import (
     BadThrottleServer,
     EvictionEnabled,
     GangerError,
+    NoDisk,
     NotACluster,
     ServerTooOld,
     WrongPassword,
@@ -29,7 +30,7 @@ TRY_MS = 300
 MANIFEST_MS = 10
 CHECK_S = 1.5
 PATIENCE_S = 10.0
-HOPELESS = (WrongPassword, NotACluster, ServerTooOld, EvictionEnabled, BadSettings, BadThrottleServer)
+HOPELESS = (WrongPassword, NotACluster, ServerTooOld, EvictionEnabled, BadSettings, BadThrottleServer, NoDisk)
 SOCKET_S, CONNECT_S = 0.9, 0.5
 """No I/O of a role may keep its loop for longer."""
 
@@ -94,6 +95,8 @@ class Starting:
         cluster = Cluster(replace(settings, socket_timeout_s=SOCKET_S, connect_timeout_s=CONNECT_S))
         for warning in cluster.check(deadline_s=CHECK_S):
             _logger.warning(log.REDIS_REFUSED, warning=warning)
+        if self._role.config.durability == "fsynced":
+            cluster.check_disks(deadline_s=CHECK_S)
         return cluster
 
     def _fail(self, error: Exception, code: int) -> None:

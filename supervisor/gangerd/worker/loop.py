@@ -14,6 +14,7 @@ import time
 from ganger import hooks
 from ganger.cluster import Cluster
 from ganger.config import parse_redis_url
+from ganger.durability import replicas_of
 from ganger.errors import GangerError
 from ganger.keeping import Keeper
 from gangerd import application, log, messages
@@ -123,7 +124,7 @@ class Worker:
             self._cluster,
             birth.host,
             lambda error: log.get().warning(log.REDIS_DOWN, what="progress", error=str(error)),
-            replicas=1 if birth.config.durability == "replicated" else 0,
+            replicas=int(replicas_of(birth.config.durability)),
         )
         most = birth.config.memory_max_bytes
         memory = Allowance(birth.leaf, most, above_warm=birth.import_app, own_process=True)

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ganger.cluster import Cluster
+from ganger.durability import replicas_of
 from ganger.errors import GangerError
 from ganger.keys import Control, Partition
 from gangerd import log
@@ -65,7 +66,7 @@ class Scheduler:
         self._leadership = Leadership(cluster, keys, role.host)
         self._promotion = Promotion(cluster)
         self._recovery = Recovery(cluster, keys, role.config.lease_ms, random.Random())
-        replicas = 1 if role.config.durability == "replicated" else 0
+        replicas = int(replicas_of(role.config.durability))
         self._outbox = outbox_walk(cluster, keys.namespace, replicas=replicas)
         self._batches = Batches(cluster, keys, self._outbox, role.config.statsd)
         self._pausing = Pausing(cluster, keys)
