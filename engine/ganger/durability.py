@@ -42,7 +42,8 @@ def questions(replicas: int, wait_ms: int) -> list[tuple[Word, ...]]:
     that has been answered the write is on its disk, if it writes always, and WAITAOF need not wait a second.
     """
     if isinstance(replicas, OnDisk):
-        return [("WAIT", int(replicas), max(1, wait_ms // 4)), ("WAITAOF", 1, int(replicas), wait_ms)]
+        first_ms = max(1, wait_ms // 4)
+        return [("WAIT", int(replicas), first_ms), ("WAITAOF", 1, int(replicas), max(1, wait_ms - first_ms))]
     return [("WAIT", replicas, wait_ms)]
 
 

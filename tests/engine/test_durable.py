@@ -7,6 +7,7 @@ import pytest
 from ganger.client import Client
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
+from ganger.durability import OnDisk, shortfall
 from ganger.errors import BadSettings, NoDisk, OutcomeUnknown
 from ganger.jid import mint
 from ganger.keys import Partition, partitions
@@ -114,3 +115,22 @@ def test_a_server_that_is_too_old_is_named(cluster_servers: ClusterServers) -> N
 def test_there_are_three_levels(replicated_servers: ClusterServers) -> None:
     with pytest.raises(BadSettings, match="fast, replicated, fsynced"):
         Client(EngineConfig(replicated_servers.settings()), durability="eternal")
+
+
+@pytest.mark.parametrize(
+    ("replicas", "answer", "missing"),
+    [
+        (1, 1, ""),
+        (1, 0, "only 0 of 1 replicas"),
+        (1, b"no number", "only 0 of 1"),
+        (OnDisk(1), [1, 1], ""),
+        (OnDisk(1), [1, 0], "only 0 of 1 replicas"),
+        (OnDisk(2), [1, 1], "only 1 of 2 replicas"),
+        (OnDisk(1), [0, 1], "the primary has not"),
+        (OnDisk(1), 1, "was answered with: 1"),
+        (OnDisk(1), ["x", 1], "was answered with"),
+    ],
+)
+def test_what_is_missing_is_said(replicas: int, answer: object, missing: str) -> None:
+    told = shortfall(replicas, answer)
+    assert (missing in told) if missing else not told
