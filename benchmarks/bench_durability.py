@@ -88,10 +88,14 @@ def failover(servers: JobServers, level: str, *, cut: bool = False) -> tuple[int
     threads, acked, _ = pushing(servers, level, stop, AT_ONCE)
     time.sleep(BEFORE_S)
     victim = servers.primaries()[int(time.monotonic() * 1000) % 3]
+    replica = servers.nodes[servers.replicas(victim)[0]]
     if cut:
+        # Stopped, or it would be back at once.
+        replica.signal(signal.SIGSTOP)
         servers.nodes[victim].call("CLIENT", "KILL", "TYPE", "replica")
         time.sleep(CUT_S)
     servers.nodes[victim].signal(signal.SIGKILL)
+    replica.signal(signal.SIGCONT)
     until(lambda: len([p for p in servers.primaries() if p != victim]) == 3, "a failover", 30)
     time.sleep(0.3)
     stop.set()
