@@ -5,7 +5,6 @@ not defined in this process is checked against the types that live hosts announc
 """
 
 import copy
-import dataclasses
 import itertools
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -43,16 +42,14 @@ class Client(Follower):
     def __init__(
         self, config: EngineConfig | None = None, *, cluster: Cluster | None = None, durability: str = ""
     ) -> None:
-        found = diversion.discover() if config is None else config
-        self._config = dataclasses.replace(found, durability=durability) if durability else found
+        self._config = (diversion.discover() if config is None else config).at_level(durability)
         self._cluster = Cluster(self._config.redis) if cluster is None else cluster
         self.replicas = replicas_of(self._config.durability)
         """How many must have a write before a call returns; see durability.py."""
         self._pusher = Pusher(self._cluster, self._config.namespace, replicas=self.replicas)
         self._sink: JobSink = self._pusher
         self._unique = UniquePusher(self._cluster, self._pusher, replicas=self.replicas)
-        keys = Control(self._config.namespace)
-        self._announced = AnnouncedTypes(self._cluster, keys, self._config.unknown_types)
+        self._announced = AnnouncedTypes(self._cluster, Control(self.namespace), self._config.unknown_types)
 
     @property
     def cluster(self) -> Cluster:

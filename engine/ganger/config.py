@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote
@@ -69,6 +69,10 @@ class EngineConfig:
             raise BadSettings("max_job_bytes must be a whole number of bytes.")
         if self.max_job_bytes < 1024:
             raise BadSettings(f"max_job_bytes is {self.max_job_bytes}; it must be at least 1024.")
+
+    def at_level(self, durability: str) -> Self:
+        """The same with this durability; as it is without one. Raises BadSettings."""
+        return replace(self, durability=durability) if durability else self
 
     @classmethod
     def discover(
