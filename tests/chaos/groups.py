@@ -56,7 +56,8 @@ def _limit(found: Findings, history: History, evidence: Evidence) -> None:
     changes: list[tuple[int, int, Run]] = []
     for jid in history.of_kind(_CODE["narrow"]):
         for run in history.runs.get(jid, ()):
-            end_ns = run.end_ns or evidence.died_ns(run)
+            # One whose death nobody saw after its begin is over at once, and not there for ever.
+            end_ns = run.end_ns or max(evidence.died_ns(run), run.begin_ns + 1)
             changes += [(run.begin_ns, 1, run), (end_ns, -1, run)]
     changes.sort(key=lambda change: (change[0], change[1]))
     inside: list[Run] = []

@@ -39,6 +39,15 @@ def test_more_than_the_limit_at_once_is_wrong_unless_one_stood_still(story: Stor
     assert (found.violations, found.sorts["beyond the limit, explained"]) == ([], 1)
 
 
+def test_a_run_that_began_after_its_death_was_told_excuses_nothing(story: Story) -> None:
+    story.evidence.deaths[9].append(ns(0.9))
+    cut = story.push("narrow")
+    story.run(cut, "narrow", 1, None, pid=9)
+    story.run(cut, "narrow", 5, 6, pid=8, attempt=2)
+    narrow(story, (20, 22), (20, 22), (20, 22), (21, 22))
+    assert rules(story) == ["I8"]
+
+
 def test_a_run_that_was_cut_short_counts_until_its_death(story: Story) -> None:
     story.evidence.deaths[9].append(ns(2))
     cut = story.push("narrow")
