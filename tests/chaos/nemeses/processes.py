@@ -174,7 +174,7 @@ class Freeze(_Harm):
                 os.kill(pid, signal.SIGSTOP)
             except ProcessLookupError:
                 continue
-        time.sleep(rng.choice((2.0, LEASE_S + 5, LEASE_S + 8)))
+        time.sleep(rng.choice((2.0, LEASE_S + 8, LEASE_S + 15)))
         self.heal()
 
     def heal(self) -> None:
