@@ -30,6 +30,7 @@ from ganger.operations import enqueue, unique
 from ganger.operations.cancel import Cancel
 
 ROUND_S = 0.5
+MOST_ROUNDS = 8
 AGAIN = 40
 """So many jids of a push with an unknown outcome are pushed again."""
 
@@ -134,7 +135,7 @@ class Producer:
             thread.join()
 
     def _rounds(self, pause_s: Callable[[], float], act: Callable[[], None]) -> None:
-        """Again and again, at a rate that an outage does not change afterwards."""
+        """Again and again, unless the backlog is too long."""
         while not self.stop.wait(pause_s()):
             if not self.slow.exists():
                 with suppress(GangerError):
@@ -142,15 +143,18 @@ class Producer:
 
     def _bulk(self) -> None:
         rng = random.Random(self.rng.random())
-        count = int(self.bulk_per_s * ROUND_S)
-        began_s = [time.monotonic()]
+        began_s = time.monotonic()
+        jobs_a_round = self.bulk_per_s * ROUND_S
 
         def pause() -> float:
-            left = ROUND_S - (time.monotonic() - began_s[0])
-            return max(0.0, left)
+            return max(0.0, ROUND_S - (time.monotonic() - began_s))
 
         def act() -> None:
-            began_s[0] = time.monotonic()
+            nonlocal began_s
+            # After a push that an outage held up there is more to push, within reason.
+            rounds = min((time.monotonic() - began_s) / ROUND_S, MOST_ROUNDS)
+            began_s = time.monotonic()
+            count = int(jobs_a_round * rounds)
             some = max(1, count // 8)
             self._many(app.noop, [()] * (count - some))
             self._many(app.works, [(rng.choice((1, 2, 2, 5, 20)),)] * some)
