@@ -29,6 +29,7 @@ class Limiting(NamedTuple):
     limited: bool = True
     laned: bool = False
     keys: Mapping[str, str] = {}
+    marks: str = ""
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
@@ -43,6 +44,8 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     """Jobs of some types wait in lanes, each lane with passes of its own."""
     keys: Mapping[str, str] = {}
     """Of which types the lanes are by key, and by which argument: type, or * for all others, -> its path."""
+    marks: str = ""
+    """What a partition must have been told of lanes before anybody claims there, with spaces between."""
 
 
 class Board:

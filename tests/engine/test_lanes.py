@@ -66,9 +66,11 @@ def waiting(cluster: Cluster, cluster_servers: ClusterServers) -> Iterator[Waiti
 
 def test_keys_and_lanes_have_names_of_sixteen_digits() -> None:
     assert lane_id("shop.send", "") == "73ec5cbab68773ac"
-    assert key_digest("red") != key_digest("blue") and len(key_digest(None)) == 16
-    assert key_digest({"a": 1, "b": [2]}) == key_digest({"b": [2], "a": 1})
-    assert key_digest(1) != key_digest("1")
+    assert (
+        key_digest("args.n", "red") != key_digest("args.n", "blue") and len(key_digest("args.n", None)) == 16
+    )
+    assert key_digest("args.n", {"a": 1, "b": [2]}) == key_digest("args.n", {"b": [2], "a": 1})
+    assert key_digest("args.n", 1) != key_digest("args.n", "1")
 
 
 def test_it_is_found_and_counted_as_one_that_waits(cluster: Cluster, waiting: Waiting) -> None:

@@ -56,6 +56,25 @@ def test_jobs_of_a_limited_type_go_into_their_lane_and_those_behind_them_run(
     assert take(cluster, 2).unsorted == 1
 
 
+@pytest.mark.parametrize(
+    ("wanted", "taken"),
+    [
+        ("", True),
+        ("a", True),
+        ("a 2f64!b", True),
+        ("b", False),
+        ("!b", False),
+        ("a 2f64!b shop", False),
+        ("shop.send", False),
+    ],
+)
+def test_nothing_is_taken_where_a_word_is_missing(cluster: Cluster, wanted: str, taken: bool) -> None:
+    marked(cluster, Mark("a", False), Mark("b", True, "args.n"))
+    add(cluster, "1-1", "j1")
+    command = claim.command(MAIL, HOST, WORKER, 1, 10**9, 64, 1 << 20, {}, marked=wanted)
+    assert jids(claim.parse(cluster.run(command), MAIL).entries) == ["j1"] * taken
+
+
 def test_the_coordinators_are_told_of_lanes_but_not_of_what_is_unsorted(cluster: Cluster) -> None:
     marked(cluster, Mark("a", False), Mark("b", True))
     op = iter(range(1, 9))

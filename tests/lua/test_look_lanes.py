@@ -7,7 +7,7 @@ from support.keyspace import MAIL, add, now_ms, snapshot
 from support.laned import look, marked, sort, take, unsorted
 from support.servers import ClusterServers
 
-KEYS = [key_digest(number) for number in range(5)]
+KEYS = [key_digest("args.n", number) for number in range(5)]
 
 
 def sorted_into(cluster: Cluster, keys: list[str]) -> list[str]:
@@ -72,7 +72,7 @@ def test_big_jobs_make_for_short_answers(cluster: Cluster) -> None:
         pass
     for place in range(12):
         (job,) = unsorted(cluster, 1)
-        sort(cluster, (job.id, "a", key_digest(place)))
+        sort(cluster, (job.id, "a", key_digest("args.n", place)))
     found, after = look(cluster)
     assert len(found) == 4 and after == found[-1].id
 

@@ -9,7 +9,7 @@ from support.keyspace import MAIL, add, snapshot
 from support.laned import heard, jids, look, marked, sort, take, take_lane, unsorted
 from support.servers import ClusterServers
 
-RED, BLUE = key_digest("red"), key_digest("blue")
+RED, BLUE = key_digest("args.n", "red"), key_digest("args.n", "blue")
 
 
 def test_each_goes_into_the_lane_of_its_type_and_key_in_order(

@@ -15,7 +15,7 @@ def filled(cluster: Cluster) -> None:
     for place, jid in enumerate(("a1", "b1", "a2", "b2"), start=1):
         add(cluster, f"{place}-1", jid, stream=place, t=jid[0], b='{"n":9007199254740993}')
     take(cluster)
-    sort(cluster, *((job.id, "a", key_digest(job.jid)) for job in unsorted(cluster)))
+    sort(cluster, *((job.id, "a", key_digest("args.n", job.jid)) for job in unsorted(cluster)))
     add(cluster, "9-1", "a3", t="a")
     take(cluster, 2)
 
@@ -81,7 +81,7 @@ def test_a_type_that_is_limited_again_meanwhile_keeps_what_lies_in_lanes(cluster
     step = unlane(cluster, limit=1)
     assert step.moved == 1
     aside(cluster, Mark("a", True))
-    assert unlane(cluster, step.after, step.debt).moved == 0 and not owes(cluster)
+    assert unlane(cluster, step.after, step.debt).moved == unlane(cluster).moved == 0 and not owes(cluster)
     take(cluster, 3)
     assert len(unsorted(cluster)) == 1 and len(look(cluster)[0]) == 3
 
@@ -93,6 +93,22 @@ def test_the_word_for_every_type(cluster: Cluster) -> None:
     assert [job.jid for job in unsorted(cluster)] == ["j1"]
     over(cluster, "!*")
     assert unlane(cluster).moved == 1
+
+
+def test_lanes_by_another_argument_are_emptied_and_their_jobs_put_aside_anew(cluster: Cluster) -> None:
+    filled(cluster)
+    aside(cluster, Mark("a", True, "args.other"))
+    assert owes(cluster)
+    assert unlane(cluster).moved == 2 and not owes(cluster)  # a3 is unsorted still, b has its own lane
+    take(cluster, 3)
+    sort(cluster, *((job.id, "a", key_digest("args.n", 1)) for job in unsorted(cluster)))
+    assert len(unsorted(cluster)) == 3, "a worker that knew the old argument is late"
+    sort(cluster, *((job.id, "a", key_digest("args.other", 1)) for job in unsorted(cluster)))
+    assert unsorted(cluster) == [] and unlane(cluster).moved == 0
+    aside(cluster, Mark("a", True, "args.other"), Mark("b", True, "args.n"))
+    assert unlane(cluster).moved == 2
+    aside(cluster, Mark("a", False))
+    assert unlane(cluster).moved == 3
 
 
 def test_a_drained_partition_is_rung(cluster: Cluster) -> None:

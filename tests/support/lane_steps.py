@@ -66,7 +66,10 @@ class LaneSteps:
         words = self.cluster.run(Command(MAIL.slot, ("HGET", MAIL.meta, "aside"))) or b"=0"
         is_over = int(words.rpartition(b"=")[2]) < now_ms(self.cluster)
         here = self.of("unsorted") + self.of("laned")
-        self.act(pay, dict.fromkeys(here, ("waiting",)) if is_over else {})
+        moves: dict[str, Iterable[str]] = dict.fromkeys(here, ("waiting",))
+        if not is_over:  # what lies as another word had it moves, if any does
+            moves = {jid: ("waiting", self.places[jid].what) for jid in here}
+        self.act(pay, moves)
 
     def sort(self) -> None:
         """A worker works the keys out; some of what it has read is elsewhere by now."""
@@ -75,7 +78,7 @@ class LaneSteps:
         stale = [(id, TYPE, key) for id, key in self._sorted.items() if self.rng.random() < 0.3]
         self._sorted = {id: key for id, _, key in keys}
         command = lanes.sort_command(MAIL, [*stale, *keys])
-        moves: dict[str, Iterable[str]] = {job.jid: ("laned",) for job in found}
+        moves: dict[str, Iterable[str]] = {job.jid: ("laned", "unsorted") for job in found}
         self.act(lambda: self.cluster.run(command), moves)
 
     def claim_lane(self) -> None:

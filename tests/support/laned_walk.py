@@ -48,10 +48,15 @@ class LanedWalk:
             moved, after, debt = moved + step.moved, step.after, step.debt
             if not after:
                 break
-        back = {jid for jid in self.lane_of if self.kinds[jid] == kind}
+        back = {jid for jid in self.lane_of if self.kinds[jid] == kind or self._lies_wrong(jid)}
         assert moved == len(back)
         self.waiting |= back
         self.lane_of = {jid: lane for jid, lane in self.lane_of.items() if jid not in back}
+
+    def _lies_wrong(self, jid: str) -> bool:
+        """It was put aside when its type had lanes by key."""
+        kind = self.kinds[jid]
+        return not self.limits[kind] and self.lane_of[jid] != lane_id(kind, "")
 
     def set_aside(self, rows: Sequence[tuple[bytes, list[bytes]]]) -> None:
         """What a claim has put into a lane is there, and waits no longer."""
@@ -69,8 +74,13 @@ class LanedWalk:
         unsorted = {jid for jid, lane in self.lane_of.items() if lane == UNSORTED}
         assert {job.jid for job in found} <= unsorted and len(found) == min(len(unsorted), 9)
         moves = [(job.id, job.type, self.rng.choice(KEYS)) for job in found]
-        assert lanes.parse_sort(self.cluster.run(lanes.sort_command(MAIL, moves)), MAIL) == len(moves)
-        self.lane_of |= {job.jid: lane_id(job.type, key) for job, (*_, key) in zip(found, moves, strict=True)}
+        sorted_ = {
+            job.jid: lane_id(job.type, key)
+            for job, (*_, key) in zip(found, moves, strict=True)
+            if self.limits[job.type] or not key
+        }
+        assert lanes.parse_sort(self.cluster.run(lanes.sort_command(MAIL, moves)), MAIL) == len(sorted_)
+        self.lane_of |= sorted_
 
     def claim_lane(self) -> None:
         """All lanes are told, and from one the first are taken, twice as if the reply had been lost."""

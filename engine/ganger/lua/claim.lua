@@ -1,15 +1,15 @@
 #!lua flags=allow-oom
--- Takes jobs for a worker: highest priority first, returned ones before others of their priority and one at a
--- time, until their expected run time reaches the budget, their number or their bytes a cap. How long a type runs
--- is known from costs (MessagePack, type -> us); an unknown type uses up the budget. Reads ahead in doubling
--- chunks from `ahead` on (16 at most by itself), so it overshoots by no more than a chunk of big or long ones.
--- The same op again answers the same entries as far as they are still this consumer's; an older one is refused.
+-- Takes jobs for a worker: highest priority first, returned ones before others of their priority and one at a time, until
+-- their expected run time reaches the budget, their number or their bytes a cap. How long a type runs is known from costs
+-- (MessagePack, type -> us); an unknown type uses up the budget. Reads ahead in doubling chunks from `ahead` on (16 at most
+-- by itself), so it overshoots by no more than a chunk of big or long ones. The same op again answers the same entries as
+-- far as they are still this consumer's; an older one is refused.
 -- KEYS meta memo locks tracks outbox log parked lanes returned ready...
 -- ARGV wake nonce step consumer worker op budget_us cap_n cap_bytes costs ahead marked
 -- USES now ids waiting fields claimed_before returned label ending lane sieve
 -- REPLY claimed refused uninitialised
--- {claimed, more 0/1, stream, {{id, fields}..}, stream, {..}.., how many wait unsorted, if any}. marked = 1: nothing, in
--- a partition that has not been told which types wait in lanes. Memo c:<worker> = "<op>|<ms>|<stream>:<first>:<last> ..",
+-- {claimed, more 0/1, stream, {{id, fields}..}, stream, {..}.., how many wait unsorted, if any}. marked = words of `aside`:
+-- nothing, in a partition that has not been told each of them. Memo c:<worker> = "<op>|<ms>|<stream>:<first>:<last> ..",
 -- or "x" in place of the ranges when close_claim was first. Crash points: none.
 if not opened then return {'uninitialised'} end
 local memoed = redis.call('HGET', memo, 'c:' .. worker)
@@ -19,7 +19,8 @@ if memoed then
   local before = claimed_before(memoed, reply)
   if before then return before end
 end
-if paused == '1' or (marked == '1' and not aside) then return reply end
+if paused == '1' then return reply end
+if marked ~= '' and not lane_book().says(aside, marked) then return reply end
 
 local known = cmsgpack.unpack(costs)
 local taken, spent, bytes, dearest, fattest, chunk = 0, 0, 0, 1, 1, tonumber(ahead)
@@ -49,8 +50,7 @@ local function take(stream, key, count)
   return #delivered, entries[#entries][1]
 end
 local function took(stream, last)
-  if firsts then ranges = ranges .. stream .. ':' .. firsts .. ':' .. last .. ' ' end
-  firsts = nil
+  ranges, firsts = ranges .. (firsts and stream .. ':' .. firsts .. ':' .. last .. ' ' or ''), nil
 end
 
 peek_returned()

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 -- Words of `aside` whose time is over are taken back, and the jobs of those types go from their lanes to returned, where
--- they wait as before. At most `limit` entries or 4 MiB a call are looked at. Meta's unlane says that this is owed, from
--- the first call until one has come to the end, unless more is owed meanwhile.
+-- they wait as before; so do those that lie where another word had them, to be put aside anew. At most `limit` entries or
+-- 4 MiB a call are looked at. Meta's unlane says that this is owed, from the first call until one has come to the end,
+-- unless more is owed meanwhile.
 -- KEYS meta parked lanes returned
 -- ARGV wake nonce step start limit debt
 -- USES now ids ring fields lane
@@ -32,8 +33,9 @@ while left > 0 and bytes < 4194304 do
   local row = redis.call('XRANGE', parked, id, id)[1]
   local kind = row and field(row[2], 't') or ''
   start = found
-  if row and book.mark_of(marks, kind) then
-    -- All of a lane are of one type: go on with the next one.
+  local mark = row and book.mark_of(marks, kind)
+  if mark and book.fits(mark, found, field(row[2], 'k') or '') then
+    -- All of a lane are of one type and key: go on with the next one.
     if string.sub(found, 1, 16) ~= UNSORTED then start = string.sub(found, 1, 16) .. ':' end
   else
     if row then

@@ -66,7 +66,7 @@ def command(
     costs: bytes | Mapping[str, int],
     ahead: int = 1,
     *,
-    marked: bool = False,
+    marked: str = "",
 ) -> Command:
     """Take jobs, highest priority first, until their expected run time reaches `budget_us`, their number
     `cap` or their bodies `cap_bytes`. A type that `costs` does not name uses up the whole budget.
@@ -75,7 +75,8 @@ def command(
 
     `ahead`: how many the first look may take at once; then it doubles. More than 1 saves the node work
     where the last claim found cheap jobs only, and is by how much an expensive type may overshoot at the
-    start. `marked`: only where the partition has been told which types wait in lanes (lanes.aside_command).
+    start. `marked`: only where the partition has been told each of these words (lanes.Mark), with spaces
+    between.
     `consumer`: incarnation of the master. `worker`: incarnation of the worker (hex). `op`: counts
     up per worker.
     """
@@ -92,7 +93,7 @@ def command(
         cap_bytes,
         packed,
         ahead,
-        int(marked),
+        marked,
     )
     return script("claim").command(partition.slot, (*keys, *partition.streams), args)
 

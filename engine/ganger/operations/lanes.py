@@ -37,9 +37,20 @@ def lane_id(type: str, key: str) -> str:
     return hashlib.sha1(f"{type} {key}".encode(), usedforsecurity=False).hexdigest()[:16]
 
 
-def key_digest(value: object) -> str:
-    """The key for a value of a job's arguments: 16 hex digits, the same for what is the same in JSON."""
-    return hashlib.sha1(_canonical(value), usedforsecurity=False).hexdigest()[:16]
+def key_digest(path: str, value: object) -> str:
+    """The key for a value of a job's arguments: the tag of its path and 12 hex digits, the same for what is
+    the same in JSON."""
+    return key_tag(path) + hashlib.sha1(_canonical(value), usedforsecurity=False).hexdigest()[:12]
+
+
+def no_key(path: str) -> str:
+    """Of a job that has no such argument: all of these are one lane."""
+    return key_tag(path) + "0" * 12
+
+
+def key_tag(path: str) -> str:
+    """What the keys of one argument begin with: 4 hex digits. So lanes made by another show."""
+    return hashlib.sha1(path.encode(), usedforsecurity=False).hexdigest()[:4]
 
 
 # ---- which types wait in lanes ---------------------------------------------------------------------------
@@ -47,18 +58,24 @@ def key_digest(value: object) -> str:
 
 class Mark(NamedTuple):
     """A type whose jobs go aside, or EVERY_TYPE for those that no other mark names. `keyed`: its lanes are by
-    key."""
+    key, that of the argument `path`."""
 
     type: str
     keyed: bool
+    path: str = ""
+
+    @property
+    def word(self) -> str:
+        """As the partition keeps it."""
+        tag = key_tag(self.path) if self.path else ""
+        return f"{tag}!{self.type}" if self.keyed else self.type
 
 
 def aside_command(partition: Partition, marks: Sequence[Mark], ttl_ms: int) -> Command:
     """These types wait in lanes for so long, by the node's clock. Others that were named before stay. With
     `ttl_ms` 0 the time of these is over now, unless somebody else names them again."""
     keys = (partition.meta, partition.lanes, partition.laned)
-    words = [f"!{mark.type}" if mark.keyed else mark.type for mark in marks]
-    return script("aside").command(partition.slot, keys, (ttl_ms, *words))
+    return script("aside").command(partition.slot, keys, (ttl_ms, *(mark.word for mark in marks)))
 
 
 def parse_aside(reply: Any, partition: Partition) -> bool:

@@ -100,6 +100,8 @@ class Refused:
     """When it may be worth while to try again; 0: soon."""
     limit: int = 0
     """The other limit."""
+    name: str = ""
+    """Which of several semaphores it was, where more than one was asked for."""
 
 
 class Holding:

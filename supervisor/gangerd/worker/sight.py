@@ -22,8 +22,8 @@ from gangerd.worker.choice import Choice, QueueChoice, StrictChoice, pick_partit
 class Target:
     """A partition to visit; `seen` is the signal that sent us there. `line`: of a limited queue its number in
     the board's directory, else -1. `laned`: one of its lanes is next, the pass says which (`at`); then `lane`
-    is its id. `marked`: it must know which types wait in lanes. `keys`: by which argument they are told
-    apart."""
+    is its id. `marked`: what the partition must have been told of lanes. `keys`: by which argument types are
+    told apart."""
 
     index: int
     partition: Partition
@@ -31,7 +31,7 @@ class Target:
     line: int = -1
     laned: bool = False
     lane: str = ""
-    marked: bool = False
+    marked: str = ""
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -45,6 +45,7 @@ class _Stretch:
     limited: bool
     laned: bool
     keys: Mapping[str, str]
+    marks: str
     lane_was_last: bool = False
 
 
@@ -114,7 +115,7 @@ class Sight:
         stretch.last = index
         place = stretch.partitions[index - stretch.first]
         line = stretch.line if stretch.limited else -1
-        return Target(index, place, self._board.signals[index], line, marked=stretch.laned, keys=stretch.keys)
+        return Target(index, place, self._board.signals[index], line, marked=stretch.marks, keys=stretch.keys)
 
     def at(self, target: Target, track: Track) -> Target | None:
         """The lane that the pass in hand is for; None when the directory has changed meanwhile."""
@@ -172,6 +173,7 @@ class Sight:
                     limited=line.limited,
                     laned=line.laned,
                     keys=line.keys,
+                    marks=line.marks,
                 )
                 first += line.partitions
         except (msgspec.MsgspecError, BadName) as error:

@@ -22,8 +22,6 @@ CHUNK = 64
 MOST_CHUNKS = 8
 """In one go, while the jobs of the last claim wait to be performed."""
 DEADLINE_S = 1.0
-NO_KEY = ""
-"""Of a job that has no such argument: all of these are one lane."""
 _ABSENT = object()
 
 
@@ -34,13 +32,17 @@ class Sorter:
         self._cluster = cluster
 
     def sort(self, partition: Partition, paths: Mapping[str, str]) -> None:
-        """`paths`: type, or * for all others, -> the argument that is the key. Raises GangerError."""
+        """`paths`: type, or * for all others, -> the argument that is the key. Jobs of types that it
+        does not name wait for a host that knows theirs. Raises GangerError."""
         for _ in range(MOST_CHUNKS):
             reply = self._cluster.run(lanes.unsorted_command(partition, CHUNK), deadline_s=DEADLINE_S)
             found = lanes.parse_unsorted(reply, partition)
             if not found:
                 return
-            moves = [(job.id, job.type, key_of(job.type, job.body, paths)) for job in found]
+            keys = [(job, key_of(job.type, job.body, paths)) for job in found]
+            moves = [(job.id, job.type, key) for job, key in keys if key]
+            if not moves:
+                return
             reply = self._cluster.run(lanes.sort_command(partition, moves), deadline_s=DEADLINE_S)
             lanes.parse_sort(reply, partition)
             if len(found) < CHUNK:
@@ -48,18 +50,18 @@ class Sorter:
 
 
 def key_of(type: str, data: bytes, paths: Mapping[str, str]) -> str:
-    """The key of a job's lane. One whose body can't be read has none: it fails as its attempt, with a
-    cause."""
+    """The key of a job's lane, "" where `paths` does not say. One whose body can't be read has none: it fails
+    as its attempt, with a cause."""
     path = paths.get(type, paths.get("*", ""))
     if not path:
-        return NO_KEY
+        return ""
     actor = registered().get(type)
     names = actor.signature.names if actor is not None else ()
     try:
         value = value_at(open_body(type, read_body(data)[1]), path, names)
     except Exception:
-        return NO_KEY
-    return NO_KEY if value is _ABSENT else lanes.key_digest(value)
+        return lanes.no_key(path)
+    return lanes.no_key(path) if value is _ABSENT else lanes.key_digest(path, value)
 
 
 def value_at(body: Body, path: str, names: Sequence[str]) -> Any:

@@ -2,44 +2,54 @@
 
 import pytest
 
-from ganger.operations.lanes import Mark
+from ganger.operations.lanes import Lane, Mark, key_digest, no_key
 from gangerd.board import Limiting, Line
 from gangerd.config import Limit
 from gangerd.passes import Track
-from gangerd.roles.coordinator.lane_rules import digest, marks, paths, rules_of, types
+from gangerd.roles.coordinator.lane_rules import digest, marks, paths, rules_of, serves
 from gangerd.roles.coordinator.limits import limited_queues, limiting
 
 QUEUE = Limit(queue="mail", concurrency=9)
 TYPE = Limit(type="shop.send", concurrency=2)
 RATE = Limit(type="shop.pay", rate="5/s")
 BY_TENANT = Limit(queue="mail", concurrency=1, limit_key="args.tenant")
+BY_TENANT_WORD = Mark("*", True, "args.tenant").word
 TYPE_BY_TENANT = Limit(type="shop.send", concurrency=3, limit_key="args.tenant")
 
 
 @pytest.mark.parametrize(
-    ("rules", "marked", "by", "served"),
+    ("rules", "marked", "by"),
     [
-        ({}, [], {}, frozenset()),
-        ({"a": TYPE}, [Mark("shop.send", False)], {}, {"shop.send"}),
+        ({}, [], {}),
+        ({"a": TYPE}, [Mark("shop.send", False)], {}),
         (
             {"b": RATE, "a": TYPE},
             [Mark("shop.pay", False), Mark("shop.send", False)],
             {},
-            {"shop.pay", "shop.send"},
         ),
         (
             {"a": TYPE, "b": TYPE_BY_TENANT},
-            [Mark("shop.send", True)],
+            [Mark("shop.send", True, "args.tenant")],
             {"shop.send": "args.tenant"},
-            {"shop.send"},
         ),
-        ({"a": TYPE, "b": BY_TENANT}, [Mark("*", True)], {"*": "args.tenant"}, None),
+        ({"a": TYPE, "b": BY_TENANT}, [Mark("*", True, "args.tenant")], {"*": "args.tenant"}),
     ],
 )
 def test_who_waits_in_lanes_and_by_what(
-    rules: dict[str, Limit], marked: list[Mark], by: dict[str, str], served: frozenset[str] | None
+    rules: dict[str, Limit], marked: list[Mark], by: dict[str, str]
 ) -> None:
-    assert marks(rules) == marked and paths(rules) == by and types(rules) == served
+    assert marks(rules) == marked and paths(rules) == by
+
+
+def test_a_host_serves_lanes_of_types_and_by_keys_that_its_own_rules_name() -> None:
+    plain, keyless = Lane("1" * 16, "shop.send", "", 1, 5), no_key("args.tenant")
+    tenant = plain._replace(key=key_digest("args.tenant", "acme"))
+    customer, other = plain._replace(key=key_digest("args.customer", "acme")), plain._replace(type="shop.pay")
+    every = [plain, tenant, plain._replace(key=keyless), customer, other, tenant._replace(type="shop.pay")]
+    assert not any(map(serves({}), every))
+    assert list(filter(serves({"a": TYPE}), every)) == [plain]
+    assert list(filter(serves({"a": TYPE, "b": TYPE_BY_TENANT}), every)) == every[1:3]
+    assert list(filter(serves({"b": BY_TENANT}), every)) == [*every[1:3], every[5]]
 
 
 def test_a_lane_is_under_the_limits_of_its_queue_its_type_and_its_key() -> None:
@@ -59,8 +69,8 @@ def test_a_lane_is_under_the_limits_of_its_queue_its_type_and_its_key() -> None:
 
 def test_the_board_says_who_needs_passes_who_has_lanes_and_by_which_argument() -> None:
     limits = {"all": QUEUE, "type": TYPE, "tenant": BY_TENANT}
-    assert limiting("mail", limits) == Limiting(True, True, {"*": "args.tenant"})
-    assert limiting("other", limits) == Limiting(False, True, {})
+    assert limiting("mail", limits) == Limiting(True, True, {"*": "args.tenant"}, BY_TENANT_WORD)
+    assert limiting("other", limits) == Limiting(False, True, {}, "shop.send")
     assert limiting("other", {"all": QUEUE}) is None
     found = limited_queues([Line("other", 4, 1), Line("mail", 2, 1)], limits)
     assert (found[0].rules, set(found[0].lane_rules)) == ({}, {"type"})

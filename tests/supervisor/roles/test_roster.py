@@ -1,8 +1,10 @@
 """Whose turn it is among lanes, as a table: nothing but what was found and when somebody was served."""
 
+import itertools
+
 from ganger.operations.lanes import Lane
 from gangerd.roles.coordinator.limited_queue import PAUSE_MS
-from gangerd.roles.coordinator.roster import FIRST_PAUSE_MS, Roster, Waiting
+from gangerd.roles.coordinator.roster import EACH_MS, FIRST_PAUSE_MS, Roster, Waiting
 
 MS = 1_000_000
 A, B, C = (Lane(digit * 16, "shop.send", digit * 16, 100 + place, 5) for place, digit in enumerate("abc"))
@@ -53,12 +55,39 @@ def test_a_lane_without_permits_is_passed_over_for_longer_and_longer_and_keeps_i
         roster.put_off_longer(one(roster, A), 0, 1.0, PAUSE_MS)
     assert order(roster, int(PAUSE_MS) - 1) == [(0, "b")]
     assert order(roster, int(PAUSE_MS)) == [(0, "a"), (0, "b")]
-    roster.freed(0, 8, B.key)
+    roster.freed(B.key)
     assert order(roster) == [(0, "b")]
-    roster.freed(1, 7)
-    assert order(roster) == [(0, "b")]
-    roster.freed(0, 8, A.key)
+    roster.freed(A.key)
     assert order(roster) == [(0, "a"), (0, "b")]
+
+
+def test_the_more_lanes_are_full_the_less_often_each_is_asked_for() -> None:
+    roster = Roster()
+    many = [Lane(f"{n:016x}", "shop.send", f"{n:016x}", n, 5) for n in range(400)]
+    roster.found(0, "", many, "")
+    asked = [0] * 12
+    for now_ms in range(0, 12_000, 5):
+        for waiting in itertools.islice(roster.next(0, 8, now_ms * MS), 8):
+            if waiting.lane.id == many[-1].id:
+                roster.served(waiting)  # behind all that are full, and free
+                break
+            roster.put_off_longer(waiting, now_ms * MS, 1.0, PAUSE_MS)
+            asked[now_ms // 1000] += 1
+    assert asked[0] < 1300 and max(asked[3:]) <= 2 * 1000 / EACH_MS, asked
+    assert one(roster, many[-1]).turn > 1000, "and the one that is free has its turn in each of these ticks"
+    roster.found(0, "", many[:1], "")
+    roster.put_off_longer(one(roster, many[0]), 0, 1.0, PAUSE_MS)
+    assert one(roster, many[0]).pause_ms == PAUSE_MS
+
+
+def test_a_pass_that_lay_in_vain_is_not_offered_again_for_its_own_return() -> None:
+    roster = Roster()
+    roster.found(0, "", [A, B], "")
+    roster.put_off(0, A.id, 0, 100)
+    roster.put_off(0, B.id, 0, 100, dry=True)
+    roster.freed(A.key)
+    roster.freed(B.key)
+    assert order(roster) == [(0, "b")]
 
 
 def test_what_nobody_came_for_is_not_offered_at_once_again() -> None:
@@ -73,8 +102,7 @@ def test_only_lanes_of_types_that_a_host_has_rules_for_are_its_own() -> None:
     roster = Roster()
     other = Lane("d" * 16, "shop.pay", "", 1, 5)
     roster.found(0, "", [A, other], "")
-    roster.keep(0, 1, None)
-    roster.keep(1, 7, frozenset())
+    roster.keep(lambda place, lane: place == 0)
     assert len(roster) == 2
-    roster.keep(0, 1, frozenset({"shop.pay"}))
+    roster.keep(lambda place, lane: lane.type == "shop.pay")
     assert order(roster) == [(0, "d")]

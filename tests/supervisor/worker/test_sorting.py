@@ -6,8 +6,8 @@ import pytest
 
 from ganger import job
 from ganger.job import Body, encode_body
-from ganger.operations.lanes import key_digest
-from gangerd.worker.sorting import NO_KEY, key_of, value_at
+from ganger.operations.lanes import key_digest, no_key
+from gangerd.worker.sorting import key_of, value_at
 
 
 @job(name="sorting.send")
@@ -28,7 +28,7 @@ def send(tenant: str, order: dict[str, Any] | None = None) -> None:
 )
 def test_where_the_value_is(path: str, args: list[Any], kwargs: dict[str, Any], value: Any) -> None:
     assert value_at(Body(args, kwargs), path, ("tenant", "order")) == value
-    assert key_of("sorting.send", encode_body(Body(args, kwargs)), {"*": path}) == key_digest(value)
+    assert key_of("sorting.send", encode_body(Body(args, kwargs)), {"*": path}) == key_digest(path, value)
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_where_the_value_is(path: str, args: list[Any], kwargs: dict[str, Any], 
     ],
 )
 def test_where_there_is_none(path: str, args: list[Any]) -> None:
-    assert key_of("sorting.send", encode_body(Body(args, {})), {"sorting.send": path}) == NO_KEY
+    assert key_of("sorting.send", encode_body(Body(args, {})), {"sorting.send": path}) == no_key(path)
 
 
 def test_the_type_s_own_path_comes_first_and_what_can_t_be_read_has_no_key() -> None:
     body = encode_body(Body(["acme", {"customer": 7}], {}))
     paths = {"*": "args.tenant", "sorting.send": "args.order.customer"}
-    assert key_of("sorting.send", body, paths) == key_digest(7)
-    assert key_of("sorting.send", b"nonsense", paths) == NO_KEY
-    assert key_of("sorting.send", body, {}) == NO_KEY
-    assert key_of("sorting.unheard", body, {"*": "args.0"}) == key_digest("acme")
+    assert key_of("sorting.send", body, paths) == key_digest("args.order.customer", 7)
+    assert key_of("sorting.send", b"nonsense", paths) == no_key("args.order.customer")
+    assert key_of("sorting.send", body, {}) == ""
+    assert key_of("sorting.unheard", body, {"*": "args.0"}) == key_digest("args.0", "acme")

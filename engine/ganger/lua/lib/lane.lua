@@ -31,17 +31,31 @@ local function lane_book()
     local place = field(fields, 'l')
     if place then redis.call('ZREM', lanes, place .. padded(id)) end
   end
-  -- What meta's `aside` says, words "<type>=<until ms>" or "!<type>=<until ms>" for a type that has lanes by key; * stands
-  -- for all others.
+  -- What meta's `aside` says, words "<type>=<until ms>" or "<tag>!<type>=<until ms>" for a type that has lanes by key, whose
+  -- keys begin with the tag; * stands for all others. A mark is 'plain', or the tag.
   function book.marks_of(aside)
     local marks = {}
-    for sign, kind in string.gmatch(aside or '', '(!?)([^%s=]+)=%d+') do
-      marks[kind] = sign == '!' and 'keyed' or 'plain'
+    for word in string.gmatch(aside or '', '(%S+)=%d+') do
+      local tag, kind = string.match(word, '^(.-)!(.*)$')
+      marks[kind or word] = tag or 'plain'
     end
     return marks
   end
+  -- Whether it says each of these words.
+  function book.says(aside, words)
+    for word in string.gmatch(words, '%S+') do
+      if not string.find(' ' .. (aside or ''), ' ' .. word .. '=', 1, true) then return false end
+    end
+    return true
+  end
   function book.mark_of(marks, kind)
     return marks[kind] or string.find(kind, '^[%w_.:/-]+$') and marks['*']
+  end
+  -- Whether a job in this place, with this key, is where such a mark would have it.
+  function book.fits(mark, place, key)
+    local unsorted = string.sub(place, 1, 16) == UNSORTED
+    if mark == 'plain' then return not unsorted and key == '' end
+    return unsorted or string.sub(key, 1, #mark) == mark
   end
   return book
 end

@@ -27,7 +27,7 @@ if careful or paused_types or aside then
         if is_paused(kind) then
           add(parked, now, 'j', jid, 't', kind, 'b', body, 's', state, 'p', priority)
         else
-          local lane = mark == 'keyed' and UNSORTED or book.lane_of(kind, '')
+          local lane = mark == 'plain' and book.lane_of(kind, '') or UNSORTED
           book.put(now, book.place_in(lane, priority, stream == 0), '', jid, kind, body, state, priority)
           to_lanes = to_lanes or mark == 'plain'
         end

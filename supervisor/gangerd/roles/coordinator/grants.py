@@ -8,7 +8,7 @@ TTL (10 s) ends. Between a release and the row's being freed: a successor releas
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ganger.limiting import semaphore_name
 from ganger.throttle.holders import Holder
@@ -98,7 +98,7 @@ class Grants:
             if isinstance(outcome, Refused):
                 self.release(grant)
                 self.is_heard = outcome.why == "full" and self._await_turn(name, limit)
-                return outcome
+                return replace(outcome, name=name)
             grant.permits[name] = outcome
         tokens = self._rates.take(rules)
         if isinstance(tokens, Refused):

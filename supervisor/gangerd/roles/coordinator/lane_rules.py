@@ -5,9 +5,9 @@ the limit and the key behind it, so that a thousand tenants are a thousand semap
 call.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from ganger.operations.lanes import Mark, lane_id
+from ganger.operations.lanes import Lane, Mark, key_tag, lane_id
 from gangerd.config import Limit
 from gangerd.passes import Track
 
@@ -17,13 +17,13 @@ EVERY_TYPE = "*"
 def marks(lane_rules: Mapping[str, Limit]) -> list[Mark]:
     """The types whose jobs wait in lanes, in the order of their names; every type where one of the queue's
     own limits is by key."""
-    found: dict[str, bool] = {}
+    found: dict[str, str] = {}
     for limit in lane_rules.values():
         kind = limit.type or EVERY_TYPE
-        found[kind] = found.get(kind, False) or bool(limit.limit_key)
+        found[kind] = found.get(kind, "") or limit.limit_key
     if found.get(EVERY_TYPE):
-        return [Mark(EVERY_TYPE, True)]
-    return [Mark(kind, keyed) for kind, keyed in sorted(found.items())]
+        return [Mark(EVERY_TYPE, True, found[EVERY_TYPE])]
+    return [Mark(kind, bool(path), path) for kind, path in sorted(found.items())]
 
 
 def paths(lane_rules: Mapping[str, Limit]) -> dict[str, str]:
@@ -31,10 +31,15 @@ def paths(lane_rules: Mapping[str, Limit]) -> dict[str, str]:
     return {limit.type or EVERY_TYPE: limit.limit_key for limit in lane_rules.values() if limit.limit_key}
 
 
-def types(lane_rules: Mapping[str, Limit]) -> frozenset[str] | None:
-    """The types whose lanes a host with these rules may serve; None: every type's."""
-    found = {mark.type for mark in marks(lane_rules)}
-    return None if EVERY_TYPE in found else frozenset(found)
+def serves(lane_rules: Mapping[str, Limit]) -> Callable[[Lane], bool]:
+    """Which lanes a host with these rules may serve: of types, and by the argument, that they name."""
+    tags = {mark.type: key_tag(mark.path) if mark.keyed else "" for mark in marks(lane_rules)}
+
+    def is_ours(lane: Lane) -> bool:
+        tag = tags.get(lane.type, tags.get(EVERY_TYPE))
+        return tag is not None and lane.key[:4] == tag
+
+    return is_ours
 
 
 def digest(type: str) -> int:

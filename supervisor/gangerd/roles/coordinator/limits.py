@@ -217,7 +217,8 @@ def limiting(queue: str, limits: Mapping[str, Limit]) -> Limiting | None:
     (found,) = limited_queues([Line(queue, 1, 1)], limits).values() or (None,)
     if found is None:
         return None
-    return Limiting(bool(found.rules), bool(found.lane_rules), paths(found.lane_rules))
+    words = " ".join(mark.word for mark in marks(found.lane_rules))
+    return Limiting(bool(found.rules), bool(found.lane_rules), paths(found.lane_rules), words)
 
 
 def limited_queues(lines: Sequence[Line], limits: Mapping[str, Limit]) -> dict[int, LimitedQueue]:

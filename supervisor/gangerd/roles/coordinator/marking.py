@@ -1,8 +1,8 @@
 """Marking: each partition of a queue with lanes knows which types wait there, before anybody claims from it.
 
 A host whose rules say so tells it, and again every few seconds: a mark that nobody has confirmed for a minute
-is taken away by the scheduler, and its jobs go back among the others. A queue counts as marked when every
-partition that answers has confirmed; until then no pass is offered for it. limits.py calls, from the
+is taken away by the scheduler, and its jobs go back among the others. A partition that lacks a mark is not
+claimed from: workers pass what it must have been told with each claim. limits.py calls, from the
 coordinator's loop.
 
 Crash points. Told some partitions and died: the others are told by whoever comes next; the queue stands still
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ganger.calls import open_command
 from ganger.cluster import Cluster
 from ganger.command import Command
-from ganger.errors import GangerError, NodeDown, Uninitialised
+from ganger.errors import GangerError, Uninitialised
 from ganger.keys import Partition
 from ganger.operations import lanes
 from ganger.operations.lanes import Mark
@@ -29,7 +29,6 @@ DEADLINE_S = 0.5
 class _Marked:
     marks: Sequence[Mark]
     partitions: tuple[Partition, ...]
-    stands: bool = False
     again_ns: int = 0
 
 
@@ -64,15 +63,8 @@ class Marking:
         outcomes = iter(self._tell(told, ttl_ms=TTL_MS))
         for line in due:
             answers = [next(outcomes) for _ in line.partitions]
-            stands = all(answer is None or isinstance(answer, NodeDown) for answer in answers)
-            line.stands = stands and None in answers
-            if None in answers and all(answer is None for answer in answers):
+            if all(answer is None for answer in answers):
                 line.again_ns = now_ns + AGAIN_NS
-
-    def stands(self, line: int) -> bool:
-        """May passes be offered there?"""
-        known = self._lines.get(line)
-        return known is None or known.stands
 
     def _tell(
         self, told: Sequence[tuple[Partition, Sequence[Mark]]], *, ttl_ms: int

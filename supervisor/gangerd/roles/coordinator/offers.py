@@ -33,7 +33,7 @@ HEARD_MS = 1000
 BUSY = ("full", "rate")
 """Refusals that say no more than that a limit is used."""
 MOST_REFUSED = 8
-"""Lanes of a queue that may be found full in one tick: the next tick goes on behind them."""
+"""Lanes that may be found full in one tick: the next tick goes on behind them."""
 _logger = log.get()
 
 
@@ -45,6 +45,14 @@ class Figures:
     offered: int = 0
     untaken: int = 0
     refused: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Held:
+    """A type whose limit for all its jobs is used up: its lanes wait together."""
+
+    resume_ns: int = 0
+    pause_ms: float = FIRST_PAUSE_MS
 
 
 class Offers:
@@ -68,6 +76,8 @@ class Offers:
         self._keep = keep
         self._rng = rng
         self._turn = 0
+        self._refusals = 0
+        self._held: dict[str, _Held] = {}
         self.roster = Roster()
         self.figures = Figures()
 
@@ -81,7 +91,7 @@ class Offers:
         plain, laned = self._offered(laned=False), self._offered(laned=True)
         idle = self._idle() - sum(plain.values()) - sum(laned.values())
         self._turn += 1
-        rung = 0
+        rung = self._refusals = 0
         for place in range(len(waits)):
             queue = waits[(self._turn + place) % len(waits)]
             if now_ns < queue.resume_ns:
@@ -109,10 +119,9 @@ class Offers:
             return
         if queue.why in BUSY:
             queue.why, queue.resume_ns, queue.pause_ms = "", 0, FIRST_PAUSE_MS
-        shared = bool(queue.rules) or any(not limit.limit_key for limit in queue.lane_rules.values())
-        if track is not None or shared:
-            key = None if shared or track is None else f"{track.key:016x}"
-            self.roster.freed(queue.first, queue.count, key)
+        if track is not None:
+            self._held = {kind: held for kind, held in self._held.items() if digest(kind) != track.kind}
+            self.roster.freed(f"{track.key:016x}")
 
     def woken(self, queue: LimitedQueue, names: Sequence[str]) -> None:
         """Of these limits, or of a limit for one key, a permit is kept for this host a moment."""
@@ -121,9 +130,9 @@ class Offers:
             if name in queue.rules:
                 self.came_back(queue, None)
             elif name in queue.lane_rules:
-                self.roster.freed(queue.first, queue.count)
+                self._held.pop(queue.lane_rules[name].type, None)
             elif limit in queue.lane_rules:
-                self.roster.freed(queue.first, queue.count, key)
+                self.roster.freed(key)
 
     # ---- inside ------------------------------------------------------------------------------------------
 
@@ -135,15 +144,21 @@ class Offers:
 
     def _make_for_lanes(self, queue: LimitedQueue, most: int, now_ns: int) -> int:
         """One for each lane whose turn it is; one that is full holds up none behind it."""
-        made = refused = 0
+        made = 0
+        if most <= 0 or now_ns < queue.resume_ns:
+            return made
         for waiting in self.roster.next(queue.first, queue.count, now_ns):
-            if made >= most or refused >= MOST_REFUSED or now_ns < queue.resume_ns:
-                break
+            held = self._held.get(waiting.lane.type)
+            if held is not None and now_ns < held.resume_ns:
+                continue
             if self._make_one(queue, waiting, now_ns):
+                self._held.pop(waiting.lane.type, None)
                 self.roster.served(waiting)
                 made += 1
             else:
-                refused += 1
+                self._refusals += 1
+            if made >= most or self._refusals >= MOST_REFUSED or now_ns < queue.resume_ns:
+                break
         return made
 
     def _make_one(self, queue: LimitedQueue, waiting: Waiting | None, now_ns: int) -> bool:
@@ -169,9 +184,9 @@ class Offers:
 
     def _refused(self, queue: LimitedQueue, waiting: Waiting | None, refused: Refused, now_ns: int) -> None:
         why = refused.why
-        if why in BUSY and waiting is not None:
+        if why in BUSY and waiting is not None and refused.name not in queue.rules:
             self.figures.refused[why] = self.figures.refused.get(why, 0) + 1
-            self._put_off(waiting, refused, now_ns)
+            self._put_off(queue, waiting, refused, now_ns)
             return
         if why != queue.why and why not in BUSY:
             servers = self._grants.servers.problems()
@@ -187,12 +202,23 @@ class Offers:
         else:
             self._pause(queue, now_ns, min(refused.wait_ms or QUORUM_PAUSE_MS, QUORUM_PAUSE_MS))
 
-    def _put_off(self, waiting: Waiting, refused: Refused, now_ns: int) -> None:
-        if refused.why == "full":
+    def _put_off(self, queue: LimitedQueue, waiting: Waiting, refused: Refused, now_ns: int) -> None:
+        if refused.name in queue.lane_rules and not queue.lane_rules[refused.name].limit_key:
+            self._hold(self._held.setdefault(waiting.lane.type, _Held()), refused, now_ns)
+        elif refused.why == "full":
             self.roster.put_off_longer(waiting, now_ns, self._rng.uniform(0.5, 1.0), self._longest_ms())
         else:
             place, wait_ms = waiting.place, max(refused.wait_ms, 1) + self._rng.uniform(0, HASTE_MS)
-            self.roster.put_off(place, waiting.lane.id, now_ns, wait_ms)
+            self.roster.put_off(place, waiting.lane.id, now_ns, wait_ms, dry=True)
+
+    def _hold(self, held: _Held, refused: Refused, now_ns: int) -> None:
+        """All lanes of its type: one limit is used up for all of them."""
+        pause_ms = held.pause_ms * self._rng.uniform(0.5, 1.0)
+        if refused.why == "rate":
+            pause_ms = refused.wait_ms + self._rng.uniform(0, HASTE_MS)
+        else:
+            held.pause_ms = min(2 * held.pause_ms, self._longest_ms())
+        held.resume_ns = now_ns + int(pause_ms * MS)
 
     def _longest_ms(self) -> float:
         """Between two times that a full limit is asked for: this host may be sure to be woken."""

@@ -23,7 +23,7 @@ from gangerd.page import Page, PageGarbled
 from gangerd.passes import Passes, PassState, Row, Track
 from gangerd.recorder import Phase, Word
 from gangerd.roles.coordinator.grants import Grant, Grants, Rules
-from gangerd.roles.coordinator.lane_rules import types
+from gangerd.roles.coordinator.lane_rules import serves
 from gangerd.roles.coordinator.limited_queue import LimitedQueue
 from gangerd.roles.coordinator.offers import OFFER_MS, Offers
 
@@ -119,7 +119,8 @@ class Warden:
         """Do what is due; in how many ms to come again."""
         self.over = self.closing
         while self._found:
-            self._offers.roster.found(*self._found.popleft())
+            place, after, lanes, upto = self._found.popleft()
+            self._offers.roster.found(place, after, self._ours(place, lanes), upto)
         if self._changed:
             self._outdate()
         self._collect(now_ns)
@@ -158,8 +159,14 @@ class Warden:
             if kept is not None and queue is not None and not kept.grant.meets(queue.rules_for(row.track)):
                 kept.outdated = True
                 self._passes.expire(number)
+        self._offers.roster.keep(lambda place, lane: bool(self._ours(place, [lane])))
+
+    def _ours(self, place: int, lanes: Sequence[Lane]) -> list[Lane]:
+        """Those whose limits this host knows: another one may know more of them."""
         for queue in self.queues.values():
-            self._offers.roster.keep(queue.first, queue.count, types(queue.lane_rules))
+            if queue.first <= place < queue.first + queue.count:
+                return list(filter(serves(queue.lane_rules), lanes))
+        return []
 
     def _collect(self, now_ns: int) -> None:
         for number, row in self._passes.rows():
