@@ -59,7 +59,7 @@ class Rates:
         """A refusal that is known without asking."""
         waits_s = [(self._tap(name, limit).dry_s(), name) for name, limit in _rated(rules)]
         longest_s, name = max(waits_s, default=(0.0, ""))
-        return Refused("rate", longest_s * 1000, name) if longest_s > 0 else None
+        return Refused("rate", longest_s * 1000, name=name) if longest_s > 0 else None
 
     def take(self, rules: _Rules) -> Tokens | Refused | None:
         """Tokens of each rate, as many as it is worth while to have, or fewer; None where there is no rate. A
@@ -101,7 +101,7 @@ class Rates:
                 tokens.rates[name] = limit.rate, limit.burst
                 continue
             self.refund(tokens, count)
-            return Refused("rate", outcome * 1000, name) if isinstance(outcome, float) else outcome
+            return Refused("rate", outcome * 1000, name=name) if isinstance(outcome, float) else outcome
         if tokens.until_ns < boottime_s() * 1e9 + WORTH_MS * 1e6:
             self.refund(tokens, count)
             return Refused("rate", WORTH_MS)
