@@ -1,5 +1,6 @@
 """Figures as a picture: bars beneath each other, in SVG. Pure: a picture depends on its arguments alone."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
@@ -69,7 +70,9 @@ _OPTIONS = (
 
 def draw(shown: Sequence[Panel], caption: str) -> str:
     """The picture as a document; `caption` says what was measured, and on what."""
-    y, parts = 28, [_text(12, 20, caption, size=12)]
+    lines = textwrap.wrap(caption, 125)
+    parts = [_text(12, 20 + 16 * number, line) for number, line in enumerate(lines)]
+    y = 12 + 16 * len(lines)
     for panel in shown:
         y += _GAP
         parts.append(_text(12, y + 14, panel.title, size=14, bold=True))
