@@ -48,6 +48,19 @@ def assert_over(servers: ClusterServers, cluster: Cluster) -> None:
     assert [counter(cluster, name) for name in ends] == [1, 0, 0, 0, 0, 0, 0]
 
 
+def test_a_call_whose_reply_was_lost_says_the_same_again(
+    cluster: Cluster, cluster_servers: ClusterServers
+) -> None:
+    careful(cluster)
+    add(cluster, "1-1", JID, b=BODY)
+    command = cancel.command(MAIL, JID, stream=5, id=b"1-1")
+    assert cluster.run(command) == [b"cancelled"]
+    before = snapshot(cluster_servers)
+    assert cluster.run(command) == [b"cancelled"]
+    assert snapshot(cluster_servers) == before
+    assert_over(cluster_servers, cluster)
+
+
 @pytest.mark.parametrize("stream", [0, 5])
 def test_one_that_waits_ends_at_once(cluster: Cluster, cluster_servers: ClusterServers, stream: int) -> None:
     careful(cluster)

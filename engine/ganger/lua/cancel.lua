@@ -6,7 +6,8 @@
 -- USES now ids fields record label ending lane
 -- REPLY cancelled asked moved uninitialised
 -- index and id = the entry that was found, id empty for one in later. {asked, who holds it}; {moved}: it is not there
--- any more, look again. Crash points: none, for the hint is only a hint: a renewal tells of the mark as well.
+-- any more, look again. The same call again answers the same: memo d:<nonce> knows it for ten minutes. Crash points:
+-- none, for the hint is only a hint: a renewal tells of the mark as well.
 if not opened then return {'uninitialised'} end
 local record = id == '' and redis.call('ZSCORE', later, jid) and redis.call('HGET', bucket, jid)
 local entry = id ~= '' and redis.call('XRANGE', stream, id, id)[1]
@@ -26,7 +27,8 @@ elseif entry and field(entry[2], 'j') == jid then
   redis.call('XDEL', stream, id)
   lane_book().left(id, entry[2])
 else
-  return {'moved'}
+  return {redis.call('HEXISTS', memo, 'd:' .. nonce) == 1 and 'cancelled' or 'moved'}
 end
 redis.call('HINCRBY', meta, 'cancelled', 1)
+redis.call('HSET', memo, 'd:' .. nonce, '1|' .. whole(now_ms()) .. '|')
 return {'cancelled'}

@@ -25,6 +25,14 @@ class Cancel(StrEnum):
     """It is not where it was found: look again."""
 
 
+def command(partition: Partition, jid: str, *, stream: int | None = None, id: bytes | None = None) -> Command:
+    """One try, which may be repeated; see cancel."""
+    where = partition.parked if stream is None else partition.streams[stream]
+    keys = (partition.meta, partition.memo, *partition.ends, where, partition.lanes, partition.later)
+    args = (partition.wake, *fresh(), stream or 0, id or b"", jid)
+    return script("cancel").command(partition.slot, (*keys, partition.jobs_bucket(jid)), args)
+
+
 def cancel(
     cluster: Cluster,
     partition: Partition,
@@ -36,12 +44,9 @@ def cancel(
 ) -> Cancel:
     """Cancel a job of later, or the entry that was found: `id` in `stream`, or with no stream among the
     parked ones."""
-    where = partition.parked if stream is None else partition.streams[stream]
-    keys = (partition.meta, partition.memo, *partition.ends, where, partition.lanes, partition.later)
-    args = (partition.wake, *fresh(), stream or 0, id or b"", jid)
-    command = script("cancel").command(partition.slot, (*keys, partition.jobs_bucket(jid)), args)
+    asking = command(partition, jid, stream=stream, id=id)
     try:
-        return Cancel(checked(cluster.run(command, deadline_s=deadline_s), partition)[0].decode())
+        return Cancel(checked(cluster.run(asking, deadline_s=deadline_s), partition)[0].decode())
     except Uninitialised:
         return Cancel.MOVED
 
