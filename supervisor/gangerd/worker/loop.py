@@ -176,8 +176,8 @@ class Worker:
         self._pocket.put_back(most - len(entries))
         if target.laned and not self._fetch.more:
             self._pocket.saw_last()
-        if self._fetch.unsorted:
-            self._sort(target)
+        if self._fetch.unsorted and not self._sort(target) and not self._fetch.more:
+            self._sight.drained(target, 0)
         if self._fetch.more and target.line < 0:  # of a limited queue the coordinator wakes others
             self._wake_another()
         if entries:
@@ -186,12 +186,14 @@ class Worker:
             self._pocket.spend()
         return len(entries)
 
-    def _sort(self, target: Target) -> None:
-        """Jobs wait there for their lane to be worked out. Crash point: they go on waiting."""
+    def _sort(self, target: Target) -> int:
+        """Jobs wait there for their lane to be worked out; how many are sorted now. None: others know their
+        rules, or Redis is away; the next poll sends us again. Crash point: they go on waiting."""
         try:
-            self._sorter.sort(target.partition, target.keys)
+            return self._sorter.sort(target.partition, target.keys)
         except GangerError as error:
             log.get().warning(log.REDIS_DOWN, what="lanes", error=str(error))
+            return 0
 
     def _patrol(self) -> None:
         """Nobody rings: look for work without a sign of it, a stretch at a time."""

@@ -31,22 +31,24 @@ class Sorter:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    def sort(self, partition: Partition, paths: Mapping[str, str]) -> None:
+    def sort(self, partition: Partition, paths: Mapping[str, str]) -> int:
         """`paths`: type, or * for all others, -> the argument that is the key. Jobs of types that it
-        does not name wait for a host that knows theirs. Raises GangerError."""
+        does not name wait for a host that knows theirs. How many are sorted now. Raises GangerError."""
+        count = 0
         for _ in range(MOST_CHUNKS):
             reply = self._cluster.run(lanes.unsorted_command(partition, CHUNK), deadline_s=DEADLINE_S)
             found = lanes.parse_unsorted(reply, partition)
             if not found:
-                return
+                break
             keys = [(job, key_of(job.type, job.body, paths)) for job in found]
             moves = [(job.id, job.type, key) for job, key in keys if key]
             if not moves:
-                return
+                break
             reply = self._cluster.run(lanes.sort_command(partition, moves), deadline_s=DEADLINE_S)
-            lanes.parse_sort(reply, partition)
+            count += lanes.parse_sort(reply, partition)
             if len(found) < CHUNK:
-                return
+                break
+        return count
 
 
 def key_of(type: str, data: bytes, paths: Mapping[str, str]) -> str:

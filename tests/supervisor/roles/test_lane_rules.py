@@ -6,7 +6,7 @@ from ganger.operations.lanes import Lane, Mark, key_digest, no_key
 from gangerd.board import Limiting, Line
 from gangerd.config import Limit
 from gangerd.passes import Track
-from gangerd.roles.coordinator.lane_rules import digest, marks, paths, rules_of, serves
+from gangerd.roles.coordinator.lane_rules import digest, marks, paths, rules_of, serves, track_of
 from gangerd.roles.coordinator.limits import limited_queues, limiting
 
 QUEUE = Limit(queue="mail", concurrency=9)
@@ -46,10 +46,14 @@ def test_a_host_serves_lanes_of_types_and_by_keys_that_its_own_rules_name() -> N
     tenant = plain._replace(key=key_digest("args.tenant", "acme"))
     customer, other = plain._replace(key=key_digest("args.customer", "acme")), plain._replace(type="shop.pay")
     every = [plain, tenant, plain._replace(key=keyless), customer, other, tenant._replace(type="shop.pay")]
-    assert not any(map(serves({}), every))
-    assert list(filter(serves({"a": TYPE}), every)) == [plain]
-    assert list(filter(serves({"a": TYPE, "b": TYPE_BY_TENANT}), every)) == every[1:3]
-    assert list(filter(serves({"b": BY_TENANT}), every)) == [*every[1:3], every[5]]
+
+    def served(**rules: Limit) -> list[Lane]:
+        return [lane for lane in every if serves(rules)(track_of(0, lane))]
+
+    assert served() == []
+    assert served(a=TYPE) == [plain]
+    assert served(a=TYPE, b=TYPE_BY_TENANT) == every[1:3]
+    assert served(b=BY_TENANT) == [*every[1:3], every[5]]
 
 
 def test_a_lane_is_under_the_limits_of_its_queue_its_type_and_its_key() -> None:

@@ -99,3 +99,19 @@ def test_a_lane_for_which_nobody_came_waits_a_while(hosts: Hosts) -> None:
         assert host.states() == []
     host.warden.tick(now + (2 * OFFER_MS + 9) * 1_000_000)
     assert host.states() == [PassState.OFFERED] and host.warden.figures.untaken == 1
+
+
+def test_by_a_pass_for_a_lane_of_another_argument_nobody_claims_any_more(hosts: Hosts) -> None:
+    host = hosts()
+    limit(host, tenant=BY_TENANT)
+    host.sleepers(2)
+    found(host, lane(tenant="acme"))
+    host.tick()
+    number = take(host)
+    assert number is not None and host.passes.valid_ns(number) > now_ns()
+    limit(host, tenant=Limit("mail", 1, limit_key="args.customer"))
+    host.tick()
+    assert host.passes.valid_ns(number) == 0 and host.states() == [PassState.TAKEN]
+    found(host, lane(tenant="acme"), lane(tenant="other"))
+    host.tick()
+    assert host.states() == [PassState.TAKEN]

@@ -10,7 +10,7 @@ from ganger import Client, job
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
 from ganger.keys import Control, Partition, partitions
-from ganger.operations import look
+from ganger.operations import lanes, look
 from ganger.operations.control import register_queue
 from gangerd.linux import doorbell
 from gangerd.passes import UNBOUND, PassState
@@ -73,6 +73,24 @@ def test_without_a_pass_nothing_is_claimed_from_a_limited_queue(
     (place,) = partitions("ganger", "limited", 1)
     seen = look.parse_look(cluster.run(look.look_command(place)), place)
     assert (seen.ready, seen.in_flight) == (3, 0)
+
+
+def test_a_worker_of_a_host_without_the_rule_sorts_nothing_and_rests(
+    cluster_servers: ClusterServers, client: Client, cluster: Cluster, tmp_path: Path
+) -> None:
+    register_queue(cluster, Control("ganger"), "plain", 1)
+    (place,) = partitions("ganger", "plain", 1)
+    client.push("limited.touch", [str(tmp_path / "before")], queue="plain")
+    aside = lanes.aside_command(place, [lanes.Mark("limited.touch", True, "args.path")], 60_000)
+    assert lanes.parse_aside(cluster.run(aside), place)
+    one = Hosted(cluster_servers, "plain")
+    try:
+        one.ring()
+        until(lambda: not any(one.board.waiting(0, 1)), "it has seen that there is nothing for it")
+        found = lanes.parse_unsorted(cluster.run(lanes.unsorted_command(place)), place)
+        assert [job.type for job in found] == ["limited.touch"] and not list(tmp_path.iterdir())
+    finally:
+        one.end()
 
 
 def test_a_pass_is_kept_from_job_to_job_and_spent_when_there_is_no_more(

@@ -31,15 +31,25 @@ def paths(lane_rules: Mapping[str, Limit]) -> dict[str, str]:
     return {limit.type or EVERY_TYPE: limit.limit_key for limit in lane_rules.values() if limit.limit_key}
 
 
-def serves(lane_rules: Mapping[str, Limit]) -> Callable[[Lane], bool]:
+def serves(lane_rules: Mapping[str, Limit]) -> Callable[[Track], bool]:
     """Which lanes a host with these rules may serve: of types, and by the argument, that they name."""
-    tags = {mark.type: key_tag(mark.path) if mark.keyed else "" for mark in marks(lane_rules)}
+    tags = {
+        digest(mark.type): int(key_tag(mark.path), 16) if mark.keyed else None for mark in marks(lane_rules)
+    }
+    every = digest(EVERY_TYPE)
 
-    def is_ours(lane: Lane) -> bool:
-        tag = tags.get(lane.type, tags.get(EVERY_TYPE))
-        return tag is not None and lane.key[:4] == tag
+    def is_ours(track: Track) -> bool:
+        if track.kind not in tags and every not in tags:
+            return False
+        tag = tags[track.kind if track.kind in tags else every]
+        return track.key == 0 if tag is None else track.key >> 48 == tag
 
     return is_ours
+
+
+def track_of(place: int, lane: Lane) -> Track:
+    """A lane as a pass names it. `place`: its partition, an index of the board."""
+    return Track(place, int(lane.id, 16), digest(lane.type), int(lane.key or "0", 16))
 
 
 def digest(type: str) -> int:

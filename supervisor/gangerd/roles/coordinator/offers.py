@@ -17,7 +17,7 @@ from gangerd.page import Page
 from gangerd.passes import Passes, PassState, Track
 from gangerd.recorder import Control
 from gangerd.roles.coordinator.grants import Grant, Grants
-from gangerd.roles.coordinator.lane_rules import digest
+from gangerd.roles.coordinator.lane_rules import digest, track_of
 from gangerd.roles.coordinator.limited_queue import FIRST_PAUSE_MS, PAUSE_MS, LimitedQueue
 from gangerd.roles.coordinator.roster import Roster, Waiting
 
@@ -162,7 +162,7 @@ class Offers:
         return made
 
     def _make_one(self, queue: LimitedQueue, waiting: Waiting | None, now_ns: int) -> bool:
-        track = _track(waiting) if waiting is not None else None
+        track = track_of(waiting.place, waiting.lane) if waiting is not None else None
         outcome = self._grants.ask(queue.rules_for(track))
         if isinstance(outcome, Refused):
             self._refused(queue, waiting, outcome, now_ns)
@@ -238,11 +238,6 @@ class Offers:
             self._board.is_idle(slot) and bool(page.control() & Control.MAY_CLAIM)
             for slot, page in enumerate(self._pages)
         )
-
-
-def _track(waiting: Waiting) -> Track:
-    lane = waiting.lane
-    return Track(waiting.place, int(lane.id, 16), digest(lane.type), int(lane.key or "0", 16))
 
 
 def _lane_id(track: Track) -> str:

@@ -23,7 +23,7 @@ from gangerd.page import Page, PageGarbled
 from gangerd.passes import Passes, PassState, Row, Track
 from gangerd.recorder import Phase, Word
 from gangerd.roles.coordinator.grants import Grant, Grants, Rules
-from gangerd.roles.coordinator.lane_rules import serves
+from gangerd.roles.coordinator.lane_rules import serves, track_of
 from gangerd.roles.coordinator.limited_queue import LimitedQueue
 from gangerd.roles.coordinator.offers import OFFER_MS, Offers
 
@@ -156,7 +156,10 @@ class Warden:
         self._changed = False
         for number, row in self._passes.rows():
             kept, queue = self._kept.get(number), self.queues.get(row.line)
-            if kept is not None and queue is not None and not kept.grant.meets(queue.rules_for(row.track)):
+            if kept is None or queue is None:
+                continue
+            is_ours = row.track is None or serves(queue.lane_rules)(row.track)
+            if not is_ours or not kept.grant.meets(queue.rules_for(row.track)):
                 kept.outdated = True
                 self._passes.expire(number)
         self._offers.roster.keep(lambda place, lane: bool(self._ours(place, [lane])))
@@ -165,7 +168,8 @@ class Warden:
         """Those whose limits this host knows: another one may know more of them."""
         for queue in self.queues.values():
             if queue.first <= place < queue.first + queue.count:
-                return list(filter(serves(queue.lane_rules), lanes))
+                is_ours = serves(queue.lane_rules)
+                return [lane for lane in lanes if is_ours(track_of(place, lane))]
         return []
 
     def _collect(self, now_ns: int) -> None:
