@@ -114,11 +114,7 @@ def summon(stage: Stage, only: Sequence[str]) -> list[Nemesis]:
     """The nemeses of these modules, or of all."""
     found: list[Nemesis] = []
     for name in only or MODULES:
-        try:
-            module = import_module(f"chaos.nemeses.{name}")
-        except ModuleNotFoundError:
-            continue
-        found += module.nemeses(stage)
+        found += import_module(f"chaos.nemeses.{name}").nemeses(stage)
     return found
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from chaos.run import MODULES
 from gangerd.cli import chaos
+from gangerd.cli.chaos import SORTS, TESTS
 from gangerd.errors import NoCheckout
 from support.command import ganger
 
@@ -39,3 +41,10 @@ def test_without_a_checkout_the_command_says_what_it_needs(
     monkeypatch.setattr(chaos, "TESTS", tmp_path)
     with pytest.raises(NoCheckout, match="needs a checkout"):
         chaos.harness()
+
+
+def test_the_command_refuses_sorts_of_faults_that_there_are_not(tmp_path: Path) -> None:
+    done = ganger("chaos", "--only", "slots,clock", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "'slots,clock' is not one of 'processes', 'failover'" in done.stderr
+    assert set(SORTS) == {path.stem for path in (TESTS / "chaos/nemeses").glob("*.py")} == set(MODULES)

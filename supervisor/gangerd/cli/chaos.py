@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parents[3] / "tests"
 MOST_SHOWN = 20
+SORTS = ("processes", "failover", "slots", "servers", "network", "clock", "semaphores")
 PLANTS = ("unfenced-settle", "drop-before-add", "majority-count")
 
 
@@ -34,7 +35,9 @@ PLANTS = ("unfenced-settle", "drop-before-add", "majority-count")
 @click.option(
     "--pace", type=click.FloatRange(0.1), default=1.0, show_default=True, help="Faults: times as many."
 )
-@click.option("--only", multiple=True, help="Faults of this sort only; repeat for more.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(SORTS), help="Faults of this sort only; repeat for more."
+)
 @click.option("--plant", type=click.Choice(PLANTS), help="Plant a bug, to see that it is found.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep journals and logs here.")
