@@ -75,7 +75,9 @@ def test_nothing_is_taken_where_a_word_is_missing(cluster: Cluster, wanted: str,
     assert jids(claim.parse(cluster.run(command), MAIL).entries) == ["j1"] * taken
 
 
-def test_the_coordinators_are_told_of_lanes_but_not_of_what_is_unsorted(cluster: Cluster) -> None:
+def test_the_coordinators_are_told_of_lanes_that_were_empty_but_not_of_what_is_unsorted(
+    cluster: Cluster,
+) -> None:
     marked(cluster, Mark("a", False), Mark("b", True))
     op = iter(range(1, 9))
 
@@ -84,7 +86,9 @@ def test_the_coordinators_are_told_of_lanes_but_not_of_what_is_unsorted(cluster:
         cluster.run(Command(MAIL.slot, ("SPUBLISH", MAIL.wake, "end")))
 
     add(cluster, "1-1", "a1", t="a")
-    assert heard(cluster, claimed)[0] == b"l"
+    assert heard(cluster, claimed)[0] == b"l" + lane_id("a", "").encode()
+    add(cluster, "1-2", "a2", t="a")
+    assert heard(cluster, claimed)[0] == b"end", "they know of that lane"
     add(cluster, "2-1", "b1", t="b")
     assert heard(cluster, claimed)[0] == b"end"
 

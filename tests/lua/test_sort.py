@@ -66,7 +66,7 @@ def test_the_coordinators_are_told(cluster: Cluster) -> None:
     add(cluster, "1-1", "j1", t="a")
     take(cluster)
     (job,) = unsorted(cluster)
-    assert heard(cluster, lambda: sort(cluster, (job.id, "a", RED))) == [b"l"]
+    assert heard(cluster, lambda: sort(cluster, (job.id, "a", RED))) == [b"l" + lane_id("a", RED).encode()]
     ((lane,), _) = look(cluster)
     assert (lane.type, lane.key) == ("a", RED)
 

@@ -40,6 +40,9 @@ def test_a_look_takes_away_what_it_did_not_find_within_what_it_covered() -> None
     assert order(roster) == [(2, "a"), (2, "c")]
     roster.found(3, "", [], "")
     assert len(roster) == 2
+    roster.drained(2, A.id)  # a look has found it since: perhaps another job
+    assert order(roster) == [(2, "a"), (2, "c")]
+    roster.served(one(roster, A))
     roster.drained(2, A.id)
     roster.drained(2, A.id)
     assert order(roster) == [(2, "c")]

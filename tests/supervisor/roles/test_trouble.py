@@ -57,7 +57,7 @@ class Watcher:
         self.board = Board(memoryview(bytearray(BOARD_BYTES)))
         keeper = BoardKeeper(self.board, 1, doorbell.create())
         keeper.publish({"mail": (mail, 1)})
-        self.lookout = Lookout(cluster, self.loop, keeper, lambda *_: None, lambda _: None)
+        self.lookout = Lookout(cluster, self.loop, keeper, lambda *_: None, lambda *_: None)
         self.loop.when_asked("scan", lambda: None)
         self.lookout.follow()
         self.lookout.poll()

@@ -22,9 +22,17 @@ local function lane_book()
   function book.members(lane, count)
     return redis.call('ZRANGEBYLEX', lanes, '(' .. lane, '(' .. lane .. ':', 'LIMIT', 0, count)
   end
+  -- Answers the lane's id where it was empty before, else "": coordinators know of the others.
   function book.put(now, place, key, jid, kind, body, state, priority)
+    local lane = string.sub(place, 1, 16)
+    local news = lane ~= UNSORTED and #book.members(lane, 1) == 0 and lane or ''
     local id = add(parked, now, 'j', jid, 't', kind, 'b', body, 's', state, 'p', priority, 'l', place, 'k', key)
     redis.call('ZADD', lanes, 0, place .. padded(id))
+    return news
+  end
+  -- Tells coordinators of these lanes; of many only that there are some.
+  function book.tell(news)
+    if news ~= '' then redis.pcall('SPUBLISH', wake, 'l' .. (#news > 512 and '' or news)) end
   end
   -- An entry has left parked, whether it was in a lane or not.
   function book.left(id, fields)

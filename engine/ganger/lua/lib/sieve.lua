@@ -5,7 +5,7 @@
 -- and in the reply how many jobs wait unsorted. Needs wake parked lanes and what lib/ending needs, and lib lane.
 local sifted, sifted_bytes, sieve, sieved = 0, 0, nil, nil
 if careful or paused_types or aside then
-  local book, to_lanes = lane_book(), false
+  local book, news = lane_book(), ''
   local marks = book.marks_of(aside)
   local function is_paused(kind)
     return paused_types and string.find(' ' .. paused_types .. ' ', ' ' .. kind .. ' ', 1, true)
@@ -28,8 +28,7 @@ if careful or paused_types or aside then
           add(parked, now, 'j', jid, 't', kind, 'b', body, 's', state, 'p', priority)
         else
           local lane = mark == 'plain' and book.lane_of(kind, '') or UNSORTED
-          book.put(now, book.place_in(lane, priority, stream == 0), '', jid, kind, body, state, priority)
-          to_lanes = to_lanes or mark == 'plain'
+          news = news .. book.put(now, book.place_in(lane, priority, stream == 0), '', jid, kind, body, state, priority)
         end
         gone[#gone + 1], moves = id, moves + 1
       else
@@ -47,7 +46,7 @@ if careful or paused_types or aside then
     return kept
   end
   sieved = function(reply)
-    if to_lanes then redis.pcall('SPUBLISH', wake, 'l') end
+    book.tell(news)
     local unsorted = aside and redis.call('ZLEXCOUNT', lanes, '(' .. UNSORTED, '(' .. UNSORTED .. ':') or 0
     if unsorted > 0 then reply[#reply + 1] = unsorted end
     return reply

@@ -95,10 +95,10 @@ class Limits:
             self._warden.died(int(worker, 16))
             self._news.set()
 
-    def lanes_wait(self, index: int) -> None:
-        """Jobs wait in lanes of this partition, an index of the board."""
+    def lanes_wait(self, index: int, ids: Sequence[str] = ()) -> None:
+        """Jobs wait in lanes of this partition, an index of the board; in these, if it names any."""
         if self._warden is not None and self._warden.serves_lanes(index):
-            self._look.at(index)
+            self._look.at(index, ids)
 
     def look(self) -> None:
         """Work was seen somewhere; perhaps in a limited queue."""

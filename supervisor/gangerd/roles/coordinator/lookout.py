@@ -3,7 +3,8 @@
 Brings what Redis says to the board keeper and rings. After each gap in the subscriptions it polls at once.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 from ganger.cluster import Cluster, Command
 from ganger.errors import GangerError
@@ -16,12 +17,14 @@ from gangerd.roles.loop import Loop
 
 POLL_S = 0.5
 GAP_MS = 50
+_LANE = re.compile(rb"[0-9a-f]{16}")
 _logger = log.get()
 
 
 class Lookout:
     """`polled` is how many partitions answered the last poll; `on_cancel(partition, what)` hears of a
-    cancelled delivery, "<consumer> <entry id>"; `on_lanes(index)`: jobs wait in lanes there."""
+    cancelled delivery, "<consumer> <entry id>"; `on_lanes(index, ids)`: jobs wait in lanes
+    there, and in these, that were empty, since now."""
 
     def __init__(
         self,
@@ -29,7 +32,7 @@ class Lookout:
         loop: Loop,
         keeper: BoardKeeper,
         on_cancel: Callable[[Partition, bytes], None],
-        on_lanes: Callable[[int], None],
+        on_lanes: Callable[[int, Sequence[str]], None],
     ) -> None:
         self._cluster = cluster
         self._loop = loop
@@ -65,7 +68,7 @@ class Lookout:
                 self.polled += 1
                 keeper.looked(index, peek.highest)
                 if peek.lanes:
-                    self._on_lanes(index)
+                    self._on_lanes(index, ())
         self._report(trouble)
         self.subscriptions.mend()
         self._rung()
@@ -81,8 +84,8 @@ class Lookout:
         partition = None if index is None else self._keeper.place(index)
         if index is None or partition is None:
             return
-        if payload == b"l":
-            self._on_lanes(index)
+        if payload[:1] == b"l":
+            self._on_lanes(index, [id.decode() for id in _LANE.findall(payload)])
         else:
             self._on_cancel(partition, payload[1:])
 

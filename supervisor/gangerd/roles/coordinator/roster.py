@@ -28,6 +28,8 @@ class Waiting:
     turn: int = 0
     resume_ns: int = 0
     pause_ms: float = 0.0
+    fresh: bool = True
+    """A look has found it since it was last served."""
 
 
 class Roster:
@@ -50,15 +52,17 @@ class Roster:
         for id in [id for id in there if after < id and (not upto or id <= upto) and id not in seen]:
             self._drop(place, id)
         for lane in lanes:
-            there.setdefault(lane.id, Waiting(place, lane)).lane = lane
+            waiting = there.setdefault(lane.id, Waiting(place, lane))
+            waiting.lane, waiting.fresh = lane, True
         if not there:
             self._lanes.pop(place, None)
         elif place not in self._lanes:
             self._lanes[place] = there
 
     def drained(self, place: int, lane_id: str) -> None:
-        """A worker has seen its last job."""
-        if lane_id in self._lanes.get(place, ()):
+        """A worker has seen its last job; if a look has found it meanwhile, there may be another."""
+        waiting = self._lanes.get(place, {}).get(lane_id)
+        if waiting is not None and not waiting.fresh:
             self._drop(place, lane_id)
 
     def keep(self, is_ours: Callable[[int, Lane], bool]) -> None:
@@ -85,7 +89,7 @@ class Roster:
     def served(self, waiting: Waiting) -> None:
         """It was offered a pass."""
         self._turn += 1
-        waiting.turn = self._turn
+        waiting.turn, waiting.fresh = self._turn, False
         self._at_once(waiting)
 
     def put_off(self, place: int, lane_id: str, now_ns: int, ms: float, *, dry: bool = False) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import random
 import time
+from collections.abc import Sequence
 
 from ganger.cluster import Cluster
 from ganger.errors import GangerError
@@ -164,8 +165,8 @@ class Coordinator:
         if consumer == self._role.host.encode():
             self._cancel(partition, id)
 
-    def _lanes_wait(self, index: int) -> None:
-        self._limits.lanes_wait(index)
+    def _lanes_wait(self, index: int, ids: Sequence[str]) -> None:
+        self._limits.lanes_wait(index, ids)
 
     def _cancel(self, partition: Partition, id: bytes) -> None:
         self._cancels.asked(partition, id, time.monotonic_ns())
