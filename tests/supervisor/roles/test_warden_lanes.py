@@ -115,3 +115,22 @@ def test_by_a_pass_for_a_lane_of_another_argument_nobody_claims_any_more(hosts: 
     found(host, lane(tenant="acme"), lane(tenant="other"))
     host.tick()
     assert host.states() == [PassState.TAKEN]
+
+
+def test_a_host_that_waits_for_others_looks_at_its_table_seldom(hosts: Hosts) -> None:
+    one, other = hosts(), hosts()
+    for host in (one, other):
+        limit(host, tenant=BY_TENANT)
+        host.sleepers(1)
+        found(host, lane(tenant="acme"))
+        host.tick()
+    assert other.states() == []
+    pauses = []
+    now = now_ns()
+    for _ in range(12):
+        pauses.append(other.warden.tick(now))
+        now += int(pauses[-1] * 1_000_000)
+    assert max(pauses) > 60
+    found(other, lane(tenant="other"))
+    other.warden.tick(now)
+    assert other.states() == [PassState.OFFERED]

@@ -9,7 +9,7 @@ from typing import Any
 from gangerd.config import Limit
 from gangerd.passes import Passes, PassState, Row
 from gangerd.roles.coordinator.lane_rules import digest
-from gangerd.roles.coordinator.limited_queue import LimitedQueue
+from gangerd.roles.coordinator.limited_queue import BUSY, LimitedQueue
 
 
 def rows(
@@ -61,6 +61,8 @@ def _about(limit: Limit) -> dict[str, Any]:
 
 def _state(under: list[LimitedQueue], limit: Limit) -> str:
     why = next((queue.why for queue in under if queue.why), "")
+    if why in BUSY and (limit.type or limit.limit_key):
+        why = ""  # a limit of the whole queue is used up
     if (why == "full" and not limit.concurrency) or (why == "rate" and not limit.rate):
         why = ""  # another limit of the queue holds it up
     said = {

@@ -11,6 +11,8 @@ from gangerd.roles.coordinator.lane_rules import rules_of
 
 FIRST_PAUSE_MS, PAUSE_MS = 10, 150
 """Between two times that a full limit is asked for: it grows from one to the other."""
+BUSY = ("full", "rate")
+"""Refusals that say no more than that a limit is used."""
 
 
 @dataclass(slots=True)

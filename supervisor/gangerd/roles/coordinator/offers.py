@@ -18,7 +18,7 @@ from gangerd.passes import Passes, PassState, Track
 from gangerd.recorder import Control
 from gangerd.roles.coordinator.grants import Grant, Grants
 from gangerd.roles.coordinator.lane_rules import digest, track_of
-from gangerd.roles.coordinator.limited_queue import FIRST_PAUSE_MS, PAUSE_MS, LimitedQueue
+from gangerd.roles.coordinator.limited_queue import BUSY, FIRST_PAUSE_MS, PAUSE_MS, LimitedQueue
 from gangerd.roles.coordinator.roster import Roster, Waiting
 
 MS = 1_000_000
@@ -30,8 +30,6 @@ QUORUM_PAUSE_MS = 500
 HASTE_MS = 3
 HEARD_MS = 1000
 """The longest pause of a host that is woken in its turn."""
-BUSY = ("full", "rate")
-"""Refusals that say no more than that a limit is used."""
 MOST_REFUSED = 8
 """Lanes that may be found full in one tick: the next tick goes on behind them."""
 _logger = log.get()
@@ -85,6 +83,16 @@ class Offers:
         """In how many partitions something waits that needs a pass, lanes left out. From any thread."""
         queue.waiting = sum(1 for _ in self._board.waiting(queue.first, queue.count)) if queue.rules else 0
         return queue.waiting
+
+    def resume_ns(self, queue: LimitedQueue) -> int:
+        """Before when nothing of it need be asked for."""
+        if queue.waiting:
+            return queue.resume_ns
+        lanes = [
+            max(waiting.resume_ns, held.resume_ns if (held := self._held.get(waiting.lane.type)) else 0)
+            for waiting in self.roster.every(queue.first, queue.count)
+        ]
+        return max(queue.resume_ns, min(lanes, default=0))
 
     def make(self, waits: Sequence[LimitedQueue], now_ns: int) -> None:
         """Offer what these queues can use, and ring for it."""

@@ -76,14 +76,14 @@ class Roster:
         """How many lanes of these partitions have jobs."""
         return sum(len(self._lanes[place]) for place in self._places(first, count))
 
+    def every(self, first: int, count: int) -> Iterator[Waiting]:
+        """All lanes of these partitions."""
+        for place in self._places(first, count):
+            yield from self._lanes[place].values()
+
     def next(self, first: int, count: int, now_ns: int) -> Iterator[Waiting]:
         """Those of these partitions that may be asked for now, in their turn."""
-        ready = [
-            waiting
-            for place in self._places(first, count)
-            for waiting in self._lanes[place].values()
-            if now_ns >= waiting.resume_ns
-        ]
+        ready = [waiting for waiting in self.every(first, count) if now_ns >= waiting.resume_ns]
         yield from sorted(ready, key=lambda waiting: (waiting.turn, waiting.lane.since_ms))
 
     def served(self, waiting: Waiting) -> None:

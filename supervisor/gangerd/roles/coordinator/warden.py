@@ -141,7 +141,7 @@ class Warden:
             self._offers.make(waits, now_ns)
         if self._kept or not waits:
             return TICK_MS if self._kept else REST_MS
-        pause_ms = (min(queue.resume_ns for queue in waits) - now_ns) / MS
+        pause_ms = (min(map(self._offers.resume_ns, waits)) - now_ns) / MS
         return min(max(TICK_MS, pause_ms), REST_MS)
 
     def wanted(self) -> bool:
