@@ -114,6 +114,27 @@ def test_a_limit_by_key_that_is_set_and_lifted_while_jobs_wait(scene: Scene) -> 
         assert gang.drain() == 0
 
 
+def test_another_argument_is_chosen_while_jobs_wait(scene: Scene) -> None:
+    closed = scene.root / "closed"
+    with ThrottleServers() as servers:
+        gang = scene.gang("one", workers=3, settings={"semaphores": servers.urls})
+        by = ("--type", app.at_gate.name, "--concurrency", "1", "--limit-key")
+        scene.command("limits", "set", "gate", *by, "args.gate")
+        gang.await_log("limits.changed")
+        held = scene.push_many(app.at_gate, [(str(closed),)] * 5)
+        until(lambda: sum(scene.journal.begun(jid) for jid in held) == 1, "one runs")
+        # The same value, but by another name: to the host it is another key, so one more may run.
+        scene.command("limits", "set", "gate", *by, "args.0")
+        until(lambda: sum(scene.journal.begun(jid) for jid in held) == 2, "one runs by the new one", 30.0)
+        for jid in scene.push_many(app.healthy, [(number, 0) for number in range(9)]):
+            scene.await_end(jid)
+        assert sum(scene.journal.begun(jid) for jid in held) == 2
+        closed.touch()
+        scene.await_all_done()
+        assert overlaps(scene, dict.fromkeys(held, 0), {}) == {0: 2}
+        assert gang.drain() == 0
+
+
 def reasons(scene: Scene, jid: str) -> dict[str, str]:
     return {reason["code"]: reason["text"] for reason in scene.command("why", jid)["reasons"]}
 
