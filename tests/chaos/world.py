@@ -40,7 +40,7 @@ class Host(Gang):
     ) -> None:
         self.name = name
         self.held = threading.Event()
-        """Set while somebody wants it to stay down."""
+        """Set while somebody wants it to stay as it is: down, or frozen."""
         self._turn = threading.Lock()
         self._path = env["PYTHONPATH"]
         settings: dict[str, Any] = {

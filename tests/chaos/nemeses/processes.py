@@ -50,9 +50,9 @@ class _Harm:
         """Most have healed when their strike returns."""
 
     def _host(self, rng: random.Random) -> Any:
-        living = [host for host in self.stage.hosts if not host.ended]
+        living = [host for host in self.stage.hosts if not host.ended and not host.held.is_set()]
         if not living:
-            raise NotNow("no host lives")
+            raise NotNow("no host lives that is nobody else's")
         return rng.choice(living)
 
     def _child(self, rng: random.Random, role: str) -> tuple[Any, int]:
@@ -155,7 +155,8 @@ class Stop(_Harm):
 
 
 class Freeze(_Harm):
-    """All of a host stands still, as in a suspended machine: for moments, or for longer than a lease."""
+    """All of a host stands still, as in a suspended machine: for moments, or for longer than a lease.
+    Meanwhile the others here leave it alone, so that it wakes up in the middle of what it did."""
 
     name = "freeze a host"
     every_s = 150.0
@@ -163,10 +164,12 @@ class Freeze(_Harm):
 
     def __init__(self, stage: Stage) -> None:
         super().__init__(stage)
+        self._host_held: Any = None
         self._frozen: list[int] = []
 
     def strike(self, rng: random.Random) -> None:
-        host = self._host(rng)
+        host = self._host_held = self._host(rng)
+        host.held.set()
         self._frozen = host.pids()
         self.stage.note("stop", of=f"all of {host.name}", pids=self._frozen)
         for pid in self._frozen:
@@ -180,6 +183,9 @@ class Freeze(_Harm):
     def heal(self) -> None:
         _go_on(self._frozen)
         self._frozen = []
+        if self._host_held is not None:
+            self._host_held.held.clear()
+            self._host_held = None
 
 
 def _go_on(pids: list[int]) -> None:
