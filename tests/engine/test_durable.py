@@ -68,18 +68,18 @@ def _held(client: Client, queue: str) -> int:
 
 def test_a_push_returns_when_it_is_on_both_disks(on_disk: ClusterServers) -> None:
     client = _client(on_disk)
-    jid = client.push("shop.send", [1])
-    assert client.push("shop.send", [1], jid=jid) == jid
-    client.push_many("shop.send", [(number,) for number in range(20)])
+    jid = client.push("durable.send", [1])
+    assert client.push("durable.send", [1], jid=jid) == jid
+    client.push_many("durable.send", [(number,) for number in range(20)])
     assert _held(client, "default") == 21
 
 
 def test_a_replica_without_its_disk_is_told_with_the_jids(on_disk: ClusterServers) -> None:
     client = _client(on_disk)
-    client.push("shop.send", [1], queue="told")
+    client.push("durable.send", [1], queue="told")
     on_disk.nodes[1].call("CONFIG", "SET", "appendonly", "no")
     try:
-        jobs = [NewJob(mint("told", 3)[0], "shop.send", b"{}")]
+        jobs = [NewJob(mint("told", 3)[0], "durable.send", b"{}")]
         with pytest.raises(
             OutcomeUnknown, match="only 0 of 1 replicas confirmed in time that it is on disk"
         ) as told:
@@ -99,7 +99,7 @@ def test_a_replica_without_its_disk_is_told_with_the_jids(on_disk: ClusterServer
 def test_a_server_without_a_file_is_named_before_anything_is_in(replicated_servers: ClusterServers) -> None:
     client = _client(replicated_servers)
     with pytest.raises(NoDisk, match="appendonly"):
-        client.push("shop.send", [1], queue="nodisk")
+        client.push("durable.send", [1], queue="nodisk")
     with pytest.raises(NoDisk, match="can't do durability = fsynced"):
         client.cluster.check_disks()
     assert _held(Client(EngineConfig(replicated_servers.settings())), "nodisk") == 0
@@ -109,7 +109,7 @@ def test_a_server_without_a_file_is_named_before_anything_is_in(replicated_serve
 def test_a_server_that_is_too_old_is_named(cluster_servers: ClusterServers) -> None:
     client = _client(cluster_servers)
     with pytest.raises(NoDisk, match=r"Redis 7\.2 or newer, or Valkey"):
-        client.push_many("shop.send", [(1,), (2,)])
+        client.push_many("durable.send", [(1,), (2,)])
 
 
 def test_there_are_three_levels(replicated_servers: ClusterServers) -> None:
