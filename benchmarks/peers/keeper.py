@@ -33,10 +33,11 @@ def main(path: Path) -> None:
     commands = json.loads(path.read_text())
     running = {start(command): command for command in commands}
     due: list[tuple[float, list[str]]] = []
+    poller = select.poll()
+    poller.register(woken, select.POLLIN)
     while True:
-        timeout = max(0.0, due[0][0] - time.monotonic()) if due else None
-        select.select([woken], [], [], timeout)
-        heard = os.read(woken, 100) if select.select([woken], [], [], 0)[0] else b""
+        timeout_ms = max(0.0, due[0][0] - time.monotonic()) * 1000 if due else None
+        heard = os.read(woken, 100) if poller.poll(timeout_ms) else b""
         if signal.SIGTERM in heard or signal.SIGINT in heard:
             stop(list(running))
             return

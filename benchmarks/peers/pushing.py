@@ -55,8 +55,9 @@ class Producer:
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout
-        readable, _, _ = select.select([self._process.stdout], [], [], PATIENCE_S)
-        line = self._process.stdout.readline() if readable else ""
+        poller = select.poll()
+        poller.register(self._process.stdout, select.POLLIN)
+        line = self._process.stdout.readline() if poller.poll(PATIENCE_S * 1000) else ""
         if not line.startswith("{"):
             raise ProducerFailed(self._complaint())
         answer: dict[str, Any] = json.loads(line)

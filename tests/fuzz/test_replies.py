@@ -3,7 +3,6 @@
 import contextlib
 import math
 import random
-import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from ganger.retry import Failure, Policy, decide
 from ganger.wire.node import Node, read_address
 from ganger.wire.replies import classify
 from ganger.wire.server_check import check_server, read_info
+from support.children import readable
 from support.fuzzing import anything, fuzz, json_values
 
 PLACE = partitions("ganger", "mail", 12)[3]
@@ -141,7 +141,7 @@ def _listen(cluster: Cluster, port: int) -> None:
     subscription = cluster.connection(Node("127.0.0.1", port), deadline_s=0.1)
     with contextlib.closing(subscription):
         subscription.ssubscribe([b"x", b"y"])
-        select.select([subscription], [], [], 0.02)
+        readable(subscription, 0.02)
         subscription.read()
 
 

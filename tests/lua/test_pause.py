@@ -1,7 +1,5 @@
 """pause: what a partition holds back, and who hears when it is handed out again."""
 
-import select
-
 import pytest
 
 from ganger.cluster import Cluster
@@ -9,6 +7,7 @@ from ganger.command import Command
 from ganger.errors import Uninitialised
 from ganger.operations import claim, look, pause
 from ganger.operations.pause import EVERYTHING, Changed, Held
+from support.children import readable
 from support.keyspace import HOST, MAIL, WORKER, add, opened, snapshot
 from support.servers import ClusterServers
 from support.waiting import until
@@ -96,7 +95,7 @@ def test_the_coordinators_hear_of_what_waits_when_it_is_handed_out_again(
     heard: list[tuple[bytes, bytes]] = []
 
     def listen() -> bool:
-        select.select([ears], [], [], 0.1)
+        readable(ears, 0.1)
         heard.extend(ears.read())
         return bool(heard)
 

@@ -1,12 +1,11 @@
 """push: new jobs into ready, once per op."""
 
-import select
-
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.jid import encode, made_at_ms, mint
 from ganger.operations import enqueue
 from ganger.operations.enqueue import NewJob
+from support.children import readable
 from support.keyspace import MAIL, add, counter, now_ms, opened, snapshot, unstamped
 from support.servers import ClusterServers
 from support.waiting import until
@@ -111,7 +110,7 @@ def test_only_a_drained_partition_is_rung(cluster: Cluster) -> None:
     heard: list[tuple[bytes, bytes]] = []
 
     def listen() -> bool:
-        select.select([ears], [], [], 0.1)
+        readable(ears, 0.1)
         heard.extend(ears.read())
         return bool(heard)
 

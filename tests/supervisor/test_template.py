@@ -3,7 +3,6 @@ own, and leaves."""
 
 import json
 import os
-import select
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from gangerd.messages import (
     TemplateFailed,
     TemplateReady,
 )
+from support.children import readable
 from support.waiting import until
 
 TESTS = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ class Desk:
     def hear(self, mailbox: Mailbox | None = None) -> tuple[Message, tuple[int, ...]]:
         """The next message; fails when the other side ends without one."""
         mailbox = mailbox or self.mailbox
-        assert select.select([mailbox.fileno()], [], [], 20)[0], "it says nothing"
+        assert readable(mailbox, 20), "it says nothing"
         received, closed = mailbox.receive()
         assert not closed, "it is gone without a word"
         assert len(received) == 1
@@ -155,7 +155,7 @@ def test_many_spawns_at_once_leave_no_channel_in_a_siblings_hands(
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-            assert select.select([mailbox.fileno()], [], [], 5)[0]
+            assert readable(mailbox, 5)
             assert mailbox.receive()[1], "the end of the file comes with the worker's own end"
 
 

@@ -10,6 +10,11 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
+
+
+class HasFileno(Protocol):
+    def fileno(self) -> int: ...
 
 
 def fork(body: Callable[[], object]) -> int:
@@ -47,9 +52,11 @@ def end(pid: int) -> None:
         pass
 
 
-def readable(fd: int, deadline_s: float = 10.0) -> bool:
+def readable(source: int | HasFileno, deadline_s: float = 10.0) -> bool:
     """Wait until there is something to read; False when nothing came in time."""
-    return bool(select.select([fd], [], [], deadline_s)[0])
+    poller = select.poll()
+    poller.register(source, select.POLLIN)
+    return bool(poller.poll(deadline_s * 1000))
 
 
 def hang() -> None:

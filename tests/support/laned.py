@@ -1,7 +1,6 @@
 """For the tests of lanes: a partition in which types wait aside, and its scripts in short words."""
 
 import contextlib
-import select
 from collections.abc import Callable, Sequence
 
 from ganger.cluster import Cluster
@@ -10,6 +9,7 @@ from ganger.job import Entry
 from ganger.operations import claim, lanes
 from ganger.operations.claim import Claimed
 from ganger.operations.lanes import Lane, Mark, Unlaned, Unsorted
+from support.children import readable
 from support.keyspace import HOST, MAIL, WORKER, opened
 from support.waiting import until
 
@@ -98,7 +98,7 @@ def heard(cluster: Cluster, act: Callable[[], object]) -> list[bytes]:
         told: list[bytes] = []
 
         def listen() -> bool:
-            select.select([ears], [], [], 0.1)
+            readable(ears, 0.1)
             told.extend(payload for _, payload in ears.read())
             return bool(told)
 

@@ -1,10 +1,10 @@
 """A socket in systemd's place: hears what a service tells its manager (NOTIFY_SOCKET)."""
 
 import os
-import select
 import socket
 import time
 
+from support.children import readable
 from support.waiting import until
 
 
@@ -34,7 +34,7 @@ class Manager:
 
     def is_silent(self, for_s: float) -> bool:
         """Nothing comes for so long."""
-        return not select.select([self._socket], [], [], for_s)[0]
+        return not readable(self._socket, for_s)
 
     def close(self) -> None:
         self._socket.close()

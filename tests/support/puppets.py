@@ -6,7 +6,6 @@ shared memory of its own, by which a test learns what it did without believing t
 
 import mmap
 import os
-import select
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from gangerd.master.children import WORKER, Child
 from gangerd.master.lifecycle import ChildState
 from gangerd.page import PageWriter
 from gangerd.recorder import PAGE_BYTES, EntryState, Held, page_offset
+from support.children import readable
 
 MS = 1_000_000
 S = 1_000 * MS
@@ -82,7 +82,7 @@ class Stage:
                 code = 0
             os._exit(code)
         os.close(tell)
-        assert select.select([told], [], [], 10)[0] and os.read(told, 1), "the puppet never was ready"
+        assert readable(told, 10) and os.read(told, 1), "the puppet never was ready"
         os.close(told)
         child = Child(WORKER, slot, incarnation, 1, ChildState.SERVING, time.monotonic_ns(), pid)
         self.children[slot] = child
@@ -108,7 +108,7 @@ class Stage:
         child = self.children[slot]
         pidfd = os.pidfd_open(child.pid)
         try:
-            assert select.select([pidfd], [], [], within_s)[0], f"worker {child.pid} still lives"
+            assert readable(pidfd, within_s), f"worker {child.pid} still lives"
         finally:
             os.close(pidfd)
         reaped = reaping.reap(child.pid)
@@ -142,4 +142,4 @@ def until(happened: Callable[[], bool], within_s: float = 10, step: Callable[[],
         assert time.monotonic() < give_up, "it did not happen in time"
         if step is not None:
             step()
-        select.select([], [], [], 0.001)
+        time.sleep(0.001)

@@ -3,7 +3,6 @@
 import os
 import pty
 import random
-import select
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from ganger.operations import claim, failing
 from ganger.options import Options
 from ganger.push_options import PushOptions
 from ganger.retry import Failure, Policy
+from support.children import readable
 from support.command import GANGER, document, environment, ganger
 
 NO_ADDRESS = Failure(cause="exception", error="ValueError", message="no such address")
@@ -62,7 +62,7 @@ class Shop:
         told, stopped = b"", False
         try:
             while True:
-                if select.select([terminal], [], [], 0.05)[0]:
+                if readable(terminal, 0.05):
                     told += os.read(terminal, 65536)
                 if not stopped and stop_when(told.decode(errors="replace")):
                     stopped = True

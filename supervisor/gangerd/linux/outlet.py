@@ -88,7 +88,7 @@ class Outlet:
                 if self._threaded:
                     self._state.wait(left_s)
                     continue
-            select.select([], [self._fd], [], min(left_s, 0.1))
+            self._has_room(min(left_s, 0.1))
 
     def stop_thread(self, deadline_s: float) -> bool:
         """Write inline from now on, so that the process may fork.
@@ -134,7 +134,7 @@ class Outlet:
                 # Blocks as long as nobody reads; that is what this thread is for.
                 written = os.write(self._fd, piece)
             except BlockingIOError:  # somebody else made the descriptor non-blocking
-                select.select([], [self._fd], [], 1.0)
+                self._has_room(1.0)
                 continue
             except OSError:
                 written = -1
@@ -178,7 +178,7 @@ class Outlet:
         finally:
             self._writing = False
 
-    def _has_room(self) -> bool:
+    def _has_room(self, within_s: float = 0.0) -> bool:
         poller = select.poll()
         poller.register(self._fd, select.POLLOUT)
-        return bool(poller.poll(0))
+        return bool(poller.poll(within_s * 1000))

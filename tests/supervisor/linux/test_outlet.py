@@ -1,6 +1,8 @@
 """The never blocking output, against pipes and sockets that nobody reads."""
 
+import fcntl
 import os
+import resource
 import signal
 import socket
 import threading
@@ -190,3 +192,20 @@ def test_a_lasting_flood_is_told_before_it_ends() -> None:
     os.close(writer)
     outlet.flush(5)
     thread.join(10)
+
+
+@pytest.mark.parametrize("threaded", [True, False])
+def test_a_descriptor_beyond_the_first_1024_is_waited_for_as_well(threaded: bool) -> None:
+    def body() -> None:
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, hard), hard))
+        reader, writer, filled = full_pipe()
+        high = fcntl.fcntl(writer, fcntl.F_DUPFD_CLOEXEC, 1500)
+        os.set_blocking(high, False)
+        outlet = Outlet(high, threaded=threaded, lines=10)
+        outlet.write(b"line\n")
+        assert not outlet.flush(0.05)
+        drain(reader, filled)
+        assert outlet.flush(5) and os.read(reader, 100) == b"line\n"
+
+    assert os.waitstatus_to_exitcode(os.waitpid(children.fork(body), 0)[1]) == 0

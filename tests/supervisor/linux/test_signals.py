@@ -1,7 +1,6 @@
 """Signals through the self pipe; each test in a child, so that the test run keeps its own handlers."""
 
 import os
-import select
 import signal
 
 from gangerd.linux import signals
@@ -20,7 +19,7 @@ def test_signals_arrive_as_bytes_in_order_with_repeats() -> None:
         assert signals.read() == []
         for number in (signal.SIGTTIN, signal.SIGTTIN, signal.SIGHUP, signal.SIGTERM):
             os.kill(os.getpid(), number)
-        assert select.select([fd], [], [], 5)[0]
+        assert children.readable(fd, 5)
         assert signals.read() == [signal.SIGTTIN, signal.SIGTTIN, signal.SIGHUP, signal.SIGTERM]
         assert signals.read() == []
 
@@ -32,7 +31,7 @@ def test_a_flood_does_not_block_and_wakes() -> None:
         fd = signals.install([signal.SIGUSR2])
         for _ in range(70_000):
             os.kill(os.getpid(), signal.SIGUSR2)
-        assert select.select([fd], [], [], 5)[0]
+        assert children.readable(fd, 5)
         assert len(signals.read()) > 1000
 
     assert in_child(body) == 0
@@ -47,7 +46,7 @@ def test_a_forked_child_writes_into_its_parents_pipe_until_it_uninstalls() -> No
             os.kill(os.getpid(), signal.SIGTERM)
 
         assert os.waitstatus_to_exitcode(os.waitpid(children.fork(clean), 0)[1]) == -signal.SIGTERM
-        assert not select.select([fd], [], [], 0)[0]
+        assert not children.readable(fd, 0)
 
         def unclean() -> None:
             os.kill(os.getpid(), signal.SIGTERM)

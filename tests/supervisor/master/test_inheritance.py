@@ -2,7 +2,6 @@
 held."""
 
 import os
-import select
 import signal
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from gangerd.recorder import (
     file_bytes,
     page_offset,
 )
+from support.children import readable
 from support.puppets import S, Script, Stage, Strings, held, until
 
 OLD = "00000000000000dd"
@@ -68,7 +68,7 @@ class OldMaster:
             finally:
                 os._exit(70)
         os.close(tell)
-        assert select.select([told], [], [], 20)[0]
+        assert readable(told, 20)
         self.workers = [int(pid) for pid in os.read(told, 4096).split()]
         os.close(told)
         assert len(self.workers) == len(scripts)
