@@ -1,4 +1,5 @@
-"""What no file of the repository may hold: promises, waits by the clock, traces of a building machine."""
+"""What no file of the repository may hold: promises, waits by the clock, traces of a building machine, halves
+of a merge."""
 
 import ast
 import re
@@ -14,6 +15,7 @@ FILES = [path for path in text_files() if path != Path(__file__).resolve()]
 TESTS = [path for path in FILES if path.suffix == ".py" and "tests" in path.relative_to(ROOT).parts]
 
 PROMISES = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+CONFLICTS = re.compile(r"^(<{7} .*|={7}|>{7} .*)$", re.MULTILINE)
 # Where this very machine has the checkout and its Python, but for what is everywhere so.
 MACHINE = [str(ROOT), *({sys.base_prefix} - {"/usr", "/usr/local"})]
 REGISTRIES = re.compile(r"--(extra-)?index-url|https?://\S+/simple\b|https?://\S+\.(whl|deb|tar\.gz)\b")
@@ -30,6 +32,7 @@ def short(path: Path) -> str:
 def test_no_file_holds_a_promise_or_a_trace_of_a_machine(path: Path) -> None:
     text = path.read_text()
     assert not PROMISES.findall(text)
+    assert not CONFLICTS.findall(text)
     assert not [place for place in MACHINE if place in text]
     assert not REGISTRIES.findall(text)
 

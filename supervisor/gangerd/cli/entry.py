@@ -38,7 +38,7 @@ COMMANDS = {
     "queue": ("gangerd.cli.queue", "One queue: pause, resume, clear; keep its past, rewind, replay, skip."),
     "type": ("gangerd.cli.type", "Pause and resume a job type."),
     "dead": ("gangerd.cli.dead", "Dead letters: list, retry, delete."),
-    "limits": ("gangerd.cli.limits", "Limits on queues: what is used, by whom; set one while all run."),
+    "limits": ("gangerd.cli.limits", "Limits: what is used of them, by whom; set one while all run."),
     "batches": ("gangerd.cli.batches", "Batches under way, and those of the last day."),
     "batch": ("gangerd.cli.batches", "Look at one batch, commit or delete it."),
 }

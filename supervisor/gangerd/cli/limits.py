@@ -80,9 +80,11 @@ def change(
     for part in ("rate", "limit_key"):
         given[part] = "" if given[part] == "none" else given[part]
     from ganger import limiting
+    from ganger.unserved import known_types
 
     with connected(path, directory) as (cluster, control):
         made = limiting.change(cluster, control, name, limiting.Change(off=off, **given), _check)
+        known = known_types(cluster, control) if made.type else set()
     said = limiting.about(made)
     if as_json:
         rendering.document({"name": name, **said, "off": made.off})
@@ -90,6 +92,8 @@ def change(
         click.echo(f"{name}: off. {_place(said).capitalize()} has no limit of this name within two seconds.")
     else:
         click.echo(f"{name}: {_place(said)} {_said(said)}, within two seconds.")
+        if made.type and made.type not in known:
+            click.echo(f"No live worker knows the type {made.type}: is that its name?", err=True)
 
 
 def _check(name: str, limits: "Mapping[str, SetLimit]") -> None:
@@ -161,7 +165,7 @@ def _servers(path: Path | None, directory: str | None) -> "Servers | None":
 def _row(row: dict[str, Any]) -> Sequence[str]:
     states = sorted({f"{host}: {state}" for host, state in row["states"].items() if state != "ok"})
     allows = "off" if row["off"] else _said(row)
-    state = ", ".join(states) or ("ok" if row["states"] else "no host serves it")
+    state = "-" if row["off"] else ", ".join(states) or ("ok" if row["states"] else "no host serves it")
     return (row["name"], _place(row), allows, number(row["used"]), state, "yes" if row["set"] else "no")
 
 

@@ -115,11 +115,13 @@ def test_a_limit_is_set_and_unset(desk: Desk) -> None:
             "2",
         )
         == "mail: type shop.mail at most 2 at once, within two seconds.\n"
+        "No live worker knows the type shop.mail: is that its name?\n"
     )
     row = desk.rows()["mail"]
     assert (row["queue"], row["type"], row["rate"]) == ("", "shop.mail", None)
     assert "off" in desk.text("set", "mail", "--off")
     assert desk.rows()["mail"]["off"]
+    assert "no host serves it" not in desk.text()
     desk.text("set", "night", "--queue", "reports", "--concurrency", "1")
     assert desk.rows()["night"]["queue"] == "reports"
     assert desk.text("unset", "mail") == "mail: the hosts' configuration counts again.\n"
