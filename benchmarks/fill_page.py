@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gangerd.cli.bench import amount, ratio, sentence
+from gangerd.cli.bench import amount, missed, ratio, sentence
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -44,7 +44,7 @@ def targets(found: Sequence[dict[str, Any]]) -> str:
             one["what"],
             one["wanted"],
             f"{amount(one['measured'])} {one['unit']}".rstrip(),
-            "yes" if one["held"] else f"**missed by {one['missed_by']:.0%}**",
+            "yes" if one["held"] else f"**{missed(one['missed_by'])}**",
         )
         for one in found
     ]

@@ -75,7 +75,7 @@ def measured_on(redis: str, semaphores: Sequence[str]) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "processor": _processor(),
         "load_before": round(os.getloadavg()[0], 2),
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "python": platform.python_version(),
         "ganger": version("ganger"),
         "server": f"{kind} {info.get('valkey_version', info.get('redis_version', '?'))}",

@@ -134,11 +134,15 @@ def _targets(found: Sequence[Mapping[str, Any]]) -> None:
             one["what"],
             one["wanted"],
             amount(one["measured"]),
-            "ok" if one["held"] else f"missed by {one['missed_by']:.0%}",
+            "ok" if one["held"] else missed(one["missed_by"]),
         )
         for one in found
     ]
     rendering.table(("target", "wanted", ">measured", "kept"), rows, title="targets")
+
+
+def missed(by: float) -> str:
+    return f"missed by {by:.0%}" if by >= 0.01 else "missed by less than 1%"
 
 
 def amount(value: float) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from ganger.cluster import Cluster
 from gangerd.bench.cases import CASES
+from gangerd.cli.bench import missed
 from support.command import document, ganger
 from support.shop import Shop
 
@@ -47,3 +48,11 @@ def test_a_case_on_a_cluster_that_is_there(shop: Shop, engine: Cluster) -> None:
 
 def keys(cluster: Cluster) -> list[bytes]:
     return sorted(key for node in cluster.nodes() for key in cluster.run_on(node, ("KEYS", "*")))
+
+
+def test_what_is_missed_by_a_hair_is_missed_all_the_same() -> None:
+    assert [missed(by) for by in (0.001, 0.01, 2.134)] == [
+        "missed by less than 1%",
+        "missed by 1%",
+        "missed by 213%",
+    ]
