@@ -161,8 +161,8 @@ class Cluster:
             link.close()
             raise explain(classify(str(error)).error, "AUTH", str(node), str(error)) from None
 
-    def check(self, *, deadline_s: float = 10.0) -> list[str]:
-        """Can ganger work with every primary? Returns warnings; a node that can't say now is one.
+    def check(self, *, durability: str = "fast", deadline_s: float = 10.0) -> list[str]:
+        """Can ganger work with every primary, at this level? Returns warnings; one that can't say now is one.
 
         Raises RedisUnreachable, WrongPassword, NotACluster, ServerTooOld, EvictionEnabled.
         """
@@ -174,7 +174,7 @@ class Cluster:
             try:
                 if node in silent:
                     raise silent[node]
-                warnings += check_server(node, self._info(node, until, each_s))
+                warnings += check_server(node, self._info(node, until, each_s), durability)
             except _LATER as error:
                 warnings.append(str(error))
         return warnings

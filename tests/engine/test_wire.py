@@ -115,3 +115,14 @@ def test_server_check() -> None:
     with pytest.raises(EvictionEnabled, match="allkeys-lru"):
         check_server(ASKED, good | {"maxmemory": "1000", "maxmemory_policy": "allkeys-lru"})
     assert len(check_server(ASKED, good | {"maxmemory_policy": "volatile-lru"})) == 1
+
+
+@pytest.mark.parametrize(
+    ("durability", "replicas", "warns"),
+    [("fast", "0", False), ("replicated", "0", True), ("fsynced", "0", True), ("replicated", "1", False)],
+)
+def test_a_primary_without_the_replica_that_is_waited_for_is_warned_of(
+    durability: str, replicas: str, warns: bool
+) -> None:
+    info = {"redis_version": "7.0.0", "connected_slaves": replicas}
+    assert bool(check_server(ASKED, info, durability)) is warns

@@ -17,8 +17,8 @@ def read_info(text: Any) -> dict[str, str]:
     return {name: value.strip() for name, colon, value in lines if colon}
 
 
-def check_server(node: Node, info: dict[str, Any]) -> list[str]:
-    """Warnings about one node. Raises NotACluster, ServerTooOld, EvictionEnabled."""
+def check_server(node: Node, info: dict[str, Any], durability: str = "fast") -> list[str]:
+    """Warnings about one primary. Raises NotACluster, ServerTooOld, EvictionEnabled."""
     version = str(info.get("redis_version", "0"))
     numbers = tuple(int(part) for part in version.split(".")[:2] if re.fullmatch(r"[0-9]{1,9}", part))
     if numbers < OLDEST:
@@ -33,6 +33,12 @@ def check_server(node: Node, info: dict[str, Any]) -> list[str]:
             f"Redis node {node} has maxmemory-policy {policy} and would throw jobs away when it is full:"
             " set maxmemory-policy noeviction."
         )
+    warnings = []
     if policy != "noeviction":
-        return [f"Redis node {node} has maxmemory-policy {policy}; noeviction is what ganger wants."]
-    return []
+        warnings.append(f"Redis node {node} has maxmemory-policy {policy}; noeviction is what ganger wants.")
+    if durability != "fast" and str(info.get("connected_slaves", "")) == "0":
+        warnings.append(
+            f"Redis node {node} has no replica, and durability = {durability} waits for one: each push that"
+            " comes to this node raises OutcomeUnknown. Give it a replica, or set durability = fast."
+        )
+    return warnings

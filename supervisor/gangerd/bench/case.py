@@ -11,10 +11,6 @@ from typing import Protocol
 from gangerd.bench.stage import Stage
 
 
-class Skipped(Exception):
-    """It can't be measured here; the text says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Figure:
     """`key` is its name for programs. `ratio` is to what `to` says."""

@@ -120,8 +120,9 @@ def reach(path: Path | None, warnings: list[str]) -> list[str]:
 
     try:
         with connected(path) as (cluster, _):
-            warnings += cluster.check()
-            if build(path=path).durability == "fsynced":
+            durability = build(path=path).durability
+            warnings += cluster.check(durability=durability)
+            if durability == "fsynced":
                 cluster.check_disks()
             warnings += all_or_none(cluster)
             return []

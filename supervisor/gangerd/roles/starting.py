@@ -93,9 +93,10 @@ class Starting:
         """A transport to a Redis that will do."""
         settings = engine_config(self._role.config).redis
         cluster = Cluster(replace(settings, socket_timeout_s=SOCKET_S, connect_timeout_s=CONNECT_S))
-        for warning in cluster.check(deadline_s=CHECK_S):
+        durability = self._role.config.durability
+        for warning in cluster.check(durability=durability, deadline_s=CHECK_S):
             _logger.warning(log.REDIS_REFUSED, warning=warning)
-        if self._role.config.durability == "fsynced":
+        if durability == "fsynced":
             cluster.check_disks(deadline_s=CHECK_S)
         return cluster
 
