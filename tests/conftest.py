@@ -3,16 +3,50 @@
 GANGER_TEST_SERVERS lists them as binary:primaries; each test that uses `cluster_servers` runs against each.
 """
 
+import contextlib
+import gc
 import os
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from ganger.cluster import Cluster
 from support.servers import ClusterServers, binary_path
 from support.throttles import ThrottleServers
+from support.waiting import until
 
 SERVERS = os.environ.get("GANGER_TEST_SERVERS", "valkey:1,valkey:3,redis:3").split(",")
+
+LEFT_OPEN = 40
+"""Descriptors that the tests of a module may leave: of servers that stay for the session, say."""
+
+
+def open_descriptors() -> list[str]:
+    """What each is."""
+    found = []
+    for fd in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # that of the listing itself
+            found.append(str(fd.readlink()))
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def closes_what_it_opens(request: pytest.FixtureRequest) -> Iterator[None]:
+    """All modules share one process and its limit: one that leaves many descriptors open fails here, and not
+    another one long after it."""
+    before = len(open_descriptors())
+    yield
+    if len(open_descriptors()) - before <= LEFT_OPEN // 2:
+        return
+    gc.collect()  # what is garbage closes then
+    try:
+        until(lambda: len(open_descriptors()) - before <= LEFT_OPEN, "fewer descriptors")
+    except AssertionError:
+        left = open_descriptors()
+        kinds = Counter(name.rstrip("0123456789[]") for name in left).most_common(5)
+        pytest.fail(f"{request.path.name} left {len(left) - before} descriptors open; open are {kinds}")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from gangerd.health import View, find, judge, look
 from gangerd.master import seats
 from gangerd.page import PageWriter
 from gangerd.recorder import PAGE_BYTES, Control, HeaderWord, Phase
+from support.puppets import close
 
 S = 1_000_000_000
 NOW = 1000 * S
@@ -76,6 +77,7 @@ def test_a_recorder_is_read(tmp_path: Path) -> None:
     seen = look(recorder.fd)
     assert seen == View(master_at_ns=5, serving=True, coordinator_at_ns=0, renewed_at_ns=0, workers=2)
     assert find(tmp_path) == seen
+    close(recorder)
 
 
 def test_a_recorder_of_a_dead_master_is_nobody_s(tmp_path: Path) -> None:
@@ -83,6 +85,7 @@ def test_a_recorder_of_a_dead_master_is_nobody_s(tmp_path: Path) -> None:
     recorder.header[HeaderWord.MASTER_STARTED] = 1
     (tmp_path / "recorder-half").write_bytes(b"half")
     assert find(tmp_path) is None
+    close(recorder)
 
 
 def test_what_is_no_recorder(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The table of passes: who may have one, what a torn or a dead taker leaves, and the layout as bytes."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -21,8 +22,10 @@ class Table:
 
 
 @pytest.fixture
-def table() -> Table:
-    return Table()
+def table() -> Iterator[Table]:
+    made = Table()
+    yield made
+    os.close(made.fd)
 
 
 def test_a_pass_goes_from_the_coordinator_to_a_worker_and_back(table: Table) -> None:

@@ -29,6 +29,7 @@ from gangerd.messages import (
     TemplateReady,
 )
 from support.children import readable
+from support.puppets import close
 from support.waiting import until
 
 TESTS = Path(__file__).parents[1]
@@ -75,10 +76,14 @@ def template(root: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> It
     try:
         yield desk
     finally:
-        mailbox.close()
+        for each in (mailbox, *desk.workers.values()):
+            each.close()
         for child in _children() - before:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
+        for fd in (fds["config"], fds["doorbell"]):
+            os.close(fd)
+        close(recorder)
 
 
 def _children() -> set[int]:

@@ -80,3 +80,6 @@ class Hosted:
     def end(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
+        self.channel.close()
+        os.close(self.bell)
+        os.close(self.recorder_fd)

@@ -32,11 +32,12 @@ class Host:
         at.board.write_directory(LINES)
         self.passes = Passes(at.role.board_memory, at.recorder_fd)
         self.lost: list[tuple[int, int, str, bool]] = []
+        self._opened: list[Servers] = []
         self.begin()
 
     def begin(self) -> None:
         """A coordinator starts, perhaps after another one."""
-        self.servers = Servers(self.urls)
+        self.servers = self._open()
         grants = Grants(self.servers, "ganger", "web-1", ttl_ms=self.ttl_ms)
         role = self.at.role
         self.warden = Warden(
@@ -44,6 +45,14 @@ class Host:
         )
         self.warden.limit(limited_queues(LINES, self.limits))
         self.warden.adopt(now_ns())
+
+    def _open(self) -> Servers:
+        self._opened.append(Servers(self.urls))
+        return self._opened[-1]
+
+    def close(self) -> None:
+        for each in self._opened:
+            each.close()
 
     def _lost(self, worker: int, slot: int, queue: str, is_ending: bool) -> None:
         self.lost.append((worker, slot, queue, is_ending))
@@ -76,7 +85,7 @@ class Host:
 
     def seats(self, name: str = "mail") -> list[Seat]:
         limit = self.limits[name].concurrency
-        return Semaphore(Servers(self.urls), "ganger", semaphore_name(name), limit).inspect()
+        return Semaphore(self._open(), "ganger", semaphore_name(name), limit).inspect()
 
 
 Hosts = Callable[..., Host]
@@ -85,15 +94,18 @@ Hosts = Callable[..., Host]
 @contextmanager
 def many_hosts(servers: list[str]) -> Iterator[Hosts]:
     """Makes hosts, all with these servers for semaphores."""
-    stages = []
+    stages, hosts = [], []
 
     def make(limit: int = 3, urls: list[str] | None = None, slots: int = 8, **others: Limit) -> Host:
         opened = stage("redis://h", slots)
         stages.append(opened)
         limits = {"mail": Limit("mail", limit), **others}
-        return Host(opened.__enter__(), urls or servers, limits)
+        hosts.append(Host(opened.__enter__(), urls or servers, limits))
+        return hosts[-1]
 
     yield make
+    for host in hosts:
+        host.close()
     for opened in stages:
         opened.__exit__(None, None, None)
 

@@ -65,3 +65,4 @@ def parish_at(tmp_path: Path) -> Iterator[Parish]:
             host="h1",
         )
         yield Parish(made, endings, memory, deaths, undertaker, tmp_path)
+        undertaker._autopsy._kernel_log.close()

@@ -123,6 +123,13 @@ class Stage:
             self.reap(slot)
 
 
+def close(recorder: seats.Recorder) -> None:
+    """A master's is open as long as the master lives; the test's process lives longer."""
+    for seat in recorder.seats:
+        os.close(seat.crash_fd)
+    os.close(recorder.fd)
+
+
 @contextmanager
 def stage(run_dir: Path, slots: int = 2, incarnation: str = "00000000000000aa") -> Iterator[Stage]:
     """Its puppets don't outlive it."""
@@ -131,8 +138,7 @@ def stage(run_dir: Path, slots: int = 2, incarnation: str = "00000000000000aa") 
         yield made
     finally:
         made.clear()
-        for seat in made.recorder.seats:
-            os.close(seat.crash_fd)
+        close(made.recorder)
 
 
 def until(happened: Callable[[], bool], within_s: float = 10, step: Callable[[], None] | None = None) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from gangerd import messages
@@ -66,6 +66,8 @@ class Stage:
         self.config = Config(redis=url, app="shop", workers=slots, **settings)
         channel: Channel[Message] = Channel(theirs, messages.encode, messages.decode)
         self.role = Role("test", self.config, channel, self.recorder_fd, self.bell, MANIFEST)
+        self.threads = ExitStack()
+        """How to end those that use the descriptors."""
 
     @property
     def board(self) -> Board:
@@ -87,9 +89,11 @@ class Stage:
             self.role.loop.round(0.01)
 
     def close(self) -> None:
+        self.threads.close()
         self.master.close()
         self.role.channel.close()
         os.close(self.bell)
+        os.close(self.recorder_fd)
 
 
 class Worker:

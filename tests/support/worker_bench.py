@@ -1,6 +1,7 @@
 """One worker's parts on real servers, put together as its loop does; the test takes each step itself."""
 
 import os
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -36,6 +37,7 @@ class Bench:
         self.client = Client(EngineConfig(redis=servers.settings()))
         register_queue(cluster, Control("ganger"), "q", 1)
         self.fd = fd = anonymous("recorder", file_bytes(1))
+        weakref.finalize(self, os.close, fd)
         self.pause: Callable[[float], Any] = lambda _: None
         """What a report does while Redis does not take it."""
         self.page = PageWriter(memoryview(map_region(fd, page_offset(0), PAGE_BYTES)))

@@ -1,5 +1,6 @@
 """`ganger limits`: listing, setting and unsetting by command."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,9 @@ class Desk:
         control.heartbeat(self.cluster, KEYS, name * 4, about)
 
     def hold(self) -> None:
-        semaphore = Semaphore(Servers(self.throttles.urls), "ganger", "limit:mail", 3)
-        assert isinstance(semaphore.attempt(Holder("web-1", "b1", "some-jid")), Permit)
+        with contextlib.closing(Servers(self.throttles.urls)) as servers:
+            semaphore = Semaphore(servers, "ganger", "limit:mail", 3)
+            assert isinstance(semaphore.attempt(Holder("web-1", "b1", "some-jid")), Permit)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from gangerd.master.restarts import SECOND
 from gangerd.master.tree import Timing, Tree, plant
 from support.manager import Manager
 from support.masters import master
+from support.puppets import close
 from support.waiting import until
 
 
@@ -86,9 +87,14 @@ def test_the_reason_of_a_failed_start_stays_in_status(tmp_path: Path, manager: M
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Tree:
+def tree(tmp_path: Path) -> Iterator[Tree]:
     config = Config(app="support.tiny_app", dir=str(tmp_path), workers=1)
-    return plant(config, cast_for(config), Timing(), 0)
+    made = plant(config, cast_for(config), Timing(), 0)
+    yield made
+    for fd in made.fds.values():
+        if fd != made.recorder.fd:
+            os.close(fd)
+    close(made.recorder)
 
 
 def a_child(tree: Tree, **fields: Any) -> Child:

@@ -1,6 +1,7 @@
 """The board's keeper: what news make of the board, and how many sleepers are rung."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -19,10 +20,12 @@ def board() -> Board:
 
 
 @pytest.fixture
-def keeper(board: Board) -> BoardKeeper:
-    made = BoardKeeper(board, 4, doorbell.create())
+def keeper(board: Board) -> Iterator[BoardKeeper]:
+    bell = doorbell.create()
+    made = BoardKeeper(board, 4, bell)
     made.publish({"mail": (MAIL, 3), "images": (IMAGES, 1)})
-    return made
+    yield made
+    os.close(bell)
 
 
 def rings(keeper: BoardKeeper) -> int:
@@ -127,7 +130,6 @@ def test_a_successor_keeps_the_indices(board: Board, keeper: BoardKeeper) -> Non
     ]
     assert successor.place(4) == IMAGES[0]
     assert successor.place(9) is None
-    os.close(keeper._bell)
 
 
 def test_an_unchanged_directory_is_not_written_again(board: Board, keeper: BoardKeeper) -> None:

@@ -41,6 +41,7 @@ def at(cluster_servers: ClusterServers, throttle_servers: ThrottleServers) -> It
 
 def begin(at: Stage, cluster: Cluster) -> Coordinator:
     made = Coordinator(at.role, cluster)
+    at.threads.callback(made._limits.close)
     at.role.has_manifest()
     made.begin()
     return made

@@ -4,6 +4,7 @@ Nothing is performed: a claimed job is settled with the next trip, as if it had 
 """
 
 import os
+import weakref
 from collections import Counter
 from collections.abc import Callable
 
@@ -39,6 +40,7 @@ class Sharing:
             register_queue(cluster, Control("ganger"), queue, PARTS)
             self.places += partitions("ganger", queue, PARTS)
         fd = anonymous("recorder", file_bytes(1))
+        weakref.finalize(self, os.close, fd)
         page = PageWriter(memoryview(map_region(fd, page_offset(0), PAGE_BYTES)))
         page.begin(ME, os.getpid(), 1, 1)
         self.board = Board(memoryview(map_region(fd, HEADER_BYTES, BOARD_BYTES)))

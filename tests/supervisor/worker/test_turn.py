@@ -1,16 +1,36 @@
 """The turn to leave: had by as many as were given one, whoever asks and however many ask at once."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+
+import pytest
 
 from gangerd.master import seats
 from gangerd.page import PageWriter
 from gangerd.recorder import HeaderWord, Phase
 from gangerd.worker.turn import Turn
+from support.puppets import close
+
+Maker = Callable[[int], seats.Recorder]
 
 
-def test_a_turn_is_taken_once_and_the_page_shows_that_its_taker_leaves(tmp_path: Path) -> None:
-    recorder = seats.create(tmp_path, "00000000000000ab", 2)
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Maker]:
+    """Makes the recorder of the test."""
+    with ExitStack() as opened:
+
+        def make(workers: int) -> seats.Recorder:
+            recorder = seats.create(tmp_path, "00000000000000ab", workers)
+            opened.callback(close, recorder)
+            return recorder
+
+        yield make
+
+
+def test_a_turn_is_taken_once_and_the_page_shows_that_its_taker_leaves(made: Maker) -> None:
+    recorder = made(2)
     pages = [PageWriter(seat.page.bytes) for seat in recorder.seats[:2]]
     for page in pages:
         page.begin("00000000000000cd", os.getpid(), 1, 1)
@@ -22,8 +42,8 @@ def test_a_turn_is_taken_once_and_the_page_shows_that_its_taker_leaves(tmp_path:
     assert recorder.word(HeaderWord.TURNS_TAKEN) == 1
 
 
-def test_of_many_that_ask_at_once_as_many_have_one_as_were_given(tmp_path: Path) -> None:
-    recorder = seats.create(tmp_path, "00000000000000ab", 8)
+def test_of_many_that_ask_at_once_as_many_have_one_as_were_given(made: Maker) -> None:
+    recorder = made(8)
     recorder.header[HeaderWord.TURNS_GIVEN] = 5
     children = []
     for seat in recorder.seats:
