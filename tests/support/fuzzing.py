@@ -38,7 +38,6 @@ integers = st.one_of(
 scalars = st.one_of(
     st.none(), st.booleans(), integers, st.floats(), st.text(max_size=20), st.binary(max_size=20)
 )
-json_scalars = st.one_of(st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(), st.text())
 json_values = st.recursive(
     st.one_of(
         st.none(),

@@ -1,5 +1,6 @@
 """`ganger check`: the configuration and the app, looked at as `ganger run` would."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import click
 from gangerd.cli import rendering
 from gangerd.cli.connection import connected, file_option, json_option
 from gangerd.cli.words import plural
-from gangerd.config import EXIT_CONFIG, Config
+from gangerd.config import EXIT_CONFIG, Config, Limit
 from gangerd.errors import BadConfig, Refused
 from gangerd.settings import build, serving_mistakes
 from gangerd.values import SETTINGS
@@ -41,7 +42,7 @@ def check(app: str | None, path: Path | None, look_at_redis: bool, as_json: bool
     if app is None and not mistakes:
         mistakes.append("no app is named: give its module, or set `app` in ganger.toml")
     elif app is not None:
-        mistakes += examine(app, config, types, crons)
+        mistakes += examine(app, config, types, crons, warnings)
     if look_at_redis and not mistakes:
         mistakes += reach(path, warnings)
     for warning in [] if as_json else warnings:
@@ -67,9 +68,11 @@ def _is_module(app: str) -> bool:
     return True
 
 
-def examine(app: str, config: Config, types: dict[str, str], crons: dict[str, str]) -> list[str]:
+def examine(
+    app: str, config: Config, types: dict[str, str], crons: dict[str, str], warnings: list[str]
+) -> list[str]:
     """Import the app as the template does, in a child, since the import may end its process; fills `types`
-    (type to queue) and `crons` (name to schedule), returns what is wrong."""
+    (type to queue), `crons` (name to schedule) and `warnings`, returns what is wrong."""
     from gangerd.probing import Ended, in_child
 
     try:
@@ -78,26 +81,49 @@ def examine(app: str, config: Config, types: dict[str, str], crons: dict[str, st
         return [f"importing {app!r} {ended}"]
     types.update(found["types"])
     crons.update(found["crons"])
+    warnings += found["warnings"]
     mistakes: list[str] = found["mistakes"]
     return mistakes
 
 
 def _imported(app: str, config: Config) -> dict[str, Any]:
-    """In the child: {types, crons, mistakes}."""
+    """In the child: {types, crons, warnings, mistakes}."""
     from gangerd.application import AppFailed, load, strangers
 
     try:
         manifest = load(app, forking=config.preload, crons=config.crons, places=config.cron_places)
     except AppFailed as failed:
-        return {"types": {}, "crons": {}, "mistakes": failed.mistakes}
+        return {"types": {}, "crons": {}, "warnings": [], "mistakes": failed.mistakes}
     mistakes = strangers(app, manifest, config.queues)
     if any(entry["encrypt"] for entry in manifest["types"].values()):
         mistakes += keys()
     return {
         "types": {name: entry["queue"] for name, entry in manifest["types"].items()},
         "crons": {entry["name"]: f"{entry['cron']} {entry['tz']}" for entry in manifest["crons"]},
+        "warnings": idle_limits(app, manifest, config.limits),
         "mistakes": mistakes,
     }
+
+
+def idle_limits(app: str, manifest: Mapping[str, Any], limits: Mapping[str, Limit]) -> list[str]:
+    """A sentence about each limit that limits no job of the app, or whose key none of them has. No mistakes:
+    another app with the same ganger.toml may have them, and a push may say another queue than the type's."""
+    from ganger.actor import registered
+
+    found = []
+    for name, limit in limits.items():
+        of = f"job type {limit.type}" if limit.type else f"queue {limit.queue}"
+        entries = manifest["types"].items()
+        there = [type for type, entry in entries if limit.type == type or limit.queue == entry["queue"]]
+        key = limit.limit_key.split(".")[1] if limit.limit_key else ""
+        if not there:
+            found.append(f"limits.{name} is on {of}, and {app} has no such job: is the name right?")
+        elif key and not any(key.isdigit() or registered()[type].signature.takes(key) for type in there):
+            found.append(
+                f"limits.{name} is by {limit.limit_key}, but no job that it limits has an argument {key!r}:"
+                " all share one key."
+            )
+    return found
 
 
 def keys() -> list[str]:

@@ -41,3 +41,27 @@ def test_a_path_is_one_mistake(tmp_path: Path) -> None:
     done = ganger("check", "shop/tasks.py", cwd=tmp_path)
     assert done.returncode == 78
     assert done.stderr.count("\n") == 1 and "must be the name of a module" in done.stderr, done.stderr
+
+
+def test_limits_that_limit_nothing_are_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(
+        "from ganger import job\n\n@job(queue='mail')\ndef send(to: str, *, tenant: str = '') -> None: ...\n"
+    )
+    tables = {
+        "good": "queue = 'mail'\nlimit_key = 'args.tenant'",
+        "first": "type = 'shop.send'\nlimit_key = 'args.0'",
+        "lost": "queue = 'mial'",
+        "slip": "type = 'shop.sned'",
+        "other": "type = 'shop.send'\nlimit_key = 'args.tennant.id'",
+    }
+    warnings = {
+        "lost": "limits.lost is on queue mial, and shop has no such job: is the name right?",
+        "slip": "limits.slip is on job type shop.sned, and shop has no such job: is the name right?",
+        "other": "limits.other is by args.tennant.id, but no job that it limits has an argument 'tennant':"
+        " all share one key.",
+    }
+    for name, table in tables.items():
+        (tmp_path / "ganger.toml").write_text(f"[limits.{name}]\n{table}\nconcurrency = 1\n")
+        done = ganger("check", "shop", cwd=tmp_path)
+        said = f"ganger: warning: {warnings[name]}\n" if name in warnings else ""
+        assert (done.returncode, done.stderr) == (0, said)
