@@ -55,8 +55,8 @@ def wait_until(condition: Callable[[], object], *, within_s: float = 20.0, what:
     until(holds, what, within_s)
 
 
-_promised: list[socket.socket] = []
-"""Abstract names, held as long as this process lives."""
+_promised: dict[int, list[socket.socket]] = {}
+"""By port: abstract names, held until its server is stopped, or else as long as this process lives."""
 
 
 def free_port() -> int:
@@ -75,7 +75,7 @@ def free_port() -> int:
                 for promise in promises:
                     promise.close()
                 continue
-        _promised.extend(promises)
+        _promised[port] = promises
         return port
 
 
@@ -145,3 +145,5 @@ class Server:
         if self.process is not None and self.process.poll() is None:
             self.signal(signal.SIGKILL)
         shutil.rmtree(self.directory, ignore_errors=True)
+        for promise in _promised.pop(self.port, ()):
+            promise.close()
