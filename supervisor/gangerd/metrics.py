@@ -82,6 +82,7 @@ MASTER_COUNTERS: Mapping[int, str] = MappingProxyType(
         HeaderWord.RECYCLED_MEMORY: RECYCLED_MEMORY,
         HeaderWord.RECYCLED_AGE: RECYCLED_AGE,
         HeaderWord.MEMORY_HIGH: MEMORY_HIGH,
+        HeaderWord.LOG_DROPPED: LOG_DROPPED,
     }
 )
 """The same for the master's, in the recorder's header."""

@@ -74,6 +74,8 @@ class HeaderWord(IntEnum):
     """How many workers of older generations may have left since the start: the master's."""
     TURNS_TAKEN = 15
     """How many have: written by the one who leaves, under the kernel lock on the word's first byte."""
+    LOG_DROPPED = 16
+    """Log lines that the master has lost because nobody read them: one more of its counters."""
 
 
 class Phase(IntEnum):

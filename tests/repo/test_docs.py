@@ -114,3 +114,18 @@ def test_every_metric_is_documented() -> None:
     ]
     names = {name for name in literals if re.fullmatch(r"[a-z_]+(\.(<[a-z]+>|[a-z_]+))+", name)}
     assert not {name for name in names if f"| `{name}` |" not in page}
+
+
+def test_every_metric_is_told_by_somebody() -> None:
+    tree = modules()["gangerd.metrics"].tree
+    names = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and target.id.isupper()
+    }
+    users = [node for module in modules().values() for node in ast.walk(module.tree)]
+    used = {node.attr for node in users if isinstance(node, ast.Attribute)}
+    used |= {node.id for node in users if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    assert not {name for name in names if name not in used}

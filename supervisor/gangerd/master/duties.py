@@ -87,6 +87,7 @@ class Duties:
         for child in tree.memory.come_to_rest:
             tree.leftovers.look(child, tree.seat(child))
         tree.recorder.header[HeaderWord.MEMORY_HIGH] = tree.memory.alarm.total
+        tree.recorder.header[HeaderWord.LOG_DROPPED] = log.dropped()
         self._end_the_hung(workers, now_ns)
         self._turnover.tick(now_ns)
         for child in tree.children:

@@ -8,6 +8,7 @@ import pytest
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.operations import pause
+from gangerd import log
 from gangerd.config import Config
 from gangerd.messages import Death, Left
 from gangerd.page import PageWriter
@@ -130,8 +131,20 @@ def test_what_the_master_counts_is_told_once_over_coordinators(statsd: Statsd) -
     successor = Figures(statsd.config, header, fresh=False)
     header[HeaderWord.RECYCLED_AGE] = 3
     header[HeaderWord.MEMORY_HIGH] = 1
+    header[HeaderWord.LOG_DROPPED] = 7
     successor.close([])
-    assert statsd.hear() == {"ganger.workers.recycled.age": "1|c", "ganger.jobs.memory_high": "1|c"}
+    assert statsd.hear() == {
+        "ganger.workers.recycled.age": "1|c",
+        "ganger.jobs.memory_high": "1|c",
+        "ganger.log.lines_dropped": "7|c",
+    }
+
+
+def test_lines_that_the_coordinator_lost_are_told(statsd: Statsd, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = Figures(statsd.config, HEADER, fresh=True)
+    monkeypatch.setattr(log, "dropped", lambda: 3)
+    figures.close([])
+    assert statsd.hear() == {"ganger.log.lines_dropped": "3|c"}
 
 
 def test_nothing_is_gathered_for_nobody() -> None:

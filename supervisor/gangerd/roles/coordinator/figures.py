@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ganger.limiting import IN_USE
-from gangerd import metrics
+from gangerd import log, metrics
 from gangerd.config import Config
 from gangerd.messages import Death, Left
 from gangerd.metrics import MASTER_COUNTERS, PAGE_COUNTERS, Statsd
@@ -40,6 +40,7 @@ class Figures:
         self._deltas = Deltas(fresh=fresh)
         self._released = 0
         self._lost = 0
+        self._dropped = 0
         self._header = header
         self._counted = {word: 0 if fresh else header[word] for word in MASTER_COUNTERS}
 
@@ -111,5 +112,8 @@ class Figures:
         for word, name in MASTER_COUNTERS.items():
             self._statsd.count(name, self._header[word] - self._counted[word])
             self._counted[word] = self._header[word]
+        dropped = log.dropped()
+        self._statsd.count(metrics.LOG_DROPPED, dropped - self._dropped)
+        self._dropped = dropped
         for first, name in ((Counter.RUN_US, metrics.RUN), (Counter.WAIT_US, metrics.WAIT)):
             self._statsd.timing(name, moved[first : first + HISTOGRAM])
