@@ -61,6 +61,7 @@ def show(bid: str, as_json: bool, path: Path | None, directory: str | None) -> N
     for name, text in lines(found, int(time.time() * 1000)):
         click.echo(f"{name:>9}  {rendering.clean(text)}")
     if found["failures"]:
+        click.echo()
         rendering.table(*failures(found["failures"]), title="Failed members")
         left = found["failed"] - len(found["failures"])
         if left > 0:

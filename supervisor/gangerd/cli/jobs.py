@@ -69,11 +69,12 @@ def print_job(found: dict[str, Any]) -> None:
     for name, text in tables.job(found, now_ms):
         click.echo(f"{name:>9}  {rendering.clean(text)}")
     if found["failures"]:
+        click.echo()
         rendering.table(*tables.failures(found["failures"], now_ms), title="What went wrong")
         for failure in found["failures"]:
             if failure.get("stack"):
                 click.echo(f"stack of attempt {failure.get('attempt')}:")
-                click.echo(rendering.clean(failure["stack"]))
+                click.echo(f"{rendering.clean(failure['stack']).rstrip()}\n")
 
 
 @job.command()

@@ -64,11 +64,15 @@ def table(
     """Columns whose name begins with > hold numbers. Text is printed as it is: no markup in it counts.
 
     Lines are as long as they need to be, in a narrow terminal too: a jid in five pieces can't be copied."""
-    made = _made(columns, rows, title)
+    from rich.text import Text
+
+    made = _made(columns, rows, "")
     out = out or console()
     needed = out.measure(made, options=out.options.update(max_width=_ENDLESS)).maximum
     before, out.width = out.width, max(out.width, needed)
     with out.capture() as told:
+        if title:  # a table would break its own at its width
+            out.print(Text(clean(title), style="table.title"), soft_wrap=True)
         out.print(made)
     out.width = before
     # Spaces at the end of a long line would be lines of their own in a narrow terminal.
