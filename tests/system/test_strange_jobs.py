@@ -1,5 +1,7 @@
 """What should not be in a queue, or be done in a job: it is reported, set aside, and nobody else suffers."""
 
+from typing import Any
+
 from ganger.command import Command
 from ganger.keys import partitions
 from ganger.options import Options
@@ -36,9 +38,13 @@ def test_arguments_that_do_not_fit_fail_by_name_and_the_handler_never_runs(host_
     until(lambda: _outcome(host_scene, before)["exhausted"] == 1, "its end")
     assert _outcome(host_scene, before) == {"failed": 1, "retried": 0, "exhausted": 1, "dead": 0}
     assert host_scene.journal.begun(jid) == 0
-    told = [line for line in host_scene.gangs[0].log("job.failed") if line["jid"] == jid]
-    assert [line["cause"] for line in told] == ["bad_arguments"]
-    assert "number" in told[0]["error"]
+
+    def told() -> list[dict[str, Any]]:
+        return [line for line in host_scene.gangs[0].log("job.failed") if line["jid"] == jid]
+
+    until(lambda: bool(told()), "the worker's log has it")
+    assert [line["cause"] for line in told()] == ["bad_arguments"]
+    assert "number" in told()[0]["error"]
 
 
 def test_a_stream_entry_of_garbage_is_set_aside_and_the_queue_goes_on(host_scene: Scene) -> None:
