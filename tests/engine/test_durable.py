@@ -33,8 +33,8 @@ def test_a_repeat_is_no_better_confirmed_than_the_push_it_repeats(
         cluster = Cluster(replicated_servers.settings())
         try:
             if delayed:
-                return enqueue.schedule(cluster, place, 5, jobs, delay_ms=60_000, deadline_s=0.5, replicas=1)
-            return enqueue.push(cluster, place, 5, jobs, deadline_s=0.5, replicas=1)
+                return enqueue.schedule(cluster, place, 5, jobs, delay_ms=60_000, deadline_s=1.5, replicas=1)
+            return enqueue.push(cluster, place, 5, jobs, deadline_s=1.5, replicas=1)
         finally:
             cluster.close()
 
