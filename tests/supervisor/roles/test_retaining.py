@@ -1,6 +1,7 @@
 """A queue's retention: from the settings into each partition, and its log is kept within bounds."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -9,9 +10,11 @@ from ganger.command import Command
 from ganger.keys import Control, Partition, partitions
 from ganger.operations import look, retain
 from ganger.operations.retain import Retention
+from gangerd.roles.coordinator.board_keeper import BoardKeeper
+from gangerd.roles.coordinator.retaining import declare
+from gangerd.roles.coordinator.service import Coordinator
 from gangerd.roles.queues import Queues
 from gangerd.roles.scheduler.retaining import Retaining
-from gangerd.roles.scheduler.service import Scheduler
 from gangerd.roles.scheduler.upkeep import Steps
 from support.history import ended
 from support.roles import Stage, stage
@@ -42,20 +45,28 @@ def at(cluster_servers: ClusterServers) -> Iterator[Stage]:
         yield made
 
 
-def test_a_host_s_settings_reach_a_queue_before_its_first_job(cluster: Cluster, at: Stage) -> None:
-    scheduler = Scheduler(at.role, cluster)
-    scheduler.begin()
-    at.run_until(lambda: told(cluster, MAIL[2]) is not None, "the settings are there")
-    assert [told(cluster, place) for place in MAIL] == ["60000|10"] * 3
+def test_a_host_s_settings_reach_a_queue_before_any_worker_can_claim_from_it(
+    cluster: Cluster, at: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[str | None] = []
+    publish = BoardKeeper.publish
+
+    def look_and_publish(keeper: BoardKeeper, *args: Any) -> None:
+        found.extend(told(cluster, place) for place in MAIL)
+        publish(keeper, *args)
+
+    monkeypatch.setattr(BoardKeeper, "publish", look_and_publish)
+    assert not at.board.directory()
+    Coordinator(at.role, cluster).begin()
+    assert found == ["60000|10"] * 3
     assert retain.wanted(cluster, KEYS) == {"mail": Retention(60_000, 30)}
+    assert [line.queue for line in at.board.directory()] == ["mail"]
 
 
 def test_what_is_said_later_wins_and_is_carried_out_everywhere(cluster: Cluster) -> None:
-    retaining = Retaining(cluster, KEYS, {"mail": (60_000, 30)}, 3)
-    queues = Queues(cluster, KEYS)
-    retaining.declare(queues)
+    retaining = Retaining(KEYS)
+    declare(cluster, KEYS, Queues(cluster, KEYS), {"mail": (60_000, 30)}, 3)
     retain.want(cluster, KEYS, "mail", Retention(0, 600))
-    retaining.declare(queues)
     assert told(cluster, MAIL[0]) == "60000|10", "the command did not reach it"
     for place in MAIL:
         for number in range(450):
@@ -67,3 +78,8 @@ def test_what_is_said_later_wins_and_is_carried_out_everywhere(cluster: Cluster)
     trim(cluster, retaining)
     assert [told(cluster, place) for place in MAIL] == [None] * 3
     assert [logged(cluster, place) for place in MAIL] == [0] * 3
+
+
+def test_a_queue_that_is_to_keep_nothing_is_not_opened_for_that(cluster: Cluster) -> None:
+    assert retain.apply(cluster, MAIL, Retention()) == {}
+    assert [cluster.run(Command(place.slot, ("EXISTS", place.meta))) for place in MAIL] == [0] * 3

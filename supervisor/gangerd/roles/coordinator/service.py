@@ -22,7 +22,7 @@ from gangerd import log
 from gangerd.linux.proc import Usage
 from gangerd.messages import Death, DeathSettled, Drain, Left, Message
 from gangerd.recorder import HeaderWord, Phase
-from gangerd.roles.coordinator import heartbeat
+from gangerd.roles.coordinator import heartbeat, retaining
 from gangerd.roles.coordinator.board_keeper import BoardKeeper
 from gangerd.roles.coordinator.burial import Undertaker
 from gangerd.roles.coordinator.cancels import Cancels
@@ -81,6 +81,8 @@ class Coordinator:
     def begin(self) -> str:
         """Publish the board and take up the duties; one line for status. Raises GangerError, ValueError."""
         self._limits.read()
+        config = self._role.config
+        retaining.declare(self._cluster, self._keys, self._queues, config.retain, config.partitions)
         self._publish()
         first = self._role.header[HeaderWord.COORDINATOR_PID] == 0
         self._limits.begin(self._keeper.lines, first=first)

@@ -73,7 +73,7 @@ class Scheduler:
         self._laning = Laning(cluster)
         self._opening = Opening(cluster)
         self._cron = CronDuty(cluster, keys, self._queues, role.config)
-        self._retaining = Retaining(cluster, keys, role.config.retain, role.config.partitions)
+        self._retaining = Retaining(keys)
         self._gauges = Gauges(role.config)
         self._steps = Steps()
         self._rounds = 0
@@ -127,8 +127,6 @@ class Scheduler:
     # ---- duties ----------------------------------------------------------------------------------------
 
     def _round(self) -> None:
-        with contextlib.suppress(GangerError):  # what this host's settings say, leader or not; once
-            self._retaining.declare(self._queues)
         self._leadership.seek()
         if not self.leads():
             return
