@@ -42,6 +42,8 @@ class Strike:
 class Evidence:
     failovers: list[tuple[int, Stretches]] = field(default_factory=list)
     """When a replica, or an older copy of the data, was seen to serve, and which stretches of slots."""
+    frozen: list[tuple[int, int, Stretches]] = field(default_factory=list)
+    """From when to when a primary stood still, and the slots that it served."""
     judged: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     """jid -> when its lease was taken from a holder."""
     deaths: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -77,6 +79,17 @@ class Evidence:
             for at, stretches in self.failovers
         )
 
+    def woke_up(self, jid: str, before: Run) -> bool:
+        """Whether the primary of the job's slot stood still, its replica took over, and it woke up: until it
+        hears of that, it carries out what lies in its sockets, a push and a claim that others had as well."""
+        slot = slot_of(jid)
+        return any(
+            begin <= before.begin_ns <= end + 3 * S
+            and any(first <= slot <= last for first, last in stretches)
+            and self.failed_over(jid, begin, before.begin_ns)
+            for begin, end, stretches in self.frozen
+        )
+
     def forgotten(self, jid: str, first_ns: int, last_ns: int) -> bool:
         """Whether a job whose push nobody was promised, and that began from `first_ns` to `last_ns`, may have
         gone with the node that it was pushed to."""
@@ -95,7 +108,7 @@ class Evidence:
         from_ns = max(before.begin_ns - 2 * S, again.begin_ns - 2 * FAILOVER_NS)
         if self.failed_over(jid, from_ns, until_ns):
             return "failover"
-        return ""
+        return "old primary woke up" if self.woke_up(jid, before) else ""
 
     # ---- reading ---------------------------------------------------------------------------------------
 
@@ -103,6 +116,7 @@ class Evidence:
         """The record of the run (journal.py). A shard that is handed over in the plain way loses nothing."""
         seen: list[tuple[int, str, Stretches]] = []
         plain: list[tuple[int, str]] = []
+        frozen: list[tuple[int, Stretches]] = []
         for note in notes:
             at = note["at_ns"]
             for pid in note.get("killed", ()):
@@ -114,6 +128,8 @@ class Evidence:
                     self.strikes.append(Strike("the machine stood still", note["begin_ns"], note["end_ns"]))
                 case "failover":
                     seen.append((at, note["to"], tuple((first, last) for first, last in note["slots"])))
+                case "freeze a node":
+                    frozen.append((at, tuple((first, last) for first, last in note["slots"])))
                 case "handed a shard over" if note["way"] == "plain":
                     plain.append((at, note["to"]))
                 case "replay":
@@ -122,6 +138,11 @@ class Evidence:
         for at, to, stretches in seen:
             if not any(to == other and -5 * S < at - then < 3 * S for then, other in plain):
                 self.failovers.append((at, stretches))
+        for at, stretches in frozen:
+            ends = [
+                s.end_ns for s in self.strikes if s.name == "freeze a node" and s.begin_ns <= at <= s.end_ns
+            ]
+            self.frozen += [(at, end, stretches) for end in ends]
 
     def read_log(self, lines: Iterable[Mapping[str, Any]]) -> None:
         """The log of a host; each line with `at_ns`, an instant of the monotonic clock."""

@@ -137,6 +137,35 @@ def test_a_shard_that_was_handed_over_in_the_plain_way_explains_nothing(
     assert story.check().duplicates == {reason: 1}
 
 
+@pytest.mark.parametrize(
+    ("off", "failover_at", "until", "reason"),
+    [
+        (0, 5, 10.9, "old primary woke up"),
+        (1, 5, 10.9, "unexplained"),  # it stood still for other slots
+        (0, 0.5, 10.9, "unexplained"),  # and was no primary any more before that
+        (0, 5, 6, "unexplained"),  # it had heard of it long since
+    ],
+)
+def test_a_primary_that_wakes_up_after_its_failover_explains_a_push_that_was_in_twice(
+    story: Story, off: int, failover_at: float, until: float, reason: str
+) -> None:
+    jid = story.push("noop")
+    story.run(jid, "noop", 10.5, 10.6, entry="1-1")
+    story.run(jid, "noop", 70.9, 71, entry="1-2", pid=2)
+    slot = slot_of(jid)
+    story.evidence.failovers.append((ns(failover_at), ((slot, slot),)))
+    freeze = {"what": "freeze a node", "at_ns": ns(1), "slots": [[slot + off, slot + off]]}
+    strike = {
+        "what": "strike",
+        "at_ns": ns(until),
+        "name": "freeze a node",
+        "begin_ns": ns(0.9),
+        "end_ns": ns(until),
+    }
+    story.evidence.read_record([freeze, strike])
+    assert story.check().duplicates == {reason: 1}
+
+
 def test_a_process_killed_right_after_its_end_explains_one_more_run(story: Story) -> None:
     jid = story.push("noop")
     story.run(jid, "noop", 1, 2, pid=1)
