@@ -43,7 +43,7 @@ def test_a_death_is_told_to_the_next_coordinator_when_this_one_is_away(tmp_path:
         os.kill(coordinator, signal.SIGKILL)
         until(lambda: len(running.told()) == 1, "the death is told")
         until(lambda: running.status()["undelivered_deaths"] == 0, "it is settled")
-        assert not list((running.run_dir / "deaths").iterdir())
+        until(lambda: not list((running.run_dir / "deaths").iterdir()), "and is on the disk no more")
 
 
 def test_a_death_not_acknowledged_is_told_again_to_a_new_coordinator(tmp_path: Path) -> None:
