@@ -7,6 +7,7 @@ Starting, pushing, waiting and stopping are the same for all of them, and are in
 import importlib.metadata
 import shutil
 import sys
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent.parent
@@ -14,7 +15,7 @@ JOBS = HERE / "jobs"
 BIN = Path(sys.executable).parent
 
 
-class Driver:
+class Driver(ABC):
     """A system. `jobs` is how many no-ops keep two of its workers busy for a few seconds."""
 
     name = ""
@@ -44,9 +45,9 @@ class Driver:
             return f"{self.package} is not installed"
         return None
 
+    @abstractmethod
     def workers(self, count: int, *, crash: bool, place: Path) -> list[list[str]]:
         """The commands that together are `count` worker processes."""
-        raise NotImplementedError
 
     def producer(self) -> list[str]:
         return [sys.executable, str(JOBS / "produce.py"), f"{self.name.lower()}_jobs"]
