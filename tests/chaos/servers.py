@@ -24,6 +24,10 @@ from support.servers import ClusterServers, Standalone
 
 PASSWORD = "open sesame"
 NODE_TIMEOUT_MS = 1500
+VALIDITY = 100
+"""A replica stands for election until it has missed its primary for so many node timeouts: 150 s, as the
+default of 10 gives at the usual 15 s. With less, a death that is noticed late, as it is by a node whose clock
+was ahead, is one that no replica ever follows."""
 RECOVERY_S = 60.0
 """How long a cluster may take to become whole when nothing harms it any more."""
 
@@ -66,7 +70,9 @@ class JobServers:
     ) -> None:
         self.binary, self.host, self.node_timeout_ms = binary, host, node_timeout_ms
         self.clocks = clocks and not missing(binary)
-        self.options = ["--appendonly", "yes", "--cluster-allow-replica-migration", "no", *options]
+        words = "--appendonly yes --cluster-allow-replica-migration no"
+        words += f" --cluster-replica-validity-factor {VALIDITY}"
+        self.options = [*words.split(), *options]
         self._first = ClusterServers(
             binary,
             primaries=3,
