@@ -123,6 +123,7 @@ def judge(
         seed=plan.seed,
         minutes=plan.minutes,
         plant=plan.plant,
+        server=plan.server,
         took_s=(over_ns - began_ns) / 1e9,
         sorts=dict(found.sorts),
         duplicates=dict(found.duplicates),

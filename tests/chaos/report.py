@@ -27,6 +27,7 @@ class Report:
     seed: int
     minutes: float
     plant: str
+    server: str
     took_s: float
     sorts: dict[str, int]
     duplicates: dict[str, int]

@@ -26,6 +26,9 @@ from chaos.world import HOSTS, World
 from ganger import inspect
 from ganger.admin import Admin
 from ganger.errors import GangerError
+from support.server import binary_path
+
+__all__ = ["MODULES", "Plan", "binary_path", "run", "summon"]
 
 MODULES = ("processes", "failover", "slots", "servers", "network", "clock", "semaphores")
 MOST_WAITING = 20_000
@@ -49,6 +52,8 @@ class Plan:
     plant: str = ""
     apart: bool = False
     """Hosts in network namespaces, where they can be had: for a process that was made for the run."""
+    server: str = "valkey"
+    """What the servers run (support/server.py)."""
     needs: Sequence[str] | None = None
     """Branches that must have been taken; None: those that the nemeses aim at which struck often."""
 
@@ -125,7 +130,7 @@ def run(plan: Plan, root: Path, say: Say = lambda line: None) -> Report:
     planted = plants.plant(plan.plant, root / "planted") if plan.plant else None
     began_ns = time.monotonic_ns()
     lines = network.lay(len(HOSTS)) if plan.apart else network.Loopback("all is on one address here")
-    world = World(root, plan.seed, plan.per_s, lines, planted)
+    world = World(root, plan.seed, plan.per_s, lines, planted, plan.server)
     with world:
         watch = Watch(world.jobs, record.note)
         watch.start()

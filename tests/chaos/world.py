@@ -144,7 +144,13 @@ class World:
     and the servers."""
 
     def __init__(
-        self, root: Path, seed: int, per_s: float, lines: Network, planted: Path | None = None
+        self,
+        root: Path,
+        seed: int,
+        per_s: float,
+        lines: Network,
+        planted: Path | None = None,
+        server: str = "valkey",
     ) -> None:
         self.root = root
         self.mark = secrets.token_hex(8)
@@ -153,8 +159,8 @@ class World:
             (self.journal / folder).mkdir(parents=True)
         self.slow = root / "slow"
         self.lines = lines
-        self.jobs = servers.JobServers(host=lines.address, clocks=True)
-        self.semaphores = servers.SemaphoreServers(host=lines.address)
+        self.jobs = servers.JobServers(server, host=lines.address, clocks=True)
+        self.semaphores = servers.SemaphoreServers(server, host=lines.address)
         self.hosts: list[Host] = []
         self._paths = [str(planted)] if planted else []
         settings = {

@@ -35,6 +35,14 @@ def test_the_command_refuses_a_directory_that_is_in_use(tmp_path: Path) -> None:
     assert done.stderr == f"ganger: {tmp_path} is not empty: name a new directory for --keep.\n"
 
 
+def test_the_command_refuses_a_server_that_is_not_here(tmp_path: Path) -> None:
+    done = ganger("chaos", "--server", "redis", cwd=tmp_path, env={"PATH": str(tmp_path)})
+    assert done.returncode == 78
+    assert done.stderr == (
+        "ganger: There is no redis-server 7.0 or newer on PATH: install one, or take --server valkey.\n"
+    )
+
+
 def test_without_a_checkout_the_command_says_what_it_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

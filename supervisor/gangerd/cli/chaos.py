@@ -17,7 +17,7 @@ import click
 
 from gangerd.cli import rendering
 from gangerd.config import EXIT_FAILED
-from gangerd.errors import FileInTheWay, NoCheckout
+from gangerd.errors import FileInTheWay, NoCheckout, NoServerBinary
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,6 +26,7 @@ TESTS = Path(__file__).parents[3] / "tests"
 MOST_SHOWN = 20
 SORTS = ("processes", "failover", "slots", "servers", "network", "clock", "semaphores")
 PLANTS = ("unfenced-settle", "drop-before-add", "majority-count")
+SERVERS = ("valkey", "redis")
 
 
 @click.command()
@@ -38,6 +39,13 @@ PLANTS = ("unfenced-settle", "drop-before-add", "majority-count")
 @click.option(
     "--only", multiple=True, type=click.Choice(SORTS), help="Faults of this sort only; repeat for more."
 )
+@click.option(
+    "--server",
+    type=click.Choice(SERVERS),
+    default="valkey",
+    show_default=True,
+    help="What the servers run: the valkey-server of the dev extra, or redis-server from PATH.",
+)
 @click.option("--plant", type=click.Choice(PLANTS), help="Plant a bug, to see that it is found.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep journals and logs here.")
@@ -47,20 +55,27 @@ def chaos(
     rate: float,
     pace: float,
     only: tuple[str, ...],
+    server: str,
     plant: str | None,
     as_json: bool,
     keep: Path | None,
 ) -> int:
     """Inject faults for some minutes, and check that nothing is lost. From a checkout with the dev extra."""
     run = harness()
+    if not run.binary_path(server):
+        raise NoServerBinary(
+            "There is no redis-server 7.0 or newer on PATH: install one, or take --server valkey."
+        )
     # A TERM must clean up as Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     root = keep or Path(tempfile.mkdtemp(prefix="ganger-chaos-"))
     if keep is not None and keep.exists() and any(keep.iterdir()):
         raise FileInTheWay(f"{keep} is not empty: name a new directory for --keep.")
-    plan = run.Plan(seed, minutes, per_s=rate, pace=pace, only=only, plant=plant or "", apart=True)
-    click.echo(f"ganger: chaos for {minutes:g} minutes, --seed {seed}", err=True)
+    plan = run.Plan(
+        seed, minutes, per_s=rate, pace=pace, only=only, plant=plant or "", apart=True, server=server
+    )
+    click.echo(f"ganger: chaos for {minutes:g} minutes, --seed {seed}, --server {server}", err=True)
     kept = keep is not None
     say = Telling()
     try:
@@ -116,7 +131,10 @@ class Telling:
 
 def _print(report: Any, out: "Console") -> None:
     planted = f", with {report.plant} planted" if report.plant else ""
-    out.print(f"{report.minutes:g} minutes, --seed {report.seed}{planted}; {report.took_s:,.0f} s in all")
+    out.print(
+        f"{report.minutes:g} minutes, --seed {report.seed} --server {report.server}{planted};"
+        f" {report.took_s:,.0f} s in all"
+    )
     for title, rows in report.tables():
         rendering.table(
             ("what", ">how many" if title != "From push to begin" else "how long"), rows, title=title
