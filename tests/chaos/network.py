@@ -3,17 +3,20 @@
 All of it hangs on this process: the namespaces have no names, each lives as long as the process that holds
 it, and these die with this one. Nothing outside is touched. Where it can't be had (no root, no `ip`) all are
 on loopback and nothing can be cut. world.py lays it, starts servers at `address` and a host's processes
-behind `prefix`; nemeses/network.py cuts.
+behind `prefix`; nemeses/network.py cuts. The nodes of the cluster have an address each, from which they also
+call each other, so that they can be parted while all clients reach all of them (nemeses/partition.py).
 
 A line is cut in silence: packets vanish, connections stay, as in a network that is lost. `slow` narrows it,
 so that what is sent queues for some hundred milliseconds, or is dropped.
 """
 
 import ctypes
+import itertools
 import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from chaos.nemesis import NotNow
@@ -21,9 +24,12 @@ from gangerd.linux import processes
 
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_PARTED, _LOCAL, _HOLE = 1, 10, 77
+"""Places of rules for packets (who is parted comes before who is here), and the table of a way to nowhere."""
 _TRIAL = (
     "ip link add br0 type bridge && ip link add p1 type veth peer name p2"
     " && tc qdisc add dev p1 root tbf rate 1mbit burst 1600 latency 400ms"
+    " && ip rule add pref 1 from 10.77.1.0 to 10.77.1.1 lookup 77"
 )
 
 
@@ -32,6 +38,9 @@ class Network(Protocol):
 
     address: str
     """Where servers listen, for this process and every host alike."""
+
+    def nodes(self) -> Iterator[str]:
+        """Addresses for the nodes of a cluster, as many as you like."""
 
     def prefix(self, host: int) -> list[str]:
         """Words in front of a command that runs on this host; its pid is the command's."""
@@ -48,6 +57,12 @@ class Network(Protocol):
     def mend(self, host: int) -> None:
         """As it was."""
 
+    def part(self, here: Iterable[str], there: Iterable[str]) -> None:
+        """Nothing comes through between nodes here and nodes there. NotNow where they have one address."""
+
+    def unite(self) -> None:
+        """All nodes reach each other again."""
+
     def close(self) -> None:
         """No more hosts."""
 
@@ -59,6 +74,9 @@ class Loopback:
 
     def __init__(self, why: str) -> None:
         self.why = why
+
+    def nodes(self) -> Iterator[str]:
+        return itertools.repeat(self.address)
 
     def prefix(self, host: int) -> list[str]:
         return []
@@ -75,6 +93,12 @@ class Loopback:
     def mend(self, host: int) -> None:
         """Nothing is ever cut here."""
 
+    def part(self, here: Iterable[str], there: Iterable[str]) -> None:
+        raise NotNow(self.why)
+
+    def unite(self) -> None:
+        """Nobody is ever parted here."""
+
     def close(self) -> None:
         """Nothing to end."""
 
@@ -89,8 +113,17 @@ class Namespaces:
         run("ip link set lo up")
         # Without an address of its own a bridge takes that of a port, which then is heard when it is cut off.
         run("ip link add br0 address 02:00:00:00:00:fe type bridge forward_delay 0 stp_state 0")
-        run(f"ip addr add {self.address}/24 dev br0")
+        run(f"ip addr add {self.address}/16 dev br0")
         run("ip link set br0 up")
+        # A packet between two addresses of one machine is asked about as well, if this comes first.
+        run(f"ip rule add pref {_LOCAL} lookup local")
+        run("ip rule del pref 0")
+        # A bridge to nowhere swallows packets in silence. Told that there is no way, a server would try again
+        # from another address.
+        run("ip link add hole type bridge")
+        run("ip link set hole arp off up")
+        run(f"ip route add default dev hole table {_HOLE}")
+        self._parted: list[str] = []
         self._keepers = [self._lay(host) for host in range(hosts)]
 
     def _lay(self, host: int) -> subprocess.Popen[bytes]:
@@ -106,9 +139,15 @@ class Namespaces:
         run(f"ip link set p{host} master br0 up")
         inside = f"nsenter -t {keeper.pid} -n"
         run(f"{inside} ip link set lo up")
-        run(f"{inside} ip addr add 10.77.0.{host + 1}/24 dev eth0")
+        run(f"{inside} ip addr add 10.77.0.{host + 1}/16 dev eth0")
         run(f"{inside} ip link set eth0 up")
         return keeper
+
+    def nodes(self) -> Iterator[str]:
+        for number in itertools.count():
+            address = f"10.77.{1 + number // 250}.{1 + number % 250}"
+            run(f"ip addr add {address}/16 dev br0")
+            yield address
 
     def prefix(self, host: int) -> list[str]:
         return ["nsenter", "-t", str(self._keepers[host].pid), "-n", "--"]
@@ -128,6 +167,16 @@ class Namespaces:
         run(f"ip link set p{host} master br0")
         run(f"tc qdisc del dev p{host} root", may_fail=True)
         run(" ".join([*self.prefix(host), "tc qdisc del dev eth0 root"]), may_fail=True)
+
+    def part(self, here: Iterable[str], there: Iterable[str]) -> None:
+        for one, other in itertools.product(here, there):
+            for way in (f"from {one} to {other}", f"from {other} to {one}"):
+                run(f"ip rule add pref {_PARTED} {way} lookup {_HOLE}")
+                self._parted.append(way)
+
+    def unite(self) -> None:
+        while self._parted:
+            run(f"ip rule del pref {_PARTED} {self._parted.pop()} lookup {_HOLE}", may_fail=True)
 
     def close(self) -> None:
         for keeper in self._keepers:

@@ -5,6 +5,7 @@ waited for. Roles move about here, so nodes go by their id and what they are is 
 shards.py adds and drains shards; the nemeses do the harm; world.py starts all this and hands it out.
 """
 
+import itertools
 import shutil
 import signal
 import threading
@@ -56,19 +57,21 @@ def restart(server: Server, *, empty: bool = False) -> None:
 class JobServers:
     """Three primaries and a replica of each; `nodes` are the living members by id.
 
-    `clocks`: each node gets a clock that can be stepped, where clocks.py can make one.
+    `addresses`: where they listen, one after the other. `clocks`: each node gets a clock that can be stepped,
+    where clocks.py can make one.
     """
 
     def __init__(
         self,
         binary: str = "valkey",
         *,
-        host: str = "127.0.0.1",
+        addresses: Iterator[str] | None = None,
         node_timeout_ms: int = NODE_TIMEOUT_MS,
         clocks: bool = False,
         options: Sequence[str] = (),
     ) -> None:
-        self.binary, self.host, self.node_timeout_ms = binary, host, node_timeout_ms
+        self.binary, self.node_timeout_ms = binary, node_timeout_ms
+        self._addresses = addresses or itertools.repeat("127.0.0.1")
         self.clocks = clocks and not missing(binary)
         words = "--appendonly yes --cluster-allow-replica-migration no"
         words += f" --cluster-replica-validity-factor {VALIDITY}"
@@ -80,7 +83,7 @@ class JobServers:
             password=PASSWORD,
             options=self.options,
             node_timeout_ms=node_timeout_ms,
-            host=host,
+            addresses=self._addresses,
         )
         self.nodes: dict[str, Server] = dict(zip(self._first.ids, self._first.nodes, strict=True))
         self._turn = threading.Lock()
@@ -111,7 +114,7 @@ class JobServers:
         port = free_port()
         words += f" --repl-ping-replica-period 1 --cluster-port {port + BUS}"
         options = [*words.split(), *self.options]
-        server = Server(self.binary, options, PASSWORD, port, self.host)
+        server = Server(self.binary, options, PASSWORD, port, next(self._addresses))
         if self.clocks:
             give_clock(server)
         start(server)

@@ -1,11 +1,13 @@
 """The lines between hosts and servers are really cut, narrowed and mended, each host's alone."""
 
+import itertools
 import json
 import os
 import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,15 +18,17 @@ from chaos.nemesis import NotNow, Stage
 TESTS = Path(__file__).parents[1]
 
 
-def test_lines_are_cut_deafened_narrowed_and_mended() -> None:
+def seen_in(lab: str) -> Any:
     if reason := network.missing():
         pytest.skip(reason)
-    words = [sys.executable, "-m", "chaos.lines_lab"]
     env = {**os.environ, "PYTHONPATH": str(TESTS)}
-    done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-m", lab], env=env, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
-    seen = json.loads(done.stdout)
+    return json.loads(done.stdout)
 
+
+def test_lines_are_cut_deafened_narrowed_and_mended() -> None:
+    seen = seen_in("chaos.lines_lab")
     assert seen["before"] == ["ok", "ok"]
     assert seen["cut"] == ["TimeoutError", "ok", 3], "nothing of the struck host arrived"
     assert seen["deaf"] == ["TimeoutError", 1, "ok"], "it was executed, and the reply was lost"
@@ -33,12 +37,24 @@ def test_lines_are_cut_deafened_narrowed_and_mended() -> None:
     assert seen["after"] == "ok"
 
 
+def test_nodes_are_parted_with_what_follows_from_it_and_united() -> None:
+    assert seen_in("chaos.partition_lab") == {
+        "a primary alone": "whole",
+        "a primary from its replica": "whole",
+        "a shard alone": "whole",
+    }
+
+
 def test_on_loopback_nothing_can_be_cut() -> None:
     lines = network.Loopback("no root")
     assert (lines.prefix(0), lines.address) == ([], "127.0.0.1")
     with pytest.raises(NotNow, match="no root"):
         lines.cut(0)
     lines.mend(0)
+    with pytest.raises(NotNow, match="no root"):
+        lines.part(["127.0.0.1"], ["127.0.0.1"])
+    lines.unite()
+    assert list(itertools.islice(lines.nodes(), 2)) == ["127.0.0.1"] * 2
 
 
 class Written(network.Loopback):

@@ -159,7 +159,7 @@ class World:
             (self.journal / folder).mkdir(parents=True)
         self.slow = root / "slow"
         self.lines = lines
-        self.jobs = servers.JobServers(server, host=lines.address, clocks=True)
+        self.jobs = servers.JobServers(server, addresses=lines.nodes(), clocks=True)
         self.semaphores = servers.SemaphoreServers(server, host=lines.address)
         self.hosts: list[Host] = []
         self._paths = [str(planted)] if planted else []

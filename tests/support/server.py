@@ -102,8 +102,9 @@ class Server:
         """What its process gets beside this one's, from its next start on."""
         self.password = password
         self.directory = Path(tempfile.mkdtemp(prefix="ganger-test-"))
-        words = f"--port {port} --bind {host} --daemonize no --appendonly no --protected-mode no"
-        words += f" --dir {self.directory} --logfile {self.directory}/log --enable-debug-command yes"
+        words = f"--port {port} --bind {host} --bind-source-addr {host} --daemonize no --appendonly no"
+        words += " --protected-mode no --enable-debug-command yes"
+        words += f" --dir {self.directory} --logfile {self.directory}/log"
         self._words = [path, *words.split(), "--save", "", *options]
         if password is not None:
             self._words += ["--requirepass", password, "--masterauth", password]

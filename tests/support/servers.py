@@ -6,9 +6,10 @@ server dies with the process that started it. `binary` is "valkey" (the one that
 "redis" (a redis-server of 7.0 or newer on PATH).
 """
 
+import itertools
 import secrets
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -61,7 +62,10 @@ class Standalone(_Context):
 
 
 class ClusterServers(_Context):
-    """A cluster: `nodes` are its servers, the primaries first, then `replicas` for each of them in turn."""
+    """A cluster: `nodes` are its servers, the primaries first, then `replicas` for each of them in turn.
+
+    `addresses`: where they listen, one after the other; on loopback all at the same.
+    """
 
     def __init__(
         self,
@@ -72,9 +76,9 @@ class ClusterServers(_Context):
         password: str | None = None,
         options: Sequence[str] = (),
         node_timeout_ms: int = 1000,
-        host: str = "127.0.0.1",
+        addresses: Iterator[str] | None = None,
     ) -> None:
-        self.primaries, self.password, self.binary, self.host = primaries, password, binary, host
+        self.primaries, self.password, self.binary = primaries, password, binary
         ports: list[int] = []
         while len(ports) < primaries * (1 + replicas):
             port = free_port()
@@ -85,8 +89,8 @@ class ClusterServers(_Context):
         )
         cluster += " --repl-diskless-sync-delay 0 --repl-ping-replica-period 1 --cluster-port"
         self.nodes = [
-            Server(binary, [*cluster.split(), str(port + BUS), *options], password, port, host)
-            for port in ports
+            Server(binary, [*cluster.split(), str(port + BUS), *options], password, port, address)
+            for port, address in zip(ports, addresses or itertools.repeat("127.0.0.1"), strict=False)
         ]
         self.ids = [secrets.token_hex(20) for _ in ports]
         for me, node in enumerate(self.nodes):
@@ -100,7 +104,7 @@ class ClusterServers(_Context):
             flags = f"myself,{role}" if index == me else role
             first, last = SLOTS * primary // self.primaries, SLOTS * (primary + 1) // self.primaries - 1
             slots = f" {first}-{last}" if role == "master" else ""
-            address = f"{self.host}:{node.port}@{node.port + BUS}"
+            address = f"{node.host}:{node.port}@{node.port + BUS}"
             if self.binary == "valkey":
                 # One without a shard dies at its first SPUBLISH; Redis 7.0 knows none.
                 address += f",,shard-id={self.ids[primary]}"
@@ -142,12 +146,12 @@ class ClusterServers(_Context):
     def url(self) -> str:
         """All primaries, with the password."""
         account = f":{self.password}@" if self.password else ""
-        hosts = ",".join(f"{self.host}:{node.port}" for node in self.nodes[: self.primaries])
+        hosts = ",".join(f"{node.host}:{node.port}" for node in self.nodes[: self.primaries])
         return f"redis://{account}{hosts}"
 
     def settings(self, **changes: Any) -> RedisSettings:
         """The engine's settings for this cluster."""
-        addresses = tuple((self.host, node.port) for node in self.nodes[: self.primaries])
+        addresses = tuple((node.host, node.port) for node in self.nodes[: self.primaries])
         return RedisSettings(**{"nodes": addresses, "password": self.password} | changes)
 
     def index_of(self, slot: int) -> int:
@@ -175,9 +179,8 @@ class ClusterServers(_Context):
     def move_keys(self, source: int, target: int, *keys: bytes) -> None:
         """Move these keys of a slot that is being moved."""
         auth = ["AUTH", self.password] if self.password else []
-        self.nodes[source].call(
-            "MIGRATE", self.host, self.nodes[target].port, "", 0, 5000, *auth, "KEYS", *keys
-        )
+        there = self.nodes[target]
+        self.nodes[source].call("MIGRATE", there.host, there.port, "", 0, 5000, *auth, "KEYS", *keys)
 
     def end_move(self, slot: int, target: int) -> None:
         """The second half: the slot belongs to the target, and every primary knows."""
