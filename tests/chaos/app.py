@@ -56,9 +56,12 @@ def flaky() -> None:
 
 @job(name="lingers", queue=ODD, **_LONG)
 def lingers(s: float) -> None:
-    """Takes seconds, so that whatever stops a host stops it in the middle of one."""
-    with _noted():
+    """Takes seconds, so that whatever stops a host stops it in the middle of one, and then fails once: what a
+    host wants that comes back after its lease is refused."""
+    with _noted() as attempt:
         time.sleep(s)
+        if attempt == 1:
+            raise ValueError("not yet")
 
 
 @job(name="segfaults", queue=ODD, **_LONG)

@@ -18,6 +18,12 @@ from ganger.keys import partitions
 S = 1_000_000_000
 FAILOVER_NS = 30 * S
 """A failover that was seen may have cost writes of that long before."""
+AWAY = {
+    "freeze a node": "freeze a node",
+    "keep a node busy": "keep a node busy",
+    "parted the nodes": "part the nodes",
+}
+"""What is noted of a primary that may not hear that it was replaced, and the name of the strike."""
 Stretches = tuple[tuple[int, int], ...]
 _QUEUES = {jids.digest(queue): partitions(NAMESPACE, queue, PARTITIONS) for queue in QUEUES}
 
@@ -42,8 +48,8 @@ class Strike:
 class Evidence:
     failovers: list[tuple[int, Stretches]] = field(default_factory=list)
     """When a replica, or an older copy of the data, was seen to serve, and which stretches of slots."""
-    frozen: list[tuple[int, int, Stretches]] = field(default_factory=list)
-    """From when to when a primary stood still, and the slots that it served."""
+    away: list[tuple[int, int, Stretches]] = field(default_factory=list)
+    """From when to when a primary stood still, or was alone, and the slots that it served."""
     judged: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     """jid -> when its lease was taken from a holder."""
     deaths: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -79,15 +85,17 @@ class Evidence:
             for at, stretches in self.failovers
         )
 
-    def woke_up(self, jid: str, before: Run) -> bool:
-        """Whether the primary of the job's slot stood still, its replica took over, and it woke up: until it
-        hears of that, it carries out what lies in its sockets, a push and a claim that others had as well."""
+    def went_on(self, jid: str, before: Run) -> bool:
+        """Whether the primary of the job's slot stood still or was alone, its replica took over, and the old
+        one went on: until it hears of that, it carries out a push and a claim that others had as well. One
+        that wakes up has them in its sockets; one whose clock was put back does not notice that it is alone.
+        """
         slot = slot_of(jid)
         return any(
             begin <= before.begin_ns <= end + 3 * S
             and any(first <= slot <= last for first, last in stretches)
             and self.failed_over(jid, begin, before.begin_ns)
-            for begin, end, stretches in self.frozen
+            for begin, end, stretches in self.away
         )
 
     def forgotten(self, jid: str, first_ns: int, last_ns: int) -> bool:
@@ -108,7 +116,7 @@ class Evidence:
         from_ns = max(before.begin_ns - 2 * S, again.begin_ns - 2 * FAILOVER_NS)
         if self.failed_over(jid, from_ns, until_ns):
             return "failover"
-        return "old primary woke up" if self.woke_up(jid, before) else ""
+        return "old primary went on" if self.went_on(jid, before) else ""
 
     # ---- reading ---------------------------------------------------------------------------------------
 
@@ -116,7 +124,7 @@ class Evidence:
         """The record of the run (journal.py). A shard that is handed over in the plain way loses nothing."""
         seen: list[tuple[int, str, Stretches]] = []
         plain: list[tuple[int, str]] = []
-        frozen: list[tuple[int, Stretches]] = []
+        away: list[tuple[int, str, Stretches]] = []
         for note in notes:
             at = note["at_ns"]
             for pid in note.get("killed", ()):
@@ -128,8 +136,8 @@ class Evidence:
                     self.strikes.append(Strike("the machine stood still", note["begin_ns"], note["end_ns"]))
                 case "failover":
                     seen.append((at, note["to"], tuple((first, last) for first, last in note["slots"])))
-                case "freeze a node":
-                    frozen.append((at, tuple((first, last) for first, last in note["slots"])))
+                case what if what in AWAY:
+                    away.append((at, AWAY[what], tuple((first, last) for first, last in note["slots"])))
                 case "handed a shard over" if note["way"] == "plain":
                     plain.append((at, note["to"]))
                 case "replay":
@@ -138,11 +146,9 @@ class Evidence:
         for at, to, stretches in seen:
             if not any(to == other and -5 * S < at - then < 3 * S for then, other in plain):
                 self.failovers.append((at, stretches))
-        for at, stretches in frozen:
-            ends = [
-                s.end_ns for s in self.strikes if s.name == "freeze a node" and s.begin_ns <= at <= s.end_ns
-            ]
-            self.frozen += [(at, end, stretches) for end in ends]
+        for at, name, stretches in away:
+            ends = [s.end_ns for s in self.strikes if s.name == name and s.begin_ns <= at <= s.end_ns]
+            self.away += [(at, end, stretches) for end in ends]
 
     def read_log(self, lines: Iterable[Mapping[str, Any]]) -> None:
         """The log of a host; each line with `at_ns`, an instant of the monotonic clock."""

@@ -172,7 +172,7 @@ class Producer:
         rng = random.Random(self.rng.random())
         acts = {
             self._delayed: 12, self._expires: 8, self._unwanted: 3, self._single: 10, self._narrow: 14,
-            self._kept: 12, self._batch: 2, self._lingers: 2, self._plain("flaky"): 8,
+            self._kept: 12, self._batch: 2, self._lingers: 3, self._plain("flaky"): 8,
             self._plain("doomed"): 3, self._plain("segfaults"): 1, self._plain("too_slow"): 2,
             self._plain("hangs"): 1, self._plain("hopeless"): 4,
         }  # fmt: skip

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chaos.evidence import Strike, slot_of
+from chaos.evidence import AWAY, Strike, slot_of
 from chaos.kinds import QUEUES
 from chaos.story import Story, ns, rules
 from ganger import jid as jids
@@ -138,31 +138,34 @@ def test_a_shard_that_was_handed_over_in_the_plain_way_explains_nothing(
 
 
 @pytest.mark.parametrize(
-    ("off", "failover_at", "until", "reason"),
+    ("noted", "off", "failover_at", "until", "reason"),
     [
-        (0, 5, 10.9, "old primary woke up"),
-        (1, 5, 10.9, "unexplained"),  # it stood still for other slots
-        (0, 0.5, 10.9, "unexplained"),  # and was no primary any more before that
-        (0, 5, 6, "unexplained"),  # it had heard of it long since
+        ("freeze a node", 0, 5, 10.9, "old primary went on"),
+        ("keep a node busy", 0, 5, 10.9, "old primary went on"),
+        ("parted the nodes", 0, 5, 10.9, "old primary went on"),
+        ("fill a node's memory", 0, 5, 10.9, "unexplained"),  # it heard of everything
+        ("freeze a node", 1, 5, 10.9, "unexplained"),  # it stood still for other slots
+        ("freeze a node", 0, 0.5, 10.9, "unexplained"),  # and was no primary any more before that
+        ("freeze a node", 0, 5, 6, "unexplained"),  # it had heard of it long since
     ],
 )
-def test_a_primary_that_wakes_up_after_its_failover_explains_a_push_that_was_in_twice(
-    story: Story, off: int, failover_at: float, until: float, reason: str
+def test_a_primary_that_goes_on_after_its_failover_explains_a_push_that_was_in_twice(
+    story: Story, noted: str, off: int, failover_at: float, until: float, reason: str
 ) -> None:
     jid = story.push("noop")
     story.run(jid, "noop", 10.5, 10.6, entry="1-1")
     story.run(jid, "noop", 70.9, 71, entry="1-2", pid=2)
     slot = slot_of(jid)
     story.evidence.failovers.append((ns(failover_at), ((slot, slot),)))
-    freeze = {"what": "freeze a node", "at_ns": ns(1), "slots": [[slot + off, slot + off]]}
+    away = {"what": noted, "at_ns": ns(1), "slots": [[slot + off, slot + off]]}
     strike = {
         "what": "strike",
         "at_ns": ns(until),
-        "name": "freeze a node",
+        "name": AWAY.get(noted, noted),
         "begin_ns": ns(0.9),
         "end_ns": ns(until),
     }
-    story.evidence.read_record([freeze, strike])
+    story.evidence.read_record([away, strike])
     assert story.check().duplicates == {reason: 1}
 
 

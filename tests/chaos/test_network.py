@@ -77,8 +77,7 @@ class Written(network.Loopback):
 
 
 def test_a_strike_harms_a_line_and_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nemeses, "SHORT_S", 0.01)
-    monkeypatch.setattr(nemeses, "LONG_S", 0.02)
+    monkeypatch.setattr(nemeses, "LENGTHS_S", ((0.01, 0.02),) * 3)
     lines, notes = Written(), list[str]()
     stage = Stage(None, None, ["a host"], [], lambda what, **_: notes.append(what), lines)
     for nemesis in nemeses.nemeses(stage):

@@ -5,8 +5,9 @@ import time
 
 from chaos.nemesis import Nemesis, NotNow, Stage
 
-SHORT_S, LONG_S = 2.0, 20.0
-"""A cut that a host sits out, and one in which its leases (15 s) end."""
+LENGTHS_S = ((0.5, 2.0), (2.0, 14.0), (16.0, 25.0))
+"""A cut that a host sits out, one that is felt, and one in which its leases (15 s) end."""
+WEIGHTS = (5, 2, 2)
 KBIT_S = (256, 512, 1000)
 
 
@@ -24,7 +25,7 @@ class Lines:
         if lines is None or not self._stage.hosts:
             raise NotNow("hosts and servers are on one address")
         host = rng.randrange(len(self._stage.hosts))
-        for_s = rng.uniform(SHORT_S / 4, SHORT_S) if rng.random() < 0.7 else rng.uniform(SHORT_S, LONG_S)
+        for_s = rng.uniform(*rng.choices(LENGTHS_S, WEIGHTS)[0])
         if host in self._struck:
             raise NotNow("the host's line is not whole")
         self._struck.add(host)

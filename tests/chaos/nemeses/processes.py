@@ -159,7 +159,7 @@ class Freeze(_Harm):
     Meanwhile the others here leave it alone, so that it wakes up in the middle of what it did."""
 
     name = "freeze a host"
-    every_s = 150.0
+    every_s = 90.0
     branches = frozenset({"lease reclaim", "stale settle"})
 
     def __init__(self, stage: Stage) -> None:
