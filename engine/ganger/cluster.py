@@ -20,11 +20,19 @@ from typing import Any
 from ganger.command import Command, Word
 from ganger.config import RedisSettings
 from ganger.durability import TRIAL, OnDisk
-from ganger.errors import ClusterUnavailable, GangerError, NodeDown, NoDisk, OutcomeUnknown, ServerBusy
+from ganger.errors import (
+    ClusterUnavailable,
+    GangerError,
+    NodeDown,
+    NoDisk,
+    OutcomeUnknown,
+    ServerBusy,
+    WrongPassword,
+)
 from ganger.wire.link import Link, LinkLost, LinkRefused, ReplyError, pack
 from ganger.wire.node import Node
 from ganger.wire.peer import Peer
-from ganger.wire.replies import classify, explain
+from ganger.wire.replies import Advice, classify, explain
 from ganger.wire.routes import Routes
 from ganger.wire.server_check import check_server, read_info
 from ganger.wire.subscription import Subscription
@@ -33,8 +41,9 @@ from ganger.wire.volley import volley
 
 __all__ = ["Cluster", "Command", "Node", "Subscription"]
 
-_LATER = (NodeDown, OutcomeUnknown, ServerBusy, ClusterUnavailable)
-"""What a node may answer for a while: it is down, hangs, runs a long script, or loads its data."""
+_LATER = (NodeDown, OutcomeUnknown, ServerBusy, ClusterUnavailable, WrongPassword)
+"""What a node may answer for a while: it is down, hangs, runs a long script, loads its data, has no free
+connection, or another password, as they are being changed. One that no node accepts is another matter."""
 _monotonic = time.monotonic
 
 
@@ -195,6 +204,8 @@ class Cluster:
             except (LinkLost, TimeoutError):
                 continue
             if isinstance(reply, ReplyError):
+                if classify(str(reply)).advice is not Advice.FATAL or "replica" in str(reply):
+                    continue  # it can't say now, or is no primary any more
                 raise NoDisk(
                     f"Redis node {peer.node} can't do durability = fsynced ({reply}): it needs appendonly"
                     " yes, and Redis 7.2 or newer, or Valkey."

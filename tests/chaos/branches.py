@@ -7,7 +7,7 @@ the rest follows from the history. PURE.
 from collections import Counter
 
 from chaos.checker import Findings
-from chaos.evidence import Evidence
+from chaos.evidence import SIGNS, Evidence
 from chaos.history import History
 
 ERRORS = {
@@ -38,8 +38,13 @@ EVENTS = {
     "redis down": "redis.down",
     "ended from outside": "job.ended_from_outside",
 }
+SAID = {
+    "wrong password": SIGNS[0],
+    "no connection free": SIGNS[1],
+}
+"""Branches that no server counts apart from what this harness itself is told: what the hosts' logs say."""
 DERIVED = ("stale settle", "memo hit", "failover")
-NAMES = frozenset({*ERRORS, *EVENTS, *DERIVED})
+NAMES = frozenset({*ERRORS, *EVENTS, *SAID, *DERIVED})
 """All that a nemesis may aim at."""
 
 
@@ -47,6 +52,7 @@ def taken(errors: Counter[str], evidence: Evidence, history: History, found: Fin
     """How often each was."""
     counts = {name: errors[code] for name, code in ERRORS.items()}
     counts |= {name: evidence.events[event] for name, event in EVENTS.items()}
+    counts |= {name: evidence.said[text] for name, text in SAID.items()}
     counts["stale settle"] = found.stale_settles
     counts["memo hit"] = history.memo_hits
     counts["failover"] = len(evidence.failovers)

@@ -25,6 +25,7 @@ AWAY = {
 }
 """What is noted of a primary that may not hear that it was replaced, and the name of the strike."""
 Stretches = tuple[tuple[int, int], ...]
+SIGNS = ("refuses our user name or password", "max number of clients")
 _QUEUES = {jids.digest(queue): partitions(NAMESPACE, queue, PARTITIONS) for queue in QUEUES}
 
 
@@ -62,6 +63,8 @@ class Evidence:
     """(begin, end, queue)."""
     events: Counter[str] = field(default_factory=Counter)
     """Lines of the hosts' logs by event."""
+    said: Counter[str] = field(default_factory=Counter)
+    """Lines that tell an error in which one of SIGNS stands, by it."""
 
     def died_ns(self, run: Run) -> int:
         """When the process of a run without an end died; its begin when nobody knows."""
@@ -154,6 +157,8 @@ class Evidence:
         """The log of a host; each line with `at_ns`, an instant of the monotonic clock."""
         for line in lines:
             self.events[line["event"]] += 1
+            for sign in SIGNS:
+                self.said[sign] += sign in line.get("error", "")
             match line["event"]:
                 case "lease.judged" if "jid" in line:
                     self.judged[line["jid"]].append(line["at_ns"])

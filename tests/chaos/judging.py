@@ -2,6 +2,7 @@
 needs, and the report of what it found."""
 
 import json
+import mmap
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -9,11 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from chaos import branches, checker, groups, history
 from chaos.evidence import Evidence
 from chaos.kinds import CONCURRENCY, NARROW
 from chaos.report import Report, Waits
+from chaos.servers import PASSWORD
 from chaos.world import World
 from ganger import inspect
 from ganger.command import Command
@@ -102,13 +105,17 @@ def judge(
 ) -> Report:
     """Everything read and checked."""
     notes = [json.loads(line) for line in (root / "strikes").read_text().splitlines()]
-    evidence = Evidence()
+    evidence, told = Evidence(), list[str]()
     evidence.read_record(notes)
     for log in sorted(root.glob("*/log.*")):
         evidence.read_log(_log_lines(log))
+        if log.stat().st_size and _holds(log, PASSWORD):
+            told.append(log.parent.name)
     known = history.read(root / "journal")
     found = checker.check_jobs(known, evidence, final)
     groups.check_groups(found, known, evidence, final)
+    for host in told:
+        found.wrong("I14", f"the log of {host} tells the servers' password")
     counts = branches.taken(errors, evidence, known, found)
     for striker in strikers:
         if striker.trouble:
@@ -161,6 +168,12 @@ def _missed(plan: Any, strikers: Sequence[Any], counts: dict[str, int]) -> set[s
         for name in striker.tally.branches:
             aimed[name] += striker.tally.count
     return {name for name, count in aimed.items() if count >= OFTEN and not counts.get(name)}
+
+
+def _holds(path: Path, secret: str) -> bool:
+    """Whether a file that is not empty tells it, as it is or as it stands in a URL."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        return any(text.find(word.encode()) >= 0 for word in (secret, quote(secret)))
 
 
 def _log_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -30,7 +30,17 @@ from support.server import binary_path
 
 __all__ = ["MODULES", "Plan", "binary_path", "run", "summon"]
 
-MODULES = ("processes", "failover", "partition", "slots", "servers", "network", "clock", "semaphores")
+MODULES = (
+    "processes",
+    "failover",
+    "partition",
+    "slots",
+    "servers",
+    "refusals",
+    "network",
+    "clock",
+    "semaphores",
+)
 MOST_WAITING = 20_000
 """With more jobs ready than that, producers rest."""
 DRAIN_S = 240.0

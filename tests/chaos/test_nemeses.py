@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from chaos import clocks
-from chaos.nemeses import clock, failover, semaphores, servers, slots
+from chaos import ailments, clocks
+from chaos.nemeses import clock, failover, refusals, semaphores, servers, slots
 from chaos.nemesis import NotNow, Stage
-from chaos.prober import Prober
+from chaos.prober import Prober, pairs
 from chaos.servers import JobServers, SemaphoreServers
 from chaos.test_shards import fill, total
+from support.waiting import until
 
 RNG = random.Random(6)
 
@@ -163,6 +164,64 @@ def test_a_replica_dies_and_comes_back(stage: Stage, notes: Notes) -> None:
     assert stage.cluster.whole()
 
 
+@pytest.mark.parametrize("ailment", [ailments.torn, ailments.read_only, ailments.slow, ailments.no_memory])
+def test_a_server_for_semaphores_ails_for_a_while(ailment: ailments.Ailment) -> None:
+    with SemaphoreServers(count=1) as servers:
+        [server] = servers.servers
+        for number in range(9):
+            server.call("SET", number, "x" * 1000)
+        with ailments.ailing([server], ailment):
+            pass
+        server.call("SET", "more", "x")
+        assert (server.client.dbsize() == 10) == (ailment is not ailments.torn)
+
+
+def test_all_nodes_turn_everybody_away_for_a_while(stage: Stage, notes: Notes) -> None:
+    for nemesis in refusals.nemeses(stage)[1:]:
+        assert isinstance(nemesis, refusals.Refuse)
+        nemesis.longest_s, nemesis.share = 0.2, 1.0
+        nemesis.strike(RNG)
+    assert len(notes) == 2 * 6
+    assert stage.cluster.whole()
+
+
+def test_a_replica_whose_disk_is_full_ends_and_comes_back(stage: Stage) -> None:
+    cluster = stage.cluster
+    primary = cluster.primaries()[0]
+    [replica] = cluster.replicas(primary)
+    [[key, _], *_] = pairs(cluster, primary)
+    with ailments.ailing([cluster.nodes[replica]], ailments.no_disk):
+        for size in (ailments.LEAST_BYTES, 1):
+            cluster.nodes[primary].call("SET", key, b"x" * size)
+        until(lambda: replica not in cluster.running(), "its end")
+    cluster.wait_whole()
+
+
+@pytest.mark.parametrize(
+    ("name", "errors"),
+    [
+        ("fill a disk", ["ResponseError"]),
+        ("refuse connections", ["ResponseError", "ConnectionError"]),
+        ("change the password", ["AuthenticationError"]),
+    ],
+)
+def test_a_node_turns_everybody_away_for_a_while(
+    stage: Stage, notes: Notes, name: str, errors: list[str]
+) -> None:
+    nemesis = next(one for one in refusals.nemeses(stage) if one.name == name)
+    assert isinstance(nemesis, refusals.Refuse)
+    nemesis.longest_s, nemesis.share = 1.0, 0.0
+    for ident in stage.cluster.primaries():  # a small file may grow a little
+        [[key, _], *_] = pairs(stage.cluster, ident)
+        stage.cluster.nodes[ident].call("SET", key, b"x" * ailments.LEAST_BYTES)
+    with Prober(stage.cluster) as prober:
+        nemesis.strike(random.Random(1))
+    assert stage.cluster.view()[notes.first(name)["node"]].serves
+    assert sum(prober.errors[error] for error in errors) > 2  # once is the connection that it parts with
+    assert stage.cluster.whole()
+    fill(stage.cluster)  # it takes writes again
+
+
 def test_a_clock_is_stepped_and_put_right(stage: Stage, notes: Notes) -> None:
     if not stage.cluster.clocks:
         with pytest.raises(NotNow, match="libfaketime"):
@@ -177,7 +236,7 @@ def test_a_clock_is_stepped_and_put_right(stage: Stage, notes: Notes) -> None:
 def test_servers_for_semaphores_die_forget_and_fall_silent(notes: Notes) -> None:
     with SemaphoreServers() as three:
         stage = Stage(None, three, [], [], notes)
-        kill, wipe, silence = semaphores.nemeses(stage)
+        kill, wipe, _, silence, *_ = semaphores.nemeses(stage)
         for server in three.servers:
             server.call("SET", "some", "thing")
         runs = [one.client.info("server")["run_id"] for one in three.servers]

@@ -1,6 +1,7 @@
 """What a producer is told who wants its jobs on a replica, or on disk, before a push returns."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -13,7 +14,7 @@ from ganger.jid import mint
 from ganger.keys import Partition, partitions
 from ganger.operations import enqueue, look
 from ganger.operations.enqueue import NewJob
-from support.servers import ClusterServers, binary_path
+from support.servers import ClusterServers, Server, binary_path, wait_until
 
 
 def _at(servers: ClusterServers, index: int) -> Partition:
@@ -103,6 +104,20 @@ def test_a_server_without_a_file_is_named_before_anything_is_in(replicated_serve
     with pytest.raises(NoDisk, match="can't do durability = fsynced"):
         client.cluster.check_disks()
     assert _held(Client(EngineConfig(replicated_servers.settings())), "nodisk") == 0
+
+
+def _follows(node: Server) -> bool:
+    return node.client.info("replication").get("master_link_status") == "up"
+
+
+def test_a_primary_that_has_become_a_replica_is_no_reason_to_refuse(on_disk: ClusterServers) -> None:
+    """Nobody may have told this process of the failover yet."""
+    client = _client(on_disk)
+    client.cluster.nodes()
+    for heir, old in ((1, 0), (0, 1)):
+        on_disk.nodes[heir].call("CLUSTER FAILOVER")
+        wait_until(partial(_follows, on_disk.nodes[old]))
+        client.cluster.check_disks()
 
 
 @pytest.mark.skipif(binary_path("redis") is None, reason="no redis-server of 7.0 or newer on PATH")

@@ -79,8 +79,10 @@ def free_port() -> int:
         return port
 
 
-def _die_with_parent() -> None:
+def _born() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # With a limit to the size of files (chaos/ailments.py) a write fails then, as on a full disk.
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
 
 class Server:
@@ -118,7 +120,7 @@ class Server:
         self.process = subprocess.Popen(
             self._words,
             env={**os.environ, **self.environment},
-            preexec_fn=_die_with_parent,
+            preexec_fn=_born,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )

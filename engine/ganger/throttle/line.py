@@ -12,10 +12,12 @@ from typing import Any
 
 from ganger.command import Command
 from ganger.config import RedisSettings
+from ganger.errors import WrongPassword
 from ganger.throttle.server_check import Life, complaint, read_life
 from ganger.wire.link import Link, LinkLost, LinkRefused, ReplyError, pack
 from ganger.wire.node import Node
 from ganger.wire.peer import Peer
+from ganger.wire.replies import Advice, classify
 from ganger.wire.server_check import read_info
 
 _RESENT_S = 0.1
@@ -100,7 +102,7 @@ class Line:
             finally:
                 self._take(link, heard, now_s)
         except (LinkLost, LinkRefused) as error:
-            if isinstance(error, LinkRefused):
+            if isinstance(error, LinkRefused) and classify(str(error)).error is WrongPassword:
                 self.misplaced = (
                     f"The server for semaphores at {self.place} refuses our user name or password."
                 )
@@ -172,8 +174,10 @@ class Line:
     def _greeted(self, reply: Any, heard: list[tuple[Call, Any]], now_s: float) -> None:
         """INFO has come: who is it? Then send what waits."""
         if isinstance(reply, ReplyError):
-            self.misplaced = f"The server for semaphores at {self.place} answered: {reply}"
-            raise LinkLost(str(reply), sent=False)
+            verdict = classify(str(reply))
+            if verdict.advice is Advice.FATAL or verdict.error is WrongPassword:
+                self.misplaced = f"The server for semaphores at {self.place} answered: {reply}"
+            raise LinkLost(str(reply), sent=False, connecting=True)
         info = read_info(reply)
         self.misplaced = complaint(str(self.place), info)
         if self.misplaced:

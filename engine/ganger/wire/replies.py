@@ -53,12 +53,13 @@ _BY_CODE = {
     "OOM": Verdict(Advice.WAIT, ServerFull),
     "NOREPLICAS": Verdict(Advice.WAIT, WriteRefused),
     "MISCONF": Verdict(Advice.WAIT, WriteRefused),
-    "NOAUTH": Verdict(Advice.FATAL, WrongPassword),
-    "WRONGPASS": Verdict(Advice.FATAL, WrongPassword),
+    # Who was let in when the map was read: passwords are being changed, node by node, and ours comes back.
+    "NOAUTH": Verdict(Advice.WAIT, WrongPassword),
+    "WRONGPASS": Verdict(Advice.WAIT, WrongPassword),
 }
 _BY_TEXT = (
     ("ERR max number of clients", Verdict(Advice.WAIT, ClusterUnavailable)),
-    ("ERR AUTH", Verdict(Advice.FATAL, WrongPassword)),
+    ("ERR AUTH", Verdict(Advice.WAIT, WrongPassword)),
     ("ERR This instance has cluster support disabled", Verdict(Advice.FATAL, NotACluster)),
 )
 _FATAL = Verdict(Advice.FATAL, ScriptFailed)

@@ -100,19 +100,25 @@ class Routes:
         """Read the map for the first time, from any of the settings' nodes.
 
         Raises RedisUnreachable (at once when a certificate isn't trusted), and WrongPassword or NotACluster
-        at once.
+        when that is what one of them says and no other has the map.
         """
         attempt, why = 0, ""
         while not self.loaded:
+            hopeless: GangerError | None = None
             # Who has answered before (a check asks first) goes first: another may let us wait in vain.
             for host, port in sorted(
                 self.settings.nodes, key=lambda node: not self.peer_at(Node(*node)).heard_s
             ):
                 now_s = time.monotonic()
                 until_s = min(deadline_s, now_s + self.settings.connect_timeout_s)
-                why = self._read_from(self.peer_at(Node(host, port)), until_s)
+                try:
+                    why = self._read_from(self.peer_at(Node(host, port)), until_s)
+                except _HOPELESS as error:
+                    hopeless = error
                 if self.loaded:
                     return
+            if hopeless is not None:
+                raise hopeless
             attempt += 1
             pause = pause_s(attempt, self.rng)
             if time.monotonic() + pause >= deadline_s:
@@ -152,9 +158,9 @@ class Routes:
             peer.drop_idle()
 
     def ask(self, peer: Peer, words: tuple[Any, ...], until_s: float) -> Any:
-        """One command to one node, once; an error reply is returned.
+        """One command to one node, once; an error reply is returned, one to our AUTH too.
 
-        Raises LinkLost, TimeoutError, WrongPassword.
+        Raises LinkLost, TimeoutError.
         """
         link: Link | None = None
         try:
@@ -163,7 +169,7 @@ class Routes:
         except LinkRefused as error:
             assert link is not None
             link.close()
-            raise explain(classify(str(error)).error, "AUTH", str(peer.node), str(error)) from None
+            return ReplyError(str(error))
         except BaseException:
             if link is not None:
                 link.close()

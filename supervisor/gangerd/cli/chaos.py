@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parents[3] / "tests"
 MOST_SHOWN = 20
-SORTS = ("processes", "failover", "partition", "slots", "servers", "network", "clock", "semaphores")
+SORTS = (
+    "processes",
+    "failover",
+    "partition",
+    "slots",
+    "servers",
+    "refusals",
+    "network",
+    "clock",
+    "semaphores",
+)
 PLANTS = ("unfenced-settle", "drop-before-add", "majority-count")
 SERVERS = ("valkey", "redis")
 

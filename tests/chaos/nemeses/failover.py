@@ -8,10 +8,13 @@ import random
 import signal
 import time
 
+from chaos.ailments import tear
 from chaos.nemesis import Nemesis, NotNow, Stage
 from chaos.servers import RECOVERY_S, restart
 from support.server import wait_until
 
+TORN = 0.3
+"""How often the dead has lost the last it had written down when it comes back."""
 WAYS = ("plain", "FORCE", "TAKEOVER")
 
 
@@ -40,6 +43,8 @@ class KillPrimary:
                 )
                 self._stage.note("failed over", node=victim, to=cluster.owner(slots[0][0]))
                 time.sleep(rng.uniform(0, self.longest_s))
+                if rng.random() < TORN:
+                    tear(cluster.nodes[victim])
             finally:
                 restart(cluster.nodes[victim])
                 cluster.wait_whole()

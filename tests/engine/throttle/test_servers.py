@@ -4,9 +4,13 @@ answers, a full server."""
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+import redis
 
+from chaos.ailments import Ailment, no_connections, no_disk, other_password, read_only, slow
 from ganger.throttle.holders import Holder
 from ganger.throttle.quorum import Refused
 from ganger.throttle.semaphore import Permit, Semaphore, renew
@@ -101,6 +105,48 @@ def test_a_full_server_renews_and_grants_on(own: ThrottleServers) -> None:
     permits = [permit_of(api), permit_of(api)]
     assert renew(api.servers, permits) == []
     assert isinstance(api.attempt(ME), Refused)
+
+
+@pytest.mark.parametrize("ailment", [no_connections, other_password, no_disk, read_only, slow])
+def test_one_of_three_that_ails_and_is_well_again(own: ThrottleServers, ailment: Ailment) -> None:
+    """Permits are to be had with the two others; then all three have a vote again."""
+    servers = Servers(own.urls, answer_s=2.0)
+    api = Semaphore(servers, "ganger", "api", 1)
+    api.release(permit_of(api))
+    with ailment(own.one):
+        permit = permit_of(api)
+        assert not renew(servers, [permit])
+        api.release(permit)
+    permit = permit_of(api)
+    until(lambda: not renew(servers, [permit]) and api.inspect()[0].votes == 3, "all three")
+
+
+def test_at_the_first_use_a_server_that_is_full_of_clients_is_one_that_is_away(own: ThrottleServers) -> None:
+    servers = Servers(own.urls, answer_s=2.0)
+    with no_connections(own.one):
+        servers.check()
+        permit_of(Semaphore(servers, "ganger", "api", 1))
+
+
+def test_at_the_first_use_a_server_that_is_busy_is_one_that_is_away(own: ThrottleServers) -> None:
+    own.one.call("CONFIG SET", "busy-reply-threshold", 20)
+    with ThreadPoolExecutor(1) as beside:
+        busy = beside.submit(own.one.client.eval, "while true do end", 0)
+        look = redis.Redis(port=own.one.port, password=own.one.password)
+        until(lambda: _code(look) == "BUSY", "a script that is too long")
+        servers = Servers(own.urls, answer_s=2.0)
+        servers.check()
+        permit_of(Semaphore(servers, "ganger", "api", 1))
+        look.script_kill()
+        assert "killed" in str(busy.exception(20))
+
+
+def _code(client: Any) -> str:
+    try:
+        client.ping()
+    except redis.ResponseError as error:
+        return str(error).partition(" ")[0]
+    return ""
 
 
 def test_a_server_that_answers_with_errors_is_no_vote_and_is_named(own: ThrottleServers) -> None:

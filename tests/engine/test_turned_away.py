@@ -1,0 +1,85 @@
+"""Nodes that live and turn callers away: a password that is being changed, too many connections, a full disk.
+That is an outage, and mends itself; whoever comes anew looks for another node first."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from chaos.ailments import LEAST_BYTES, no_connections, no_disk, other_password
+from engine.test_cluster_faults import at_node, configured, get, incr
+from ganger.cluster import Cluster, Command
+from ganger.errors import OutcomeUnknown, RedisUnreachable, WriteRefused, WrongPassword
+from support.servers import ClusterServers
+from support.waiting import until
+
+
+def test_a_password_that_is_changed_for_a_while_is_waited_for(
+    rough: Cluster, rough_servers: ClusterServers
+) -> None:
+    part = at_node(rough_servers, 1)
+    with ThreadPoolExecutor(1) as beside:
+        with other_password(rough_servers.nodes[1]):
+            with pytest.raises(OutcomeUnknown):  # over a connection that was closed already
+                rough.run(get(part), deadline_s=0.1)
+            with pytest.raises(
+                WrongPassword, match=r"127\.0\.0\.1:\d+ refuses .* check GANGER_REDIS"
+            ) as told:
+                rough.run(incr(part), deadline_s=0.1)
+            assert "top secret" not in str(told.value)
+            waits = beside.submit(rough.run, incr(part))
+        assert waits.result(20) == 1
+
+
+def test_what_was_sent_before_the_password_was_changed_may_have_run(
+    rough: Cluster, rough_servers: ClusterServers
+) -> None:
+    part = at_node(rough_servers, 1)
+    with ThreadPoolExecutor(1) as beside, ExitStack() as stack:
+        server = rough_servers.nodes[1]
+        lost = beside.submit(rough.run, Command(part.slot, ("BLPOP", part.meta, 20)), deadline_s=2.0)
+        while not any(client["cmd"] == "blpop" for client in server.client.client_list()):
+            pass
+        stack.enter_context(other_password(server))
+        with pytest.raises(OutcomeUnknown, match="it may have run"):
+            lost.result(20)
+
+
+@pytest.mark.parametrize("ailment", [other_password, no_connections])
+def test_who_comes_anew_asks_another_node(rough_servers: ClusterServers, ailment: type) -> None:
+    part = at_node(rough_servers, 1)
+    with ailment(rough_servers.nodes[0]):
+        cluster = Cluster(rough_servers.settings())
+        assert cluster.run(incr(part)) == 1
+        [warning] = cluster.check()
+        assert f"127.0.0.1:{rough_servers.nodes[0].port}" in warning
+        cluster.close()
+
+
+def test_where_no_node_has_a_connection_free_that_is_the_reason(rough_servers: ClusterServers) -> None:
+    part, cluster = at_node(rough_servers, 1), Cluster(rough_servers.settings())
+    with ThreadPoolExecutor(1) as beside:
+        with ExitStack() as stack:
+            for node in rough_servers.nodes:
+                stack.enter_context(no_connections(node))
+            with pytest.raises(
+                RedisUnreachable, match=r"max number of clients|connection reset|closed the con"
+            ):
+                cluster.run(incr(part), deadline_s=0.1)
+            waits = beside.submit(cluster.run, incr(part))
+        assert waits.result(20) == 1
+    cluster.close()
+
+
+def test_a_full_disk_is_waited_for(rough: Cluster, rough_servers: ClusterServers) -> None:
+    part, node = at_node(rough_servers, 1), rough_servers.nodes[1]
+    with ThreadPoolExecutor(1) as beside, configured(node, appendonly="yes"):
+        until(lambda: not node.client.info("persistence")["aof_rewrite_in_progress"], "an append-only file")
+        with no_disk(node):
+            rough.run(Command(part.slot, ("SET", part.memo, b"x" * LEAST_BYTES)))
+            with pytest.raises(WriteRefused, match=r"INCR was not run: see its replicas and disk \(MISCONF"):
+                while rough.run(incr(part), deadline_s=0.1):
+                    pass
+            assert rough.run(Command(part.slot, ("STRLEN", part.memo))) == LEAST_BYTES
+            waits = beside.submit(rough.run, incr(part))
+        assert waits.result(20) > 0
