@@ -27,8 +27,10 @@ def nemeses(stage: Stage) -> list[Nemesis]:
         KillMaster(stage),
         KillProducer(stage),
         Stop(stage, "worker", 25.0, longest_s=6.0),
-        Stop(stage, "coordinator", 60.0, longest_s=6.0),
+        Stop(stage, "coordinator", 60.0, longest_s=LEASE_S + 5),
         Stop(stage, "scheduler", 60.0, longest_s=8.0),
+        Stop(stage, "master", 60.0, longest_s=8.0),
+        Stop(stage, "producer", 60.0, longest_s=8.0),
         Freeze(stage),
         Reload(stage),
         Restart(stage),
@@ -141,12 +143,24 @@ class Stop(_Harm):
         self._stopped = 0
 
     def strike(self, rng: random.Random) -> None:
-        host, pid = self._child(rng, self.role)
-        self._stopped = pid
-        self.stage.note("stop", of=f"{self.role} of {host.name}", pid=pid)
-        _signal(pid, signal.SIGSTOP)
+        name, self._stopped = self._victim(rng)
+        self.stage.note("stop", of=name, pid=self._stopped)
+        _signal(self._stopped, signal.SIGSTOP)
         time.sleep(rng.uniform(0.5, self.longest_s))
         self.heal()
+
+    def _victim(self, rng: random.Random) -> tuple[str, int]:
+        if self.role == "producer":
+            living = [one for one in self.stage.producers if not one.ended]
+            if not living:
+                raise NotNow("no producer lives")
+            producer = rng.choice(living)
+            return producer.name, producer.pid
+        if self.role == "master":
+            host = self._host(rng)
+            return f"master of {host.name}", host.process.pid
+        host, pid = self._child(rng, self.role)
+        return f"{self.role} of {host.name}", pid
 
     def heal(self) -> None:
         if self._stopped:
