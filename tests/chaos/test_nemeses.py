@@ -122,11 +122,11 @@ def test_clients_are_dropped(stage: Stage, notes: Notes) -> None:
         line.close()
 
 
-@pytest.mark.parametrize("name", ["pause clients", "keep a node busy", "freeze a node"])
+@pytest.mark.parametrize("name", ["pause clients", "keep a node busy", "freeze a node", "slow a node"])
 def test_a_node_answers_nobody_for_a_while(stage: Stage, name: str) -> None:
     with Prober(stage.cluster) as prober:
         trouble(stage, name, 0.6).strike(RNG)
-    assert prober.longest_s > 0.4
+    assert prober.longest_s > (0.1 if name == "slow a node" else 0.4)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +138,13 @@ def test_a_node_refuses_to_write_for_a_while(stage: Stage, name: str, error: str
         trouble(stage, name, 0.4).strike(RNG)
     assert prober.errors[error] > 0
     fill(stage.cluster)  # it takes writes again
+
+
+def test_a_replica_loses_its_link_and_finds_it_again(stage: Stage, notes: Notes) -> None:
+    before = [one.client.info("stats")["sync_partial_ok"] for one in stage.cluster.nodes.values()]
+    trouble(stage, "part a primary from its replica").strike(RNG)
+    after = [one.client.info("stats")["sync_partial_ok"] for one in stage.cluster.nodes.values()]
+    assert sum(after) - sum(before) == 1
 
 
 def test_what_a_strike_left_behind_is_undone_by_healing(stage: Stage) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import redis
 
+from chaos import ailments
 from chaos.nemesis import Nemesis, NotNow, Stage
 from chaos.servers import JobServers, restart
 from support.server import Server
@@ -29,7 +30,17 @@ def flush_scripts(server: Server, _: float) -> None:
 
 
 def kill_clients(server: Server, _: float) -> None:
-    server.call("CLIENT KILL TYPE NORMAL SKIPME YES")
+    for sort in ("NORMAL", "PUBSUB"):
+        server.call(f"CLIENT KILL TYPE {sort} SKIPME YES")
+
+
+def part_with_replicas(server: Server, _: float) -> None:
+    server.call("CLIENT KILL TYPE REPLICA")
+
+
+def stutter(server: Server, for_s: float) -> None:
+    with ailments.slow(server):
+        time.sleep(for_s)
 
 
 def pause_clients(server: Server, for_s: float) -> None:
@@ -147,6 +158,8 @@ def nemeses(stage: Stage) -> list[Nemesis]:
     return [
         flush,
         made("kill clients", 12.0, "", kill_clients),
+        made("part a primary from its replica", 30.0, "", part_with_replicas),
+        made("slow a node", 45.0, "", stutter, 4.0),
         made("pause clients", 30.0, "", pause_clients, 3.0),
         made("fill a node's memory", 30.0, "oom", fill_memory, 3.0),
         made("want more replicas", 30.0, "noreplicas", want_replicas, 3.0),
