@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from ganger.clock import now_ms
+from ganger.calls import parse_time, time_command
 from ganger.cluster import Cluster
 from ganger.errors import BatchNotFound, GangerError
 from ganger.keys import BatchKeys, Control
@@ -40,7 +40,8 @@ class BatchStatus:
 
 def status(cluster: Cluster, keys: BatchKeys) -> BatchStatus:
     """Raises BatchNotFound."""
-    return _read(batch.parse_head(cluster.run(batch.head_command(keys)), keys), keys.bid)
+    head, time = cluster.run_many([batch.head_command(keys), time_command(keys.slot)])
+    return _read(batch.parse_head(head, keys), keys.bid, parse_time(time))
 
 
 def recent(
@@ -50,11 +51,12 @@ def recent(
     the bids of those out of reach are told there; without it the first of them is raised."""
     bids = batch.recent(cluster, control, limit, deadline_s=LOOK_S)
     keys = [BatchKeys(control.namespace, bid) for bid in bids]
-    replies = cluster.run_many([batch.head_command(each) for each in keys], deadline_s=LOOK_S)
+    asks = [ask for each in keys for ask in (batch.head_command(each), time_command(each.slot))]
+    replies = cluster.run_many(asks, deadline_s=LOOK_S)
     found: list[BatchStatus] = []
-    for each, reply in zip(keys, replies, strict=True):
+    for each, reply, time in zip(keys, replies[::2], replies[1::2], strict=True):
         try:
-            found.append(_read(batch.parse_head(reply, each), each.bid))
+            found.append(_read(batch.parse_head(reply, each), each.bid, parse_time(time)))
         except BatchNotFound:
             continue  # about to be made, or just gone
         except GangerError as error:
@@ -64,14 +66,14 @@ def recent(
     return found
 
 
-def _read(head: dict[str, str], bid: str) -> BatchStatus:
+def _read(head: dict[str, str], bid: str, now_ms: int) -> BatchStatus:
     total, ended, ok = (read_ms(head.get(name, "0")) for name in ("total", "ended", "ok"))
     active_ms = read_ms(head.get("active_ms", "0"))
     failed = sorted((name[2:], value) for name, value in head.items() if name.startswith("f:"))
     return BatchStatus(
         bid=bid,
         description=head.get("description", ""),
-        state=_state(head, active_ms),
+        state=_state(head, now_ms - active_ms),
         total=total,
         pending=total - ended,
         succeeded=ok,
@@ -86,9 +88,9 @@ def _read(head: dict[str, str], bid: str) -> BatchStatus:
     )
 
 
-def _state(head: dict[str, str], active_ms: int) -> str:
+def _state(head: dict[str, str], still_ms: int) -> str:
     if head.get("state") == "open":
-        return "abandoned" if now_ms() - active_ms > batch.ABANDONED_MS else "open"
+        return "abandoned" if still_ms > batch.ABANDONED_MS else "open"
     if "success" in head:
         return "success"
     return "complete" if "complete" in head else "running"

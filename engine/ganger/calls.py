@@ -53,6 +53,18 @@ def checked(reply: Any, partition: Partition) -> list[Any]:
     return reply
 
 
+def time_command(slot: int) -> Command:
+    """The clock of the node that has this slot; for run_many."""
+    return Command(slot, ("TIME",))
+
+
+def parse_time(reply: Any) -> int:
+    """It, in ms since 1970. Raises what the transport met."""
+    if isinstance(reply, Exception):
+        raise reply
+    return int(reply[0]) * 1000 + int(reply[1]) // 1000
+
+
 def open_partition(cluster: Cluster, partition: Partition, *, deadline_s: float = 10.0) -> None:
     """Make the structures of a partition; harmless when they are there."""
     cluster.run(open_command(partition), deadline_s=deadline_s)

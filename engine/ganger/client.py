@@ -181,10 +181,9 @@ class Client(Follower):
         if chosen.expires_in is not None:
             expires_in = known.check_expires_in(chosen.expires_in)
         pushed_at_ms = now_ms()
-        due_ms = at_ms if at_ms is not None else pushed_at_ms + (delay_ms or 0)
         track = options.track if chosen.track is None else known.check_track(chosen.track)
         label = Label(
-            expires_at_ms=None if expires_in is None else due_ms + int(expires_in * 1000),
+            expires_in_ms=None if expires_in is None else int(expires_in * 1000),
             track_ms=None if track is None else max(1, int(track * 1000)),
         )
         if label == NO_LABEL:

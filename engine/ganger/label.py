@@ -5,6 +5,9 @@ body through all structures, since scripts copy bodies as they are. It says what
 others and until when it may begin; lua/lib/label.lua reads it without a parser:
 
     x1700000000000 u3f2a9c... s b0k2m:17 t1800000\\n{"args": ...}
+
+Two words are written by scripts: `x` by those that take a job in, for the producer's clock may be wrong and
+theirs is the one that the word is held against; `r` by a run over the past.
 """
 
 import re
@@ -13,7 +16,7 @@ from typing import Any
 import msgspec
 
 _BRACE = ord("{")
-_WORD = re.compile(r"[A-Za-z0-9_.:/-]+\Z")
+_WORD = re.compile(r"(?:x\+)?[A-Za-z0-9_.:/-]+\Z")
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -31,7 +34,9 @@ class Label(msgspec.Struct, frozen=True):
     """t: its end is kept for so long."""
     run: str | None = None
     """r: "<run>:<ms>:<how>", the replay that brought it back, when it had ended before and how; or "<run>",
-    the one that skipped it. The one word that scripts write (lua/lib/stamp.lua)."""
+    the one that skipped it (lua/lib/stamp.lua)."""
+    expires_in_ms: int | None = None
+    """x+: so long after it is due, or has arrived. Only on its way in: from there on it is expires_at_ms."""
 
     @property
     def run_name(self) -> str | None:
@@ -52,6 +57,8 @@ def encode(label: Label) -> bytes:
     words = []
     if label.expires_at_ms is not None:
         words.append(f"x{label.expires_at_ms}")
+    elif label.expires_in_ms is not None:
+        words.append(f"x+{label.expires_in_ms}")
     if label.unique is not None:
         words.append(f"u{label.unique}")
     if label.until_start:
@@ -79,7 +86,7 @@ def split(body: bytes) -> tuple[Label, bytes]:
     for word in line.decode("ascii").split(" "):
         match word[:1]:
             case "x":
-                found["expires_at_ms"] = int(word[1:])
+                found["expires_in_ms" if word[1:2] == "+" else "expires_at_ms"] = int(word[1:])
             case "u":
                 found["unique"] = word[1:]
             case "s":

@@ -53,7 +53,7 @@ class PushedJob:
             priority=target.priority,
             delay=_seconds(target.delay_ms),
             at=_seconds(target.at_ms),
-            expires_at=_seconds(label.expires_at_ms),
+            expires_at=_seconds(_expires_at_ms(target, body.pushed_at_ms, label)),
             overrides=body.overrides,
             headers=body.headers,
             label=label,
@@ -151,6 +151,14 @@ def _call(
     if actor.is_async:
         return wait_for(lambda: around_coroutine(attempt, lambda: actor.function(*args, **kwargs)))
     return actor.function(*args, **kwargs)
+
+
+def _expires_at_ms(target: Target, pushed_at_ms: int, label: Label) -> int | None:
+    """As the script would work it out that takes the job in."""
+    if label.expires_in_ms is None:
+        return None
+    due_ms = pushed_at_ms + (target.delay_ms or 0) if target.at_ms is None else target.at_ms
+    return due_ms + label.expires_in_ms
 
 
 def _seconds(ms: int | None) -> float | None:

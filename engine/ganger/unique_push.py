@@ -11,7 +11,6 @@ from typing import Any, NoReturn, cast
 
 from ganger import jid as jids
 from ganger.calls import open_partition
-from ganger.clock import now_ms
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.errors import BadOptions, GangerError, NotUnique, OutcomeUnknown, Uninitialised
@@ -127,7 +126,7 @@ class UniquePusher:
         """The jid of whoever holds this lock now."""
         places = self._pusher.places(queue)
         found = unique.holder(self._cluster, places[partition_index(lock.digest, len(places))], lock.digest)
-        return None if found is None or found[1] <= now_ms() else found[0]
+        return None if found is None else found[0]
 
     def _outcome(self, target: Target, place: Partition, job: NewJob, lock: Lock, answer: Answer) -> str:
         """The jid to answer, after whatever a conflict asks for. Raises NotUnique."""

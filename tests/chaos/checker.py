@@ -124,18 +124,28 @@ def _fate(
         found.sorts["lost"] += 1
         so_far = ", ".join(f"attempt {run.attempt} {_how(run)}" for run in runs[-4:]) or "it never ran"
         found.wrong("I1", f"{kind.name}: it has not come to an end: {so_far}", jid)
-    asked, pushed_ns = history.asked.get(jid), history.pushed_ns[history.rows[jid]]
+    asked = history.asked.get(jid)
     if asked is not None and runs:
-        _in_its_time(found, evidence, jid, kind, asked, pushed_ns, runs)
+        row = history.rows[jid]
+        spent_ns = (history.pushed_ns[row], history.acked_ns[row])
+        _in_its_time(found, evidence, jid, kind, asked, spent_ns, runs)
 
 
 def _in_its_time(
-    found: Findings, evidence: Evidence, jid: str, kind: Kind, asked: Asked, pushed_ns: int, runs: list[Run]
+    found: Findings,
+    evidence: Evidence,
+    jid: str,
+    kind: Kind,
+    asked: Asked,
+    spent_ns: tuple[int, int],
+    runs: list[Run],
 ) -> None:
     """I5 and I7: neither before it is due, unless a clock was stepped meanwhile, nor after its time is
-    over."""
-    if asked.expires_ms:
-        late_ms = max(run.wall_ms for run in runs if run.attempt == 1) - asked.expires_ms
+    over, which counts from its arrival: when that was is known of an acknowledged push alone."""
+    pushed_ns, acked_ns = spent_ns
+    if asked.expires_ms and acked_ns:
+        until_ms = asked.expires_ms + (acked_ns - pushed_ns) // 1_000_000
+        late_ms = max(run.wall_ms for run in runs if run.attempt == 1) - until_ms
         stood = evidence.struck(runs[0].begin_ns - (late_ms + GRACE_MS) * 1_000_000, runs[-1].begin_ns)
         if late_ms > GRACE_MS and not stood:
             found.wrong("I7", f"{kind.name}: it began {late_ms} ms after its time was over", jid)

@@ -21,6 +21,12 @@ def test_a_label_is_one_line_ahead() -> None:
     assert decode_body(body) == Body(args=[9007199254740993])
 
 
+def test_a_time_to_begin_is_a_span_on_its_way_in() -> None:
+    label = Label(expires_in_ms=5, member="0b:17")
+    assert encode(label) == b"x+5 b0b:17\n"
+    assert split(b"b0b:17 x+5\n{}") == (label, b"{}")
+
+
 def test_a_word_of_a_newer_version_is_passed_over() -> None:
     assert split(b"q7 t9\n{}") == (Label(track_ms=9), b"{}")
 

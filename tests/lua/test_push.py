@@ -122,3 +122,25 @@ def test_only_a_drained_partition_is_rung(cluster: Cluster) -> None:
 def test_an_unopened_partition_is_left_alone(cluster: Cluster, cluster_servers: ClusterServers) -> None:
     assert cluster.run(enqueue.push_command(MAIL, 5, [job(mint("mail", 3)[0])])) == [b"uninitialised"]
     assert snapshot(cluster_servers) == {}
+
+
+def test_a_time_to_begin_counts_from_the_arrival_by_the_node_s_clock(
+    cluster: Cluster, cluster_servers: ClusterServers
+) -> None:
+    opened(cluster)
+    body = b'x+5000 t9\n{"args":["x+7"]}\nx+8'
+    bodies = [b'{"args":["x+1"]}', body, b"b0b:17 " + body, b'x99 t9\n{"args":[]}', b"t9\nx+5000"]
+    made = [job(jid)._replace(body=each) for jid, each in zip(mint("mail", 3, 5), bodies, strict=True)]
+    before_ms = now_ms(cluster)
+    cluster.run(enqueue.push_command(MAIL, 5, made))
+    entries, _ = snapshot(cluster_servers)[MAIL.ready[4]]
+    found = [fields[b"b"] for _, fields in entries]
+    expires_ms = int(found[1][1:].split(b" ")[0])
+    assert before_ms + 5000 <= expires_ms <= now_ms(cluster) + 5000
+    stamped = body.replace(b"x+5000", b"x%d" % expires_ms, 1)
+    assert found == [bodies[0], stamped, b"b0b:17 " + stamped, bodies[3], bodies[4]]
+    # Of a partition that is careful already as well.
+    (again,) = mint("mail", 3)
+    cluster.run(enqueue.push_command(MAIL, 5, [job(again)._replace(body=body)]))
+    entries, _ = snapshot(cluster_servers)[MAIL.ready[4]]
+    assert int(entries[-1][1][b"b"][1:].split(b" ")[0]) >= expires_ms

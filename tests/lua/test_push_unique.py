@@ -9,6 +9,7 @@ from ganger.command import Command
 from ganger.jid import mint
 from ganger.job import NewJob, State
 from ganger.keys import Partition
+from ganger.label import split
 from ganger.operations import claim, failing, find, schedule, settle, unique
 from ganger.retry import Retry
 from support.keyspace import HOST, MAIL, WORKER, counter, now_ms, opened, snapshot, unstamped
@@ -162,3 +163,19 @@ def test_a_push_that_comes_again_late_meets_its_own_lock(
     assert push(cluster, first, replace=True).word == "pushed"
     assert counter(cluster, "enqueued") == 1
     assert len(snapshot(cluster_servers)[MAIL.ready[4]][0]) == 1
+
+
+@pytest.mark.parametrize("given", [{}, {"delay_ms": 5000}, {"at_ms": 99}])
+def test_a_time_to_begin_counts_from_the_due_time_or_the_arrival(cluster: Cluster, given: Any) -> None:
+    opened(cluster)
+    new = job(b'x+500 u1f\n{"args":[]}')
+    before_ms = now_ms(cluster)
+    push(cluster, new, **given)
+    found = find.find(cluster, MAIL, new.jid)
+    assert found is not None
+    label = split(found.record.body)[0]
+    assert label.expires_at_ms is not None and label.unique == "1f"
+    if found.due_at_ms is not None:
+        assert label.expires_at_ms == found.due_at_ms + 500
+    else:
+        assert before_ms + 500 <= label.expires_at_ms <= now_ms(cluster) + 500

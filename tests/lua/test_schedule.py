@@ -49,3 +49,15 @@ def test_every_jid_is_in_the_bucket_that_python_looks_in(
 def test_an_unopened_partition_is_left_alone(cluster: Cluster, cluster_servers: ClusterServers) -> None:
     assert cluster.run(enqueue.schedule_command(MAIL, 5, jobs(1), delay_ms=1)) == [b"uninitialised"]
     assert snapshot(cluster_servers) == {}
+
+
+def test_a_time_to_begin_counts_from_the_due_time(cluster: Cluster, cluster_servers: ClusterServers) -> None:
+    opened(cluster)
+    soon, fixed = (jobs(1)[0]._replace(body=b"x+500 t9\n{}") for _ in range(2))
+    cluster.run(enqueue.schedule_command(MAIL, 7, [soon], delay_ms=5000))
+    cluster.run(enqueue.schedule_command(MAIL, 7, [fixed], at_ms=99))
+    found = snapshot(cluster_servers)
+    due = dict(found[MAIL.later])
+    for one in (soon, fixed):
+        record = found[MAIL.jobs_bucket(one.jid)][one.jid.encode()]
+        assert record == b"shop.send\n7\n0\nx%d t9\n{}" % (due[one.jid.encode()] + 500)

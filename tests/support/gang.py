@@ -37,7 +37,7 @@ class Gang:
         root.mkdir(parents=True, exist_ok=True)
         lines = [f"{name} = {json.dumps(value)}" for name, value in (settings or {}).items()]
         (root / "ganger.toml").write_text("\n".join(lines) + "\n")
-        self._env = environment({**env, "PYTHONPATH": str(TESTS)})
+        self._env = environment({"PYTHONPATH": str(TESTS), **env})
         self._words = [*prefix, str(GANGER), "run", app, "-w", str(workers), "--log-format", "json"]
         self._starts = 0
         self.log_file = root / "log"

@@ -3,7 +3,7 @@
 -- script that a full server refuses.
 -- KEYS meta memo stream
 -- ARGV wake nonce step producer op places priority jobs...
--- USES now ids ring op label
+-- USES now ids ring op label dated
 -- REPLY pushed repeat stale uninitialised
 -- jobs = (jid, type, body, state) each. Crash points: none.
 local head = redis.call('HMGET', meta, 'ms', 'seq', 'drained', 'enqueued', 'careful')
@@ -14,13 +14,17 @@ last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
 local now, added, careful = now_ms(), 0, head[5]
 for i = 1, #jobs, 4 do
   if not is_in(runs, jobs[i]) then
+    local body = jobs[i + 2]
+    if string.byte(body) ~= 123 then
+      body = dated(body, now)
+      if not careful and label_of(body) then careful = '1' end
+    end
     if jobs[i + 3] == '' then
-      add(stream, now, 'j', jobs[i], 't', jobs[i + 1], 'b', jobs[i + 2])
+      add(stream, now, 'j', jobs[i], 't', jobs[i + 1], 'b', body)
     else
-      add(stream, now, 'j', jobs[i], 't', jobs[i + 1], 'b', jobs[i + 2], 's', jobs[i + 3])
+      add(stream, now, 'j', jobs[i], 't', jobs[i + 1], 'b', body, 's', jobs[i + 3])
     end
     added = added + 1
-    if not careful and label_of(jobs[i + 2]) then careful = '1' end
   end
 end
 if added == 0 then

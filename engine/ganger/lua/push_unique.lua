@@ -3,7 +3,7 @@
 -- Whoever holds the lock keeps it, unless it is to be replaced and still waits: then its job is cancelled here.
 -- KEYS meta memo locks tracks outbox log later lanes rest...
 -- ARGV nonce step wake producer op places unit amount priority jid kind body digest ttl_ms conflict old_stream old_id
--- USES now ids ring op record bucket fields label ending lane
+-- USES now ids ring op record bucket fields label dated ending lane
 -- REPLY pushed repeat held waiting stale uninitialised
 -- rest = 16 jobs hashes, then returned, ready 1 to 9, laned and parked. {held | waiting, jid of the holder, until ms}: `waiting` asks
 -- the caller to name the holder's entry (old_stream, old_id), which only a search finds. Crash points: none.
@@ -55,6 +55,7 @@ end
 local due = unit == 'in' and now + amount or unit == 'at' and tonumber(amount) or nil
 redis.call('HSET', locks, digest, jid .. '|' .. whole(math.max(due or now, now) + ttl_ms))
 remember(now, before .. places)
+body = dated(body, due or now)
 if due then
   redis.call('HSET', rest[bucket(jid)], jid, pack_record(kind, priority, '', body))
   redis.call('ZADD', later, whole(due), jid)

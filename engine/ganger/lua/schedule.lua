@@ -2,20 +2,21 @@
 -- New jobs into later, due at an instant or after a delay by this node's clock; otherwise like push.
 -- KEYS meta memo later jobs...
 -- ARGV unit amount producer op places priority new...
--- USES now op record bucket label
+-- USES now op record bucket label dated
 -- REPLY pushed repeat stale uninitialised
 -- new = (jid, type, body, state) each. Crash points: none.
 if redis.call('HEXISTS', meta, 'ms') == 0 then return {'uninitialised'} end
 local runs, before = seen_places(new[1])
 if runs == 'stale' then return {'stale'} end
 local now, added = now_ms(), 0
-local due = whole(unit == 'in' and now + amount or tonumber(amount))
+local due = unit == 'in' and now + amount or tonumber(amount)
 for i = 1, #new, 4 do
   if not is_in(runs, new[i]) then
-    redis.call('HSET', jobs[bucket(new[i])], new[i], pack_record(new[i + 1], priority, new[i + 3], new[i + 2]))
-    redis.call('ZADD', later, due, new[i])
+    local body = dated(new[i + 2], due)
+    redis.call('HSET', jobs[bucket(new[i])], new[i], pack_record(new[i + 1], priority, new[i + 3], body))
+    redis.call('ZADD', later, whole(due), new[i])
     added = added + 1
-    if label_of(new[i + 2]) then redis.call('HSET', meta, 'careful', '1') end
+    if label_of(body) then redis.call('HSET', meta, 'careful', '1') end
   end
 end
 if added == 0 then

@@ -13,6 +13,8 @@ from ganger.keys import GROUP, Partition
 from ganger.lifecycle import JobState, read_ms
 from ganger.scripts import script
 
+CLOCKS_APART_MS = 3_600_000
+"""A producer's clock is hardly ever ahead of a node's by more."""
 SCAN_COUNT = 1000
 SCAN_LIMIT = 200
 """Chunks of a stream that a search looks through before it gives up: 200,000 entries."""
@@ -55,7 +57,8 @@ def find(cluster: Cluster, partition: Partition, jid: str, *, deadline_s: float 
     """The job of this jid in its partition, or None: gone, or never there.
 
     later and dead are looked up; a stream is searched in bounded chunks, from the jid's own time on; the log
-    last, so that a job that ends meanwhile is found there."""
+    last, so that a job that ends meanwhile is found there. And what is older, last of all: that is where a
+    job lies whose producer's clock is ahead by hours."""
     commands = [
         Command(partition.slot, ("ZSCORE", partition.later, jid)),
         Command(partition.slot, ("ZSCORE", partition.dead, jid)),
@@ -72,26 +75,35 @@ def find(cluster: Cluster, partition: Partition, jid: str, *, deadline_s: float 
             return Found(partition, jid, JobState.DEAD, record, dead_at_ms=read_ms(dead))
         state = JobState.RETRYING if record.state.failures else JobState.SCHEDULED
         return Found(partition, jid, state, record, due_at_ms=read_ms(due))
+    since = f"{max(jids.made_at_ms(jid) - CLOCKS_APART_MS, 0)}-0"
+    return _in_streams(cluster, partition, jid, since, "+", deadline_s) or _in_streams(
+        cluster, partition, jid, "-", f"({since}", deadline_s
+    )
+
+
+def _in_streams(
+    cluster: Cluster, partition: Partition, jid: str, first: str, last: str, deadline_s: float
+) -> Found | None:
     *ready, laned = enumerate(partition.streams)
     # Parked after ready, laned after parked: that is how a claim may move it meanwhile.
     for stream, key in (*ready, (None, partition.parked), laned):
-        row = _search(cluster, partition, key, jid, deadline_s)
+        row = _search(cluster, partition, key, jid, first, last, deadline_s)
         if row is not None and stream is None:
             return _parked(partition, jid, *row)
         if row is not None and stream is not None:
             return _found(cluster, partition, stream, jid, *row, deadline_s)
-    row = _search(cluster, partition, partition.log, jid, deadline_s)
+    row = _search(cluster, partition, partition.log, jid, first, last, deadline_s)
     return None if row is None else _ended(partition, jid, *row)
 
 
 def _search(
-    cluster: Cluster, partition: Partition, key: bytes, jid: str, deadline_s: float
+    cluster: Cluster, partition: Partition, key: bytes, jid: str, first: str, last: str, deadline_s: float
 ) -> tuple[bytes, list[bytes]] | None:
-    """The entry of this jid in a stream: its id and fields."""
-    # A node's clock may be behind the producer's: begin an hour before the jid was made.
-    start: bytes | str = f"{max(jids.made_at_ms(jid) - 3_600_000, 0)}-0"
+    """The entry of this jid in a part of a stream: its id and fields."""
+    start: bytes | str = first
     for _ in range(SCAN_LIMIT):
-        command = script("find_jid").command(partition.slot, (partition.meta, key), (jid, start, SCAN_COUNT))
+        words = (jid, start, last, SCAN_COUNT)
+        command = script("find_jid").command(partition.slot, (partition.meta, key), words)
         try:
             reply = checked(cluster.run(command, deadline_s=deadline_s), partition)
         except Uninitialised:

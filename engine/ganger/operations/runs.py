@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from ganger.calls import parse_time, time_command
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.jid import ALPHABET, encode
@@ -55,8 +56,7 @@ def name(now_ms: int) -> str:
 
 def now_ms(cluster: Cluster, control: Control, *, deadline_s: float = 5.0) -> int:
     """The clock of the node that has the control slot."""
-    seconds, micros = cluster.run(Command(control.slot, ("TIME",)), deadline_s=deadline_s)
-    return int(seconds) * 1000 + int(micros) // 1000
+    return parse_time(cluster.run(time_command(control.slot), deadline_s=deadline_s))
 
 
 def record(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ganger import jid as jids
-from ganger.calls import call, checked, fresh
+from ganger.calls import call, checked, fresh, parse_time, time_command
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.errors import OutcomeUnknown, Uninitialised
@@ -83,12 +83,15 @@ def unlock(
 def holder(
     cluster: Cluster, partition: Partition, digest: str, *, deadline_s: float = 10.0
 ) -> tuple[str, int] | None:
-    """(jid, until ms) of whoever holds the lock, or None; one whose time is over may still be named."""
-    reply = cluster.run(Command(partition.slot, ("HGET", partition.locks, digest)), deadline_s=deadline_s)
+    """(jid, until ms) of whoever holds the lock now, by its node's clock, or None."""
+    ask = Command(partition.slot, ("HGET", partition.locks, digest))
+    reply, time = cluster.run_many([ask, time_command(partition.slot)], deadline_s=deadline_s)
+    if isinstance(reply, Exception):
+        raise reply
     if not isinstance(reply, bytes) or b"|" not in reply:
         return None
     jid, _, until_ms = reply.decode("ascii", "replace").partition("|")
-    return jid, int(until_ms)
+    return (jid, int(until_ms)) if int(until_ms) > parse_time(time) else None
 
 
 def sweep(
