@@ -8,27 +8,18 @@ an allocator that asks for the time first, such as jemalloc) would never start: 
 import time
 from pathlib import Path
 
+from support.clocks import MISSING, Clock
 from support.server import Server, wait_until
-
-_LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 
 
 def missing(binary: str) -> str:
     """Why servers of this kind can have no such clock here; "" when they can."""
-    if not _LIBRARIES:
-        return "libfaketime is not installed (apt install libfaketime)"
-    return "" if binary == "valkey" else f"{binary} can't start with libfaketime"
+    return MISSING or ("" if binary == "valkey" else f"{binary} can't start with libfaketime")
 
 
 def give_clock(server: Server) -> None:
     """From its next start on it has one, that shows the right time."""
-    _file(server).write_text("+0\n")
-    server.environment |= {
-        "LD_PRELOAD": str(_LIBRARIES[0]),
-        "FAKETIME_TIMESTAMP_FILE": str(_file(server)),
-        "FAKETIME_CACHE_DURATION": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+    server.environment |= Clock(_file(server)).environment
 
 
 def has_clock(server: Server) -> bool:
@@ -37,7 +28,7 @@ def has_clock(server: Server) -> bool:
 
 def step(server: Server, by_s: int) -> None:
     """Its clock shows the right time plus so many seconds; returns when it does, a second or two later."""
-    _file(server).write_text(f"{by_s:+d}\n")
+    Clock(_file(server)).step(by_s)
     wait_until(lambda: abs(offset_s(server) - by_s) < 0.5, what=f"a clock that is {by_s} s ahead")
 
 

@@ -16,7 +16,8 @@ class Clock:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self.step(0)
+        if not file.exists():
+            self.step(0)
 
     def step(self, by_s: int) -> None:
         """Within a second or two it shows the right time plus so many seconds."""

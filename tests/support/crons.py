@@ -1,4 +1,5 @@
-"""For the tests of cron: an entry that lives in MAIL (keyspace.py), and what is remembered of it."""
+"""For the tests of cron: an entry that lives in MAIL (keyspace.py), and what is remembered of it; and that of
+cron_app."""
 
 from typing import Any
 
@@ -9,6 +10,7 @@ from ganger.command import Command
 from ganger.cron.entry import CronEntry
 from ganger.keys import Control, partitions
 from ganger.operations import cron
+from support.cron_app import QUEUE
 from support.keyspace import MAIL, now_ms, opened
 
 CONTROL = Control("ganger")
@@ -40,3 +42,12 @@ def memory(cluster: Cluster, one: CronEntry) -> cron.Memory:
     found = cron.look(cluster, MAIL, [one.name])[1][0]
     assert found is not None
     return found
+
+
+def forget_ticks(cluster: Cluster, since_ms: int = 978_307_200_000) -> None:
+    """As if the entry of cron_app had last been looked at on the first day of 2001."""
+    one = cron.entries(cluster, CONTROL)["leap"]
+    place = one.partition(partitions("ganger", QUEUE, 12))
+    value = cluster.run(Command(place.slot, ("HGET", place.crons, "leap")))
+    covered = b"%d|%s" % (since_ms, value.partition(b"|")[2])
+    cluster.run(Command(place.slot, ("HSET", place.crons, "leap", covered)))

@@ -1,21 +1,9 @@
 """Cron on two hosts: one job a tick, also when the host that leads goes away with all it has."""
 
-from ganger.command import Command
-from ganger.keys import partitions
-from ganger.operations import cron
-from support.cron_app import QUEUE
+from support.crons import forget_ticks
 from support.gang import Gang
-from support.scene import CONTROL, Scene
+from support.scene import Scene
 from support.waiting import until
-
-
-def forget_ticks(scene: Scene, since_ms: int = 978_307_200_000) -> None:
-    """As if the entry had last been looked at on the first day of 2001."""
-    entry = cron.entries(scene.cluster, CONTROL)["leap"]
-    place = entry.partition(partitions("ganger", QUEUE, 12))
-    value = scene.cluster.run(Command(place.slot, ("HGET", place.crons, "leap")))
-    covered = b"%d|%s" % (since_ms, value.partition(b"|")[2])
-    scene.cluster.run(Command(place.slot, ("HSET", place.crons, "leap", covered)))
 
 
 def fired(gangs: list[Gang]) -> int:
@@ -25,7 +13,7 @@ def fired(gangs: list[Gang]) -> int:
 def test_a_tick_is_fired_once_by_whichever_host_leads(scene: Scene) -> None:
     gangs = [scene.gang(name, app="support.cron_app", workers=1) for name in ("one", "two")]
     until(lambda: sum(len(gang.log("cron.begun")) for gang in gangs) == 1, "the entry is known")
-    forget_ticks(scene)
+    forget_ticks(scene.cluster)
     until(lambda: fired(gangs) == 1, "the tick that was missed")
     jid = next(line["jid"] for gang in gangs for line in gang.log("cron.fired"))
     scene.await_end(jid)
@@ -34,7 +22,7 @@ def test_a_tick_is_fired_once_by_whichever_host_leads(scene: Scene) -> None:
     assert (row["name"], row["fired"], row["last"]["jid"]) == ("leap", 1, jid)
     assert row["missed_ticks"] >= 5 and row["last"]["state"] == "ended"
     leader.crash()
-    forget_ticks(scene)
+    forget_ticks(scene.cluster)
     until(lambda: len(other.log("cron.fired")) == 1, "the tick, by the host that is left")
     by_hand = scene.command("cron", "run", "leap")["jid"]
     scene.await_end(by_hand)
