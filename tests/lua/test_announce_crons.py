@@ -7,6 +7,7 @@ from ganger.command import Command
 from ganger.keys import Control
 from ganger.operations import cron
 from support.crons import entry
+from support.keyspace import now_ms
 from support.servers import ClusterServers
 
 CONTROL = Control("ganger")
@@ -55,6 +56,25 @@ def test_one_that_leaves_has_no_say(cluster: Cluster, cluster_servers: ClusterSe
     cron.announce(cluster, CONTROL, "a", "shop", OLD)
     cron.withdraw(cluster, CONTROL, "a")
     assert cron.entries(cluster, CONTROL) == {}
+
+
+def test_lists_from_before_the_clock_was_set_back_are_older_than_what_is_new(
+    cluster: Cluster, cluster_servers: ClusterServers
+) -> None:
+    """Hosts of old versions died while the clock was ahead; a new one comes when it is right again."""
+    ahead_ms = now_ms(cluster) + 3_600_000
+    newer = [msgspec.to_builtins(entry(cron="@weekly"))]
+    cron.announce(cluster, CONTROL, "a", "shop", OLD)
+    cron.announce(cluster, CONTROL, "b", "shop", NEW)
+    for place, host in enumerate(("a", "b")):
+        row = aged(rows(cluster)[f"h:{host}"], seen=ahead_ms, since=ahead_ms + place)
+        cluster.run(Command(CONTROL.slot, ("HSET", CONTROL.crons, f"h:{host}", row)))
+    cron.announce(cluster, CONTROL, "c", "shop", newer)
+    assert since(cluster, "a") < since(cluster, "b") < since(cluster, "c") <= now_ms(cluster)
+    assert all(
+        int(row.split(b" ")[0]) <= now_ms(cluster) for name, row in rows(cluster).items() if name[0] == "h"
+    )
+    assert cron.entries(cluster, CONTROL)[entry().name].cron == "@weekly"
 
 
 def aged(row: bytes, *, seen: int | None = None, since: int | None = None) -> bytes:

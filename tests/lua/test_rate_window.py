@@ -73,3 +73,13 @@ def test_a_clock_that_steps_back_does_not_stop_it_for_long(throttle_servers: Thr
     server.client.zadd(KEYS[1], {"a:1": far, "a:2": far, "a:3": far})
     word, wait_us = take(server, "b")
     assert word == b"refused" and wait_us <= HOUR_US
+
+
+def test_a_life_from_before_the_clock_was_set_back_begins_now(throttle_servers: ThrottleServers) -> None:
+    server = throttle_servers.one
+    ahead_ms = now_us(server) // 1000 + 3_600_000
+    server.client.set(THROTTLE_LIFE, f"{RUN}|{ahead_ms}|{ahead_ms}")
+    word, wait_us = take(server, "a")
+    assert word == b"refused" and wait_us <= HOUR_US + 1000, "a full log, which begins now"
+    _, since, began = snapshot(server)[THROTTLE_LIFE].split(b"|")
+    assert since == began and int(since) <= now_us(server) // 1000 + 1
