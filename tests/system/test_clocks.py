@@ -1,6 +1,7 @@
 """Hosts whose time of day is wrong, and jumps by an hour while they work: only who reads it notices."""
 
 import time
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,10 @@ from support import clock_app
 from support import incident_app as app
 from support.checker import counters_balance, none_lost, ran_exactly_once
 from support.clocks import MISSING, Clock
+from support.command import document, ganger
 from support.crons import forget_ticks
+from support.gang import Gang
+from support.journal import VARIABLE, Journal
 from support.load import Load
 from support.scene import Scene
 from support.waiting import until
@@ -98,3 +102,29 @@ def test_the_jobs_of_a_dead_host_come_back_in_time_whatever_the_judge_s_clock(sc
     assert list(none_lost(scene, [mine, theirs])) == [theirs]
     assert judge.drain() == 0
     counters_balance(scene)
+
+
+def test_what_died_while_the_clock_of_the_servers_was_ahead_is_not_in_force_until_it_is_there_again(
+    tmp_path: Path,
+) -> None:
+    """Embedded servers have the host's clock."""
+    clock, journal = Clock(tmp_path / "clock"), Journal(tmp_path / "journal")
+    clock.step(HOUR_S)
+    env = {VARIABLE: str(journal.directory), **clock.environment}
+    gang = Gang(tmp_path / "host", env, workers=1, settings={"embedded": True}, app=APP).serving()
+    try:
+        gang.await_log("leader.won")
+        gang.crash()
+        clock.step(0)
+        gang.start()
+        gang.serving()
+        gang.await_log("leader.won")
+        pushed = ganger("push", app.healthy.name, "[1]", "--delay", "1", cwd=gang.root, env=env)
+        assert pushed.returncode == 0, pushed.stderr
+        jid = pushed.stdout.split()[-1]
+        until(lambda: journal.ended(jid) == 1, "a job that waits for its time", 20)
+        shown = document("workers", cwd=gang.root, env=env)
+        assert {worker["pid"] for worker in shown} & set(gang.pids())
+        assert gang.drain() == 0
+    finally:
+        gang.close()

@@ -77,6 +77,17 @@ def leases(cluster: Cluster, partition: Partition, min_idle_ms: int, *, deadline
     return parse_leases(reply, partition)
 
 
+def restamp(cluster: Cluster, partition: Partition, *, deadline_s: float = 10.0) -> int:
+    """Leases of the future, from before the node's clock was set back, begin now: `leases` would not show
+    them until it has caught up. How many looked like it, also such as were renewed at this very moment."""
+    keys = (partition.meta, *partition.streams)
+    command = script("restamp").command(partition.slot, keys, (MAX_LEASES,))
+    try:
+        return int(checked(cluster.run(command, deadline_s=deadline_s), partition)[1])
+    except Uninitialised:
+        return 0
+
+
 def recover(
     cluster: Cluster,
     lease: Lease,

@@ -131,6 +131,7 @@ def housekeeping(stage: Stage) -> None:
         stage.act(lambda c, sweep=sweep: sweep(c, MAIL))  # type: ignore[misc]
     stage.act(lambda c: upkeep.trim_dead(c, MAIL))
     stage.act(lambda c: recover.drop_consumers(c, MAIL, 0))
+    stage.act(lambda c: recover.restamp(c, MAIL))
     stage.act(lambda c: retain.trim(c, MAIL, 12, retain.Retention(count=100)))
     stage.act(lambda c: c.run(open_command(MAIL)))
     stage.sure({jid: "held"})

@@ -1,5 +1,5 @@
-"""Housekeeping in small steps: old memo fields, old dead letters, consumers of hosts that are gone. Never
-more than a step a call.
+"""Housekeeping in small steps: old memo fields, old dead letters, leases of a clock that was ahead, consumers
+of hosts that are gone. Never more than a step a call.
 
 A round over all partitions is spread over the loop's rounds, so that no duty of the leader waits for it.
 """
@@ -45,8 +45,10 @@ class Steps:
 
 
 def sweep(cluster: Cluster, partitions: Iterable[Partition]) -> Iterator[Callable[[], object]]:
-    """The steps that sweep memos, locks and tracks: as many per partition as their size takes."""
+    """The steps that sweep memos, locks and tracks, as many per partition as their size takes; and a step for
+    its leases."""
     for partition in partitions:
+        yield partial(recover.restamp, cluster, partition, deadline_s=DEADLINE_S)
         for sweep_one in (upkeep.sweep_memo, unique.sweep, track.sweep):
             yield from _to_its_end(partial(sweep_one, cluster, partition))
 
