@@ -37,6 +37,7 @@ EVENTS = {
     "role died": "role.died",
     "redis down": "redis.down",
     "ended from outside": "job.ended_from_outside",
+    "pause completed": "pauses.mended",
 }
 SAID = {
     "wrong password": SIGNS[0],

@@ -1,4 +1,5 @@
-"""What may explain that a job ran twice: what the record of the run, the hosts' logs and the servers say.
+"""What may explain that a job ran twice, or in a pause, or late: what the record of the run, the hosts' logs
+and the servers say.
 
 PURE: filled by judging.py, asked by checker.py. Each reason is looked for at the job's own slot and time, so
 that one failover does not excuse what happens elsewhere.
@@ -11,11 +12,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.history import Run
-from chaos.kinds import NAMESPACE, PARTITIONS, QUEUES
+from chaos.kinds import HOSTS, NAMESPACE, PARTITIONS, QUEUES
+from chaos.pauses import NAME as PAUSING
+from chaos.pauses import Pause, read_pauses
 from ganger import jid as jids
 from ganger.keys import partitions
 
 S = 1_000_000_000
+STOOD = "the machine stood still"
+AFTERWARDS_NS = 3 * S
+"""So long what hindered a host may be felt when it is over."""
+WITHOUT_NS = 10 * S
+"""So long after its coordinator's death a host may be without one that has seen all it must."""
 FAILOVER_NS = 30 * S
 """A failover that was seen may have cost writes of that long before."""
 AWAY = {
@@ -61,6 +69,13 @@ class Evidence:
     strikes: list[Strike] = field(default_factory=list)
     replays: list[tuple[int, int, str]] = field(default_factory=list)
     """(begin, end, queue)."""
+    pauses: list[Pause] = field(default_factory=list)
+    hosts_of: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """pid of a worker -> the hosts that had one of it."""
+    hindered: dict[str | int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    """Host, or pid of a worker -> from when to when it stood still, heard nothing, or had no coordinator."""
+    stood_still: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    """Limited queue -> from when to when a host handed out nothing of it, for want of servers."""
     events: Counter[str] = field(default_factory=Counter)
     """Lines of the hosts' logs by event."""
     said: Counter[str] = field(default_factory=Counter)
@@ -81,8 +96,19 @@ class Evidence:
             s.begin_ns <= until_ns and s.end_ns >= from_ns for s in self.strikes if not name or name in s.name
         )
 
+    def was_hindered(self, run: Run, from_ns: int) -> bool:
+        """Whether the process of this run, or its host, was so at any time from then to its begin."""
+        names = [run.pid, *self.hosts_of.get(run.pid, ())]
+        spans = [span for name in names for span in self.hindered.get(name, ())]
+        stood = any(
+            s.name == STOOD and s.begin_ns <= run.begin_ns and s.end_ns >= from_ns for s in self.strikes
+        )
+        return stood or any(begin <= run.begin_ns and end >= from_ns for begin, end in spans)
+
     def failed_over(self, jid: str, from_ns: int, until_ns: int) -> bool:
-        slot = slot_of(jid)
+        return self.slot_failed_over(slot_of(jid), from_ns, until_ns)
+
+    def slot_failed_over(self, slot: int, from_ns: int, until_ns: int) -> bool:
         return any(
             from_ns <= at <= until_ns and any(first <= slot <= last for first, last in stretches)
             for at, stretches in self.failovers
@@ -128,15 +154,18 @@ class Evidence:
         seen: list[tuple[int, str, Stretches]] = []
         plain: list[tuple[int, str]] = []
         away: list[tuple[int, str, Stretches]] = []
+        notes = list(notes)
+        self.pauses = read_pauses(notes)
         for note in notes:
             at = note["at_ns"]
+            self._read_hindrance(note, at)
             for pid in note.get("killed", ()):
                 self.deaths[pid].append(at)
             match note["what"]:
-                case "strike":
+                case "strike" if note["name"] != PAUSING:
                     self.strikes.append(Strike(note["name"], note["begin_ns"], note["end_ns"]))
                 case "stood still":
-                    self.strikes.append(Strike("the machine stood still", note["begin_ns"], note["end_ns"]))
+                    self.strikes.append(Strike(STOOD, note["begin_ns"], note["end_ns"]))
                 case "failover":
                     seen.append((at, note["to"], tuple((first, last) for first, last in note["slots"])))
                 case what if what in AWAY:
@@ -153,13 +182,27 @@ class Evidence:
             ends = [s.end_ns for s in self.strikes if s.name == name and s.begin_ns <= at <= s.end_ns]
             self.away += [(at, end, stretches) for end in ends]
 
-    def read_log(self, lines: Iterable[Mapping[str, Any]]) -> None:
+    def _read_hindrance(self, note: Mapping[str, Any], at: int) -> None:
+        what, (sort, _, host) = note["what"], str(note.get("of", "")).partition(" of ")
+        until = at + int(note.get("for_s", 0) * S) + AFTERWARDS_NS
+        if what == "stop":
+            self.hindered[note["pid"] if sort == "worker" else host].append((at, until))
+        elif "for_s" in note and "host" in note:  # its line
+            self.hindered[HOSTS[note["host"]]].append((at, until))
+        elif (what == "kill" and sort == "coordinator") or what in ("reload", "restart"):
+            self.hindered[host or sort].append((at, at + WITHOUT_NS))
+
+    def read_log(self, lines: Iterable[Mapping[str, Any]], host: str) -> None:
         """The log of a host; each line with `at_ns`, an instant of the monotonic clock."""
+        standing: dict[str, int] = {}
         for line in lines:
             self.events[line["event"]] += 1
             for sign in SIGNS:
                 self.said[sign] += sign in line.get("error", "")
+            self._read_limits(line, standing)
             match line["event"]:
+                case "worker.ready":
+                    self.hosts_of[line["child"]].add(host)
                 case "lease.judged" if "jid" in line:
                     self.judged[line["jid"]].append(line["at_ns"])
                 case "worker.died":
@@ -168,6 +211,19 @@ class Evidence:
                     self.permits_lost.append(line["at_ns"])
                 case "cron.fired":
                     self.fired.append((line["tick_at_ms"], line["jid"], line["at_ns"]))
+
+    def _read_limits(self, line: Mapping[str, Any], standing: dict[str, int]) -> None:
+        """`standing`: the queues that stand still, since when. A new coordinator says so itself."""
+        at_ns, over = line["at_ns"], set[str]()
+        match line["event"]:
+            case "limits.stand_still":
+                standing.setdefault(line["queue"], at_ns)
+            case "limits.back":
+                over = {line["queue"]} & standing.keys()
+            case "role.started" if line["role"] == "coordinator":
+                over = set(standing)
+        for queue in over:
+            self.stood_still[queue].append((standing.pop(queue), at_ns + AFTERWARDS_NS))
 
 
 def near(instants: list[int], at_ns: int, within_ns: int) -> bool:

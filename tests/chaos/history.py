@@ -6,7 +6,8 @@ handlers are read twice. Leaves judging to checker.py. PURE: who has lists of li
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,6 +52,8 @@ class Asked:
 
 @dataclass
 class History:
+    pauses: Mapping[str, Sequence[tuple[int, int]]] = field(default_factory=dict)
+    """Queue -> when it was paused, in order, none beside another: each run that began then is kept whole."""
     rows: dict[str, int] = field(default_factory=dict)
     """jid -> its place in the columns."""
     code: bytearray = field(default_factory=bytearray)
@@ -70,6 +73,10 @@ class History:
     memo_hits: int = 0
     ends_by_tick: dict[int, int] = field(default_factory=dict)
     """Ends in each tenth of a second."""
+    begins_by_tick: dict[str, set[int]] = field(default_factory=dict)
+    """Queue -> the tenths of seconds in which jobs of it began."""
+    in_pauses: list[tuple[str, Run]] = field(default_factory=list)
+    """(jid, run)."""
     abandoned: list[str] = field(default_factory=list)
     """Jids of runs that neither ended nor raised, in a process that went on to others."""
 
@@ -163,9 +170,14 @@ class History:
                 if open_jid and first:
                     self.abandoned.append(open_jid)
                 open_jid, run = jid, None
-                if wanted(jid):
+                paused, keep = first and self._in_pause(words), wanted(jid)
+                if paused or keep:
                     entry, ns, wall = words[3], int(words[4]), int(words[5])
-                    run = Run(int(words[2]), entry, ns, wall, process, pid, words[7])
+                    begun = Run(int(words[2]), entry, ns, wall, process, pid, words[7])
+                if paused:
+                    self.in_pauses.append((jid, begun))
+                if keep:
+                    run = begun
                     self.runs.setdefault(jid, []).append(run)
                 continue
             open_jid = ""
@@ -188,9 +200,16 @@ class History:
             row = self.add(jid, words[6], 0)
         self.begun[row] = min(255, self.begun[row] + 1)
         ns = int(words[4])
+        self.begins_by_tick.setdefault(BY_CODE[words[6]].queue, set()).add(ns // TICK_NS)
         if not self.first_ns[row] or ns < self.first_ns[row]:
             self.first_ns[row] = ns
         return True
+
+    def _in_pause(self, words: Sequence[str]) -> bool:
+        """Whether this begin was while its queue was paused."""
+        ns, pauses = int(words[4]), self.pauses.get(BY_CODE[words[6]].queue, ())
+        place = bisect_right(pauses, ns, key=lambda pause: pause[0]) - 1
+        return place >= 0 and ns < pauses[place][1]
 
     # ---- what is asked of it ---------------------------------------------------------------------------
 
@@ -222,9 +241,9 @@ class History:
         return longest * TICK_NS / 1e9
 
 
-def read(directory: Path) -> History:
-    """The journals of a run."""
-    history = History()
+def read(directory: Path, pauses: Mapping[str, Sequence[tuple[int, int]]]) -> History:
+    """The journals of a run, in which these queues were paused."""
+    history = History(pauses)
     for path in files(directory, "pushes"):
         history.read_pushes(lines(path))
     history.read_runs(lambda: ((pid_of(path), lines(path)) for path in files(directory, "runs")))

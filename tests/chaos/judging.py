@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from chaos import branches, checker, groups, history
+from chaos import branches, checker, groups, history, serving
 from chaos.evidence import Evidence
 from chaos.kinds import CONCURRENCY, NARROW
+from chaos.pauses import promised
 from chaos.report import Report, Waits
 from chaos.servers import PASSWORD
 from chaos.world import World
@@ -108,12 +109,13 @@ def judge(
     evidence, told = Evidence(), list[str]()
     evidence.read_record(notes)
     for log in sorted(root.glob("*/log.*")):
-        evidence.read_log(_log_lines(log))
+        evidence.read_log(_log_lines(log), log.parent.name)
         if log.stat().st_size and _holds(log, PASSWORD):
             told.append(log.parent.name)
-    known = history.read(root / "journal")
+    known = history.read(root / "journal", promised(evidence.pauses))
     found = checker.check_jobs(known, evidence, final)
     groups.check_groups(found, known, evidence, final)
+    serving.check_serving(found, known, evidence)
     for host in told:
         found.wrong("I14", f"the log of {host} tells the servers' password")
     counts = branches.taken(errors, evidence, known, found)

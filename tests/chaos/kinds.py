@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 NAMESPACE = "ganger"
+HOSTS = ("north", "south")
 PARTITIONS = 12
 BULK, ODD, DUE, NARROW, KEPT = "bulk", "odd", "due", "narrow", "kept"
 QUEUES = (BULK, ODD, DUE, NARROW, KEPT)

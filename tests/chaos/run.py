@@ -18,11 +18,11 @@ from typing import Any
 
 from chaos import judging, network, plants
 from chaos.journal import Record
-from chaos.kinds import KEPT
+from chaos.kinds import HOSTS, KEPT
 from chaos.nemesis import Nemesis, NotNow, Stage
 from chaos.report import Report
 from chaos.watch import Watch
-from chaos.world import HOSTS, World
+from chaos.world import World
 from ganger import inspect
 from ganger.admin import Admin
 from ganger.errors import GangerError
@@ -40,6 +40,7 @@ MODULES = (
     "network",
     "clock",
     "semaphores",
+    "operators",
 )
 MOST_WAITING = 20_000
 """With more jobs ready than that, producers rest."""

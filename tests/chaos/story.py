@@ -8,6 +8,8 @@ from chaos.evidence import Evidence, S
 from chaos.groups import check_groups
 from chaos.history import History, Lines
 from chaos.kinds import BY_NAME
+from chaos.pauses import promised
+from chaos.serving import check_serving
 from ganger import jid as jids
 
 T = 1_000 * S
@@ -64,7 +66,7 @@ class Story:
         return str(entry)
 
     def check(self) -> Findings:
-        history = History()
+        history = History(promised(self.evidence.pauses))
         history.read_pushes(line.split() for line in self.pushes)
 
         def source() -> Iterator[tuple[int, Lines]]:
@@ -75,6 +77,7 @@ class Story:
         final = Final(**self.final)
         found = check_jobs(history, self.evidence, final)
         check_groups(found, history, self.evidence, final)
+        check_serving(found, history, self.evidence)
         return found
 
 

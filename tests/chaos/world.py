@@ -18,7 +18,7 @@ from typing import Any
 
 from chaos import servers
 from chaos.journal import VARIABLE
-from chaos.kinds import CONCURRENCY, KEPT, NARROW, QUEUES
+from chaos.kinds import CONCURRENCY, HOSTS, KEPT, NARROW, QUEUES
 from chaos.nemesis import Note, Stage
 from chaos.network import Loopback, Network
 from ganger.cluster import Cluster
@@ -29,7 +29,7 @@ from support.command import environment
 from support.gang import TESTS, Gang, alive
 
 MARK = "GANGER_CHAOS_MARK"
-HOSTS, PRODUCERS = ("north", "south"), 3
+PRODUCERS = 3
 
 
 class Host(Gang):

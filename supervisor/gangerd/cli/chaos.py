@@ -34,6 +34,7 @@ SORTS = (
     "network",
     "clock",
     "semaphores",
+    "operators",
 )
 PLANTS = ("unfenced-settle", "drop-before-add", "majority-count")
 SERVERS = ("valkey", "redis")

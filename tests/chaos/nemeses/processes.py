@@ -144,9 +144,10 @@ class Stop(_Harm):
 
     def strike(self, rng: random.Random) -> None:
         name, self._stopped = self._victim(rng)
-        self.stage.note("stop", of=name, pid=self._stopped)
+        for_s = rng.uniform(0.5, self.longest_s)
+        self.stage.note("stop", of=name, pid=self._stopped, for_s=round(for_s, 2))
         _signal(self._stopped, signal.SIGSTOP)
-        time.sleep(rng.uniform(0.5, self.longest_s))
+        time.sleep(for_s)
         self.heal()
 
     def _victim(self, rng: random.Random) -> tuple[str, int]:
@@ -184,14 +185,14 @@ class Freeze(_Harm):
     def strike(self, rng: random.Random) -> None:
         host = self._host_held = self._host(rng)
         host.held.set()
-        self._frozen = host.pids()
-        self.stage.note("stop", of=f"all of {host.name}", pids=self._frozen)
+        self._frozen, for_s = host.pids(), rng.choice((2.0, LEASE_S + 8, LEASE_S + 15))
+        self.stage.note("stop", of=f"all of {host.name}", pids=self._frozen, for_s=for_s)
         for pid in self._frozen:
             try:
                 os.kill(pid, signal.SIGSTOP)
             except ProcessLookupError:
                 continue
-        time.sleep(rng.choice((2.0, LEASE_S + 8, LEASE_S + 15)))
+        time.sleep(for_s)
         self.heal()
 
     def heal(self) -> None:
