@@ -28,6 +28,8 @@ PLANTS: dict[str, tuple[str, str, str]] = {
         "        return (self.quorum * (self.limit + 1) - 1) // self.servers",
         "        return self.limit",
     ),
+    # A claim does not look whether its queue is paused.
+    "deaf-to-pauses": ("lua/claim.lua", "if paused == '1' then return reply end\n", ""),
 }
 _ENDINGS = {"drop-before-add": ("'s', state, 'p', priority)", "'s', state, 'p', priority) end")}
 

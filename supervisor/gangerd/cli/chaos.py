@@ -36,7 +36,7 @@ SORTS = (
     "semaphores",
     "operators",
 )
-PLANTS = ("unfenced-settle", "drop-before-add", "majority-count")
+PLANTS = ("unfenced-settle", "drop-before-add", "majority-count", "deaf-to-pauses")
 SERVERS = ("valkey", "redis")
 
 

@@ -29,7 +29,7 @@ _CONTROL = Control(NAMESPACE)
 
 class PauseQueue:
     name = NAME
-    every_s = 30.0
+    every_s = 12.0
     branches = frozenset[str]()
 
     def __init__(self, stage: Stage) -> None:
