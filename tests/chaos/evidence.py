@@ -176,7 +176,7 @@ class Evidence:
                     self.replays.append((note["begin_ns"], note["end_ns"], note["queue"]))
 
         for at, to, stretches in seen:
-            if not any(to == other and -5 * S < at - then < 3 * S for then, other in plain):
+            if not any(to == other and 0 <= at - then < 3 * S for then, other in plain):
                 self.failovers.append((at, stretches))
         for at, name, stretches in away:
             ends = [s.end_ns for s in self.strikes if s.name == name and s.begin_ns <= at <= s.end_ns]

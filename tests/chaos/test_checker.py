@@ -125,14 +125,18 @@ def test_a_failover_explains_what_happened_then_in_its_slots(
     assert story.check().duplicates == {reason: 1}
 
 
-@pytest.mark.parametrize(("way", "reason"), [("FORCE", "failover"), ("plain", "unexplained")])
+@pytest.mark.parametrize(
+    ("way", "at", "reason"),
+    [("FORCE", 10.8, "failover"), ("plain", 10.8, "unexplained"), ("plain", 11.2, "failover")],
+    ids=["by force", "plain", "plain, but later"],
+)
 def test_a_shard_that_was_handed_over_in_the_plain_way_explains_nothing(
-    story: Story, way: str, reason: str
+    story: Story, way: str, at: float, reason: str
 ) -> None:
     slot = slot_of(again(story))
     seen = {"what": "failover", "at_ns": ns(11), "to": "b", "slots": [[slot, slot]]}
     story.evidence.read_record(
-        [seen, {"what": "handed a shard over", "at_ns": ns(11.2), "to": "b", "way": way}]
+        [seen, {"what": "handed a shard over", "at_ns": ns(at), "to": "b", "way": way}]
     )
     assert story.check().duplicates == {reason: 1}
 
