@@ -167,8 +167,12 @@ def _runs(found: Findings, evidence: Evidence, jid: str, kind: Kind, runs: list[
         if not place:
             continue
         twin = next((r for r in runs[:place] if r.entry == again.entry and r.process != again.process), None)
-        # Who took over may not have known that it was handed out.
-        if twin is not None and not evidence.failed_over(jid, twin.begin_ns - 2 * S, again.begin_ns + 3 * S):
+        # Who took over may not have known that it was handed out, or an old primary went on.
+        excused = twin is not None and (
+            evidence.failed_over(jid, twin.begin_ns - 2 * S, again.begin_ns + 3 * S)
+            or evidence.went_on(jid, twin)
+        )
+        if twin is not None and not excused:
             found.wrong("I3", f"{kind.name}: one delivery, {again.entry}, began in two processes", jid)
         before = _in_the_way(runs[:place], again)
         if before is None:

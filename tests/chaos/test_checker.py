@@ -159,6 +159,9 @@ def test_a_primary_that_goes_on_after_its_failover_explains_a_push_that_was_in_t
     jid = story.push("noop")
     story.run(jid, "noop", 10.5, 10.6, entry="1-1")
     story.run(jid, "noop", 70.9, 71, entry="1-2", pid=2)
+    handed_out = story.push("noop")
+    story.run(handed_out, "noop", 10.7, 10.8, entry="2-1")
+    story.run(handed_out, "noop", 10.9, 11, entry="2-1", pid=2)
     slot = slot_of(jid)
     story.evidence.failovers.append((ns(failover_at), ((slot, slot),)))
     away = {"what": noted, "at_ns": ns(1), "slots": [[slot + off, slot + off]]}
@@ -170,7 +173,10 @@ def test_a_primary_that_goes_on_after_its_failover_explains_a_push_that_was_in_t
         "end_ns": ns(until),
     }
     story.evidence.read_record([away, strike])
-    assert story.check().duplicates == {reason: 1}
+    found = story.check()
+    assert found.duplicates == {reason: 2}
+    delivered_twice = any("one delivery" in each.text for each in found.violations)
+    assert delivered_twice == (reason == "unexplained")
 
 
 def test_a_process_killed_right_after_its_end_explains_one_more_run(story: Story) -> None:
