@@ -1,26 +1,18 @@
-"""Each nemesis against servers does what its name says to a real cluster, and leaves it whole; the operator's
-pause as well."""
+"""Each nemesis against servers does what its name says to a real cluster, and leaves it whole."""
 
 import random
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
 
 from chaos import ailments, clocks
-from chaos.kinds import BULK, NAMESPACE, PARTITIONS, QUEUES
-from chaos.nemeses import clock, failover, operators, refusals, semaphores, servers, slots
+from chaos.nemeses import clock, failover, refusals, semaphores, servers, slots
 from chaos.nemesis import NotNow, Stage
 from chaos.prober import Prober, pairs
 from chaos.servers import JobServers, SemaphoreServers
 from chaos.test_shards import fill, total
-from ganger import inspect, pausing
-from ganger.cluster import Cluster
-from ganger.keys import Control
-from ganger.operations import control
 from support.waiting import until
 
 RNG = random.Random(6)
@@ -271,72 +263,3 @@ def test_servers_for_semaphores_die_forget_and_fall_silent(notes: Notes) -> None
         three.servers[0].signal(signal.SIGSTOP)
         silence.heal()
         assert three.servers[0].call("PING")
-
-
-@pytest.fixture
-def queues(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """The queues of a run; operators are in a hurry."""
-    for name in ("SHORTEST_S", "LONGEST_S", "LATE_S"):
-        monkeypatch.setattr(operators, name, 0.0)
-    with closing(Cluster(stage.cluster.settings())) as cluster:
-        for queue in QUEUES:
-            control.register_queue(cluster, Control(NAMESPACE), queue)
-        yield cluster
-
-
-def paused_partitions(cluster: Cluster) -> dict[str, int]:
-    rows = inspect.queues(cluster, Control(NAMESPACE))
-    return {name: row["paused_partitions"] for name, row in rows.items() if row["paused"]}
-
-
-def test_an_operator_pauses_a_queue_and_lets_it_go_on(stage: Stage, notes: Notes, queues: Cluster) -> None:
-    seen: list[tuple[str, dict[str, int]]] = []
-
-    def look(what: str, **detail: Any) -> None:
-        notes(what, **detail)
-        seen.append((what, paused_partitions(queues)))
-
-    stage.note = look
-    operators.PauseQueue(stage).strike(RNG, BULK)
-    paused = {BULK: PARTITIONS}
-    assert seen == [
-        ("pauses a queue", {}),
-        ("paused a queue", paused),
-        ("resumes a queue", paused),
-        ("resumed a queue", {}),
-    ]
-    assert notes.first("paused a queue") == {"queue": BULK, "reached": list(range(PARTITIONS))}
-
-
-def test_what_is_still_paused_goes_on_at_the_next_strike_and_at_the_end(
-    stage: Stage, notes: Notes, queues: Cluster
-) -> None:
-    nemesis = operators.PauseQueue(stage)
-    pausing.pause_queue(queues, Control(NAMESPACE), BULK)
-    nemesis.strike(RNG, QUEUES[1])
-    assert paused_partitions(queues) == {}
-    pausing.pause_queue(queues, Control(NAMESPACE), BULK)
-    nemesis.heal()
-    assert paused_partitions(queues) == {}
-    assert [detail["queue"] for what, detail in notes if what == "resumed a queue"] == [BULK, QUEUES[1], BULK]
-
-
-def test_a_pause_that_nobody_heard_of_is_lifted_twice(
-    stage: Stage, notes: Notes, queues: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The request may arrive when the queue has been told to go on."""
-    monkeypatch.setattr(pausing, "DEADLINE_S", 0.2)
-    place = stage.cluster.nodes[stage.cluster.owner(Control(NAMESPACE).slot)]
-
-    def stop(what: str, **detail: Any) -> None:
-        notes(what, **detail)
-        if what == "pauses a queue":
-            place.signal(signal.SIGSTOP)
-        elif what == "resumes a queue":
-            place.signal(signal.SIGCONT)
-
-    stage.note = stop
-    operators.PauseQueue(stage).strike(RNG, BULK)
-    whats = [what for what, _ in notes]
-    assert "paused a queue" not in whats and whats.count("resumed a queue") == 2
-    assert paused_partitions(queues) == {}
