@@ -119,11 +119,13 @@ class Evidence:
         one went on: until it hears of that, it carries out a push and a claim that others had as well. One
         that wakes up has them in its sockets; one whose clock was put back does not notice that it is alone.
         """
-        slot = slot_of(jid)
+        return self.slot_went_on(slot_of(jid), before.begin_ns)
+
+    def slot_went_on(self, slot: int, at_ns: int) -> bool:
         return any(
-            begin <= before.begin_ns <= end + 3 * S
+            begin <= at_ns <= end + 3 * S
             and any(first <= slot <= last for first, last in stretches)
-            and self.failed_over(jid, begin, before.begin_ns)
+            and self.slot_failed_over(slot, begin, at_ns)
             for begin, end, stretches in self.away
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from chaos.checker import Findings
-from chaos.evidence import Evidence, S
+from chaos.evidence import Evidence, S, slot_of
 from chaos.history import ACKED, TICK_NS, UNKNOWN, History, Run
 from chaos.kinds import BY_CODE, NAMESPACE, QUEUES
 from chaos.pauses import Pause
@@ -64,14 +64,14 @@ def _queue_of(history: History, jid: str) -> str:
 
 
 def _is_explained(evidence: Evidence, pause: Pause, jid: str, run: Run) -> bool:
-    """By a failover that lost the pause of this partition or the wish itself, by an old primary that went on,
-    or by a worker that stood still or whose answer was late."""
+    """By a failover that lost the pause of this partition or the wish itself, by an old primary that heard
+    the pause or handed out the job, or by a worker that stood still or whose answer was late."""
     from_ns = pause.asked_ns - CLAIM_NS
-    return (
-        evidence.failed_over(jid, from_ns, run.begin_ns)
-        or evidence.slot_failed_over(Control(NAMESPACE).slot, from_ns, run.begin_ns)
-        or evidence.went_on(jid, run)
-        or evidence.was_hindered(run, from_ns)
+    return evidence.was_hindered(run, from_ns) or any(
+        evidence.slot_failed_over(slot, from_ns, run.begin_ns)
+        or evidence.slot_went_on(slot, pause.answered_ns)
+        or evidence.slot_went_on(slot, run.begin_ns)
+        for slot in (slot_of(jid), Control(NAMESPACE).slot)
     )
 
 

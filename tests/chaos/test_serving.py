@@ -80,6 +80,24 @@ def test_a_failover_that_lost_the_pause_explains(
     assert rules(story) == wrong
 
 
+@pytest.mark.parametrize(
+    ("of_control", "until", "wrong"),
+    [(False, 10, []), (True, 10, []), (False, 6, ["I9"])],
+    ids=["the partition's", "the wish's", "it had heard of it long since"],
+)
+def test_an_old_primary_that_heard_the_pause_explains(
+    story: Story, of_control: bool, until: float, wrong: list[str]
+) -> None:
+    paused(story, "bulk", 10, 20)
+    jid = story.push("noop", 8)
+    story.run(jid, "noop", 15, 15.1)
+    slot = Control(NAMESPACE).slot if of_control else slot_of(jid)
+    story.evidence.away.append((ns(2), ns(until), ((slot, slot),)))
+    assert rules(story) == ["I9"]
+    story.evidence.failovers.append((ns(3), ((slot, slot),)))
+    assert rules(story) == wrong
+
+
 HINDRANCES = [
     ({"what": "stop", "of": "worker of north", "pid": 7, "for_s": 3.0}, []),
     ({"what": "stop", "of": "worker of north", "pid": 8, "for_s": 3.0}, ["I9"]),
