@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ganger.clock import now_ms
 from ganger.command import Command, Word
 from ganger.config import RedisSettings
 from ganger.durability import TRIAL, OnDisk
@@ -183,7 +184,8 @@ class Cluster:
             try:
                 if node in silent:
                     raise silent[node]
-                warnings += check_server(node, self._info(node, until, each_s), durability)
+                info = self._info(node, until, each_s)
+                warnings += check_server(node, info, durability, now_ms())
             except _LATER as error:
                 warnings.append(str(error))
         return warnings

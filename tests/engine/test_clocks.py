@@ -88,3 +88,9 @@ def test_a_batch_that_moved_just_now_is_not_abandoned(cluster: Cluster, wrong_ms
     assert batch.status().state == "open"
     assert [each.state for each in admin.Admin(cluster, KEYS).batches()] == ["open"]
     batch.commit()
+
+
+def test_a_check_names_each_node_whose_clock_is_another(cluster: Cluster, wrong_ms: int) -> None:
+    said = "behind" if wrong_ms > 0 else "ahead of"
+    warnings = [warning for warning in cluster.check() if "clock" in warning]
+    assert len(warnings) == len(cluster.nodes()) and all(said in warning for warning in warnings), warnings

@@ -118,6 +118,17 @@ def test_server_check() -> None:
 
 
 @pytest.mark.parametrize(
+    ("theirs_ms", "said"),
+    [(1_004_000, ""), (995_000, ""), (4_600_000, "3,600 s ahead of"), (990_000, "10 s behind"), ("9²", "")],
+)
+def test_a_clock_that_is_far_from_ours_is_warned_of(theirs_ms: object, said: str) -> None:
+    info = {"redis_version": "7.0.0", "server_time_usec": f"{theirs_ms}000"}
+    assert check_server(ASKED, info) == []
+    warnings = check_server(ASKED, info, now_ms=1_000_000)
+    assert [said in warning for warning in warnings] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
     ("durability", "replicas", "warns"),
     [("fast", "0", False), ("replicated", "0", True), ("fsynced", "0", True), ("replicated", "1", False)],
 )

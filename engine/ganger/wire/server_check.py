@@ -7,6 +7,8 @@ from ganger.errors import EvictionEnabled, NotACluster, ScriptFailed, ServerTooO
 from ganger.wire.node import Node
 
 OLDEST = (7, 0)
+APART_S = 5
+"""Clocks that differ by less may do so because an answer took its time."""
 
 
 def read_info(text: Any) -> dict[str, str]:
@@ -17,8 +19,11 @@ def read_info(text: Any) -> dict[str, str]:
     return {name: value.strip() for name, colon, value in lines if colon}
 
 
-def check_server(node: Node, info: dict[str, Any], durability: str = "fast") -> list[str]:
-    """Warnings about one primary. Raises NotACluster, ServerTooOld, EvictionEnabled."""
+def check_server(
+    node: Node, info: dict[str, Any], durability: str = "fast", now_ms: int | None = None
+) -> list[str]:
+    """Warnings about one primary; with the time of day here also about its clock. Raises NotACluster,
+    ServerTooOld, EvictionEnabled."""
     version = str(info.get("redis_version", "0"))
     numbers = tuple(int(part) for part in version.split(".")[:2] if re.fullmatch(r"[0-9]{1,9}", part))
     if numbers < OLDEST:
@@ -41,4 +46,14 @@ def check_server(node: Node, info: dict[str, Any], durability: str = "fast") -> 
             f"Redis node {node} has no replica, and durability = {durability} waits for one: each push that"
             " comes to this node raises OutcomeUnknown. Give it a replica, or set durability = fast."
         )
+    theirs_us = str(info.get("server_time_usec", ""))
+    if now_ms is not None and re.fullmatch(r"[0-9]{1,18}", theirs_us):
+        ahead_s = int(theirs_us) // 1_000_000 - now_ms // 1000
+        if abs(ahead_s) > APART_S:
+            way = "ahead of" if ahead_s > 0 else "behind"
+            warnings.append(
+                f"The clock of Redis node {node} is {abs(ahead_s):,} s {way} that of this machine. Jobs come,"
+                " and expire, by the node's; what is shown, and an instant given with at=, goes by this one."
+                " Have both set by a time server (NTP)."
+            )
     return warnings

@@ -135,8 +135,8 @@ def _open(path: Path, fd: int) -> _Estate | None:
         if file_bytes(slots) != size:
             raise Unusable(f"{size} bytes are not {slots} pages")
         return _Estate(path, header, memoryview(shared_memory.map_region(fd, 0, size, writable=False)))
-    if time.time() - os.fstat(fd).st_mtime < UNFINISHED_S:
-        return None  # a master is just making it
+    if abs(time.time() - os.fstat(fd).st_mtime) < UNFINISHED_S:
+        return None  # a master is just making it; one of the future is of before the clock was set back
     raise Unusable("it has no header")
 
 

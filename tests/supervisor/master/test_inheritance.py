@@ -203,7 +203,13 @@ def empty(path: Path) -> None:
     os.utime(path, (1, 1))
 
 
-@pytest.mark.parametrize("spoil", [truncated, zeros, noise, empty])
+def of_the_future(path: Path) -> None:
+    """Written before the clock was set back."""
+    path.write_bytes(b"")
+    os.utime(path, (time.time() + 3600, time.time() + 3600))
+
+
+@pytest.mark.parametrize("spoil", [truncated, zeros, noise, empty, of_the_future])
 def test_a_file_that_is_no_recorder_is_set_aside(
     tmp_path: Path, deaths: Deaths, spoil: Callable[[Path], None], capfd: pytest.CaptureFixture[str]
 ) -> None:
