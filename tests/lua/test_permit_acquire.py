@@ -21,6 +21,11 @@ A, B, C = TOKENS[:3]
 FAR_MS = 9_000_000_000_000
 
 
+def soon_ms(server: Server) -> int:
+    """Within a minute, as long as a turn may be kept."""
+    return int(server.client.time()[0]) * 1000 + 50_000
+
+
 @pytest.fixture(autouse=True)
 def trusted(throttle_servers: ThrottleServers) -> None:
     trust(throttle_servers.one, RUN)
@@ -136,7 +141,7 @@ def test_who_waits_is_noted_and_one_that_does_not_stay_is_not(throttle_servers: 
 
 def test_a_seat_is_kept_for_who_was_woken_and_for_nobody_for_long(throttle_servers: ThrottleServers) -> None:
     server = throttle_servers.one
-    server.client.zadd(API.woken, {"b": FAR_MS})
+    server.client.zadd(API.woken, {"b": soon_ms(server)})
     # Of three one is kept: two are there for all.
     assert acquire(server, A, "0", "1", "2", asker="a") == [b"granted", b"0"]
     assert acquire(server, C, "1", "2", asker="c") == [b"granted", b"1"]
@@ -150,13 +155,13 @@ def test_a_seat_is_kept_for_who_was_woken_and_for_nobody_for_long(throttle_serve
 
 def test_a_seat_that_another_server_has_picked_is_kept_for_nobody(throttle_servers: ThrottleServers) -> None:
     server = throttle_servers.one
-    server.client.zadd(API.woken, {"b": FAR_MS})
+    server.client.zadd(API.woken, {"b": soon_ms(server)})
     assert acquire(server, A, "0") == [b"granted", b"0"]
 
 
 def test_under_a_cap_a_place_is_kept_as_well(throttle_servers: ThrottleServers) -> None:
     server = throttle_servers.one
-    server.client.zadd(API.woken, {"b": FAR_MS})
+    server.client.zadd(API.woken, {"b": soon_ms(server)})
     assert acquire(server, A, A, cap=2, asker="a")[0] == b"granted"
     assert acquire(server, C, C, cap=2, asker="a")[0] == b"full"
     assert acquire(server, B, B, cap=2, asker="b")[0] == b"granted"
@@ -181,3 +186,18 @@ def test_another_limit_is_told_and_one_that_is_counted_otherwise_refused(
 def noted(server: Server) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = snapshot(server).get(API.waiting, {})
     return found
+
+
+def test_a_vote_from_before_the_clock_was_set_back_lasts_no_longer_than_one_given_now(
+    throttle_servers: ThrottleServers,
+) -> None:
+    """Its holder is gone, and can't give it back; nor can whoever was to have the seat next."""
+    server = throttle_servers.one
+    acquire(server, A, "0")
+    server.client.zadd(API.taken, {"0": FAR_MS})
+    server.client.zadd(API.woken, {"gone": FAR_MS})
+    server.client.persist(API.taken)
+    word, wait_ms, *_ = acquire(server, B, "0")
+    assert word == b"full" and 0 < wait_ms <= TTL_MS
+    expire(server, "0")
+    assert acquire(server, B, "0", asker="b")[0] == b"granted"

@@ -13,6 +13,7 @@
 local now, ttl = now_ms(), tonumber(ttl_ms)
 local since = life(marker, run, up_ms, now)
 sweep_seats(now)
+shorten_seats(now, ttl)
 if redis.call('ZSCORE', revoked, token) then return {'revoked'} end
 local last = redis.call('GET', terms) or limit
 for _, seat in ipairs(seats) do

@@ -6,6 +6,13 @@ local function sweep_seats(now)
   end
   redis.call('ZREMRANGEBYSCORE', revoked, '-inf', whole(now))
 end
+-- A vote lasts ttl_ms from when it was asked for, so none lasts longer than that from now on. One that seems to was given
+-- before the clock was set back, and a dead holder's would stand until it is there again.
+local function shorten_seats(now, ttl_ms)
+  for _, seat in ipairs(redis.call('ZRANGE', taken, '(' .. whole(now + ttl_ms), '+inf', 'BYSCORE')) do
+    redis.call('ZADD', taken, whole(now + ttl_ms), seat)
+  end
+end
 local function has_seat(seat, token)
   local record = redis.call('HGET', holders, seat)
   return record and string.sub(record, 1, #token + 1) == token .. '|'

@@ -4,6 +4,7 @@
 local function turns_of_others(asker, now)
   if asker == '' then return 0 end
   redis.call('ZREMRANGEBYSCORE', woken, '-inf', whole(now))
+  redis.call('ZREMRANGEBYSCORE', woken, whole(now + 60000), '+inf') -- of before the clock was set back
   return redis.call('ZCARD', woken) - (redis.call('ZSCORE', woken, asker) and 1 or 0)
 end
 local function end_turn(asker)
