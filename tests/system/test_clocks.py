@@ -54,7 +54,8 @@ def test_a_host_s_clock_jumps_by_an_hour_and_back_under_load(scene: Scene) -> No
             step(scene, clock, by_s)
             forget_ticks(scene.cluster)
             until(lambda: len(gang.log("cron.fired")) == number, f"tick {number}")  # noqa: B023
-            delayed[scene.push(app.healthy, 0, delay=1)] = time.monotonic_ns()
+            at_ns = time.monotonic_ns()
+            delayed[scene.push(app.healthy, 0, delay=1)] = at_ns
             again = scene.push(app.exits_at_first)
             once += pushed_with_its_clock(scene)
             scene.await_end(again)  # its backoff is over, its worker replaced
@@ -67,14 +68,14 @@ def test_a_host_s_clock_jumps_by_an_hour_and_back_under_load(scene: Scene) -> No
     assert gang.drain() == 0
     ran_exactly_once(scene, [running, *load.pushed, *delayed, *once])
     runs = scene.journal.runs()
-    assert all(runs[jid].begun[0][2] - at_ns >= 10**9 for jid, at_ns in delayed.items())
-    assert max(load.waits_s()) < 5
+    early_ns = [at_ns + 10**9 - runs[jid].begun[0][2] for jid, at_ns in delayed.items()]
+    assert max(early_ns) <= 10**6, "due times are whole milliseconds"
+    assert max(load.waits_s()) < HOUR_S / 60
     assert len(gang.log("cron.fired")) == 3
-    troubles = {line["event"] for line in gang.log() if line["level"] in ("warning", "error")}
-    assert troubles == {"cron.missed", "worker.died"}
+    assert len(gang.log("role.started")) == 3 and not gang.log("lease.judged")
     assert [crash["cause"] for crash in scene.crashes()] == ["exit"] * 3
     totals = scene.totals()
-    assert (totals["expired"], totals["lost"], totals["released"]) == (0, 0, 0)
+    assert (totals["expired"], totals["lost"]) == (0, 0)
     counters_balance(scene)
 
 
