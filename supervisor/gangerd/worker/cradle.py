@@ -32,7 +32,8 @@ def settle_in(birth: Birth, retire: Callable[[], None]) -> Channel[messages.Mess
 
     Raises HookFailed when a hook of the app does not let it start."""
     _take_signals(retire)
-    _own_the_process(birth)
+    if not _own_the_process(birth):
+        return None
     if birth.import_app:
         application.load(birth.config.app, forking=False)
     try:
@@ -67,7 +68,9 @@ def _take_signals(retire: Callable[[], None]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
-def _own_the_process(birth: Birth) -> None:
+def _own_the_process(birth: Birth) -> bool:
+    """False when its leaf has been removed: the template died in the middle of this birth, and the master has
+    given it up."""
     if os.getsid(0) != os.getpid():
         os.setsid()
     null = os.open(os.devnull, os.O_RDONLY)
@@ -75,11 +78,15 @@ def _own_the_process(birth: Birth) -> None:
     os.close(null)
     processes.set_oom_score_adj(OOM_SCORE_ADJ)
     if birth.leaf:
-        cgroup_leaf.join(birth.leaf)
+        try:
+            cgroup_leaf.join(birth.leaf)
+        except FileNotFoundError:
+            return False
     faults.enable(birth.crash_fd)
     _reseed()
     gc.enable()
     title.set_title(f"ganger: worker {birth.slot} gen {birth.generation} [born]")
+    return True
 
 
 def _reseed() -> None:
