@@ -182,6 +182,13 @@ def wiped(server: Server) -> Iterator[None]:
 
 
 @contextmanager
+def emptied(server: Server) -> Iterator[None]:
+    """It lives on without its data."""
+    server.call("FLUSHALL")
+    yield
+
+
+@contextmanager
 def torn(server: Server) -> Iterator[None]:
     """Dead, and what it last wrote down is missing, as after a loss of power."""
     server.signal(signal.SIGKILL)

@@ -243,7 +243,7 @@ def test_a_clock_is_stepped_and_put_right(stage: Stage, notes: Notes) -> None:
 def test_servers_for_semaphores_die_forget_and_fall_silent(notes: Notes) -> None:
     with SemaphoreServers() as three:
         stage = Stage(None, three, [], [], notes)
-        kill, wipe, _, silence, *_ = semaphores.nemeses(stage)
+        kill, wipe, _, _, silence, *_ = semaphores.nemeses(stage)
         for server in three.servers:
             server.call("SET", "some", "thing")
         runs = [one.client.info("server")["run_id"] for one in three.servers]

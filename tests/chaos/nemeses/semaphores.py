@@ -48,6 +48,7 @@ def nemeses(stage: Stage) -> list[Ail]:
     return [
         made("kill", 25.0, ailments.dead),
         made("wipe", 40.0, ailments.wiped),
+        made("empty", 40.0, ailments.emptied),
         made("tear the file of", 40.0, ailments.torn),
         made("silence", 25.0, ailments.silent),
         made("slow", 30.0, ailments.slow),
