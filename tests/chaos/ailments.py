@@ -23,9 +23,6 @@ from support.server import Server
 Ailment = Callable[[Server], AbstractContextManager[None]]
 Client = redis.Redis  # type: ignore[type-arg, unused-ignore]
 
-LEAST_BYTES = 1 << 16
-"""A file may always grow to this: what a node knows of its cluster is written anew at each change, and a node
-that can't write it ends."""
 OTHER_PASSWORD = "close sesame"
 
 
@@ -73,15 +70,15 @@ def _part_with_clients(client: Client) -> None:
 
 @contextmanager
 def no_disk(server: Server) -> Iterator[None]:
-    """No file of it may grow: what can't be written down is refused, as on a disk that is full."""
+    """Nothing can be written, as on a disk that is full: it refuses what it can't write down, and ends
+    where that is what it knows of its cluster, or what its primary sends."""
     assert server.process is not None
     pid = server.process.pid
-    largest = max((path.stat().st_size for path in server.directory.glob("appendonlydir/*")), default=0)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (max(largest, LEAST_BYTES), resource.RLIM_INFINITY))
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     try:
         yield
     finally:
-        with suppress(ProcessLookupError):  # a replica that can't write ends itself
+        with suppress(ProcessLookupError):  # it has ended
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
