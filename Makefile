@@ -1,8 +1,9 @@
 # Everything here works from a bare clone: it needs Python 3.11+ with venv, make, and a package registry.
 
 BIN := .venv/bin
-# Processes that `make test` runs its files in; most tests wait for others more than they work.
-TESTERS ?= 2
+# Processes that `make test` runs its files in; most tests wait for others more than they work: two leave half of two
+# cores idle.
+TESTERS ?= 3
 export PYTHON
 
 .DEFAULT_GOAL := help
@@ -17,7 +18,7 @@ demo: .venv/.installed  ## Index Python's standard library with three saboteurs 
 	@$(BIN)/ganger demo
 
 test: lint  ## Check style, types and rules, then run every test
-	$(BIN)/python -m pytest -q -n $(TESTERS) --dist loadfile
+	$(BIN)/python -m pytest -q -n $(TESTERS) --dist loadfile --no-loadscope-reorder
 
 test-systemd: .venv/.installed  ## Check the service on a real systemd, in a machine made for it (root, Debian)
 	@PYTHONPATH=tests $(BIN)/python -m systemd_lab

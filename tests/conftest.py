@@ -23,6 +23,14 @@ LEFT_OPEN = 40
 """Descriptors that the tests of a module may leave: of servers that stay for the session, say."""
 
 
+LONGEST = {f"test_{name}.py" for name in ("chaos", "killed_roles", "big_one", "clocks", "redis_killed")}
+"""Files that begin first, each in a process of its own beside the others: the last ones to end are short."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 def open_descriptors() -> list[str]:
     """What each is."""
     found = []

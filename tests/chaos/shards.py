@@ -10,7 +10,7 @@ from typing import Any
 import redis
 
 from chaos.nemesis import NotNow
-from chaos.servers import JobServers
+from chaos.servers import RECOVERY_S, JobServers
 from support.server import Server, wait_until
 
 Between = Callable[[], None]
@@ -26,8 +26,8 @@ def move_slot(cluster: JobServers, slot: int, target: str, between: Between = no
     source = cluster.owner(slot)
     here, there = cluster.nodes[source], cluster.nodes[target]
     wait_until(lambda: len({_epoch(cluster.nodes[ident]) for ident in cluster.nodes}) == 1, what="one epoch")
-    there.call("CLUSTER SETSLOT", slot, "IMPORTING", source)
-    here.call("CLUSTER SETSLOT", slot, "MIGRATING", target)
+    _set_slot(there, slot, "IMPORTING", source)
+    _set_slot(here, slot, "MIGRATING", target)
     return finish_move(cluster, slot, source, target, between)
 
 
@@ -42,11 +42,26 @@ def finish_move(cluster: JobServers, slot: int, source: str, target: str, betwee
         moved += 1
         between()
     for server in (there, here):
-        server.call("CLUSTER SETSLOT", slot, "NODE", target)
+        _set_slot(server, slot, "NODE", target)
     wait_until(lambda: {known_owner(cluster, slot, node) for node in cluster.nodes.values()} == {target})
     # A node that ends right now must not take what it got along with it.
     there.call("WAIT", 1, 5000)
     return moved
+
+
+def _set_slot(server: Server, slot: int, state: str, ident: str) -> None:
+    """Valkey asks the replica first, and refuses when that says nothing for two seconds: then nothing has
+    changed, and it is asked again."""
+
+    def is_set() -> bool:
+        try:
+            return bool(server.call("CLUSTER SETSLOT", slot, state, ident))
+        except redis.ResponseError as error:
+            if str(error).startswith("NOREPLICAS"):
+                return False
+            raise RuntimeError(f"CLUSTER SETSLOT {slot} {state}: {error}") from error
+
+    wait_until(is_set, what=f"a slot that is {state}", within_s=RECOVERY_S)
 
 
 def known_owner(cluster: JobServers, slot: int, node: Server) -> str | None:
@@ -89,8 +104,8 @@ def finish_moves(cluster: JobServers) -> None:
     for slot, _, begun in open_moves(cluster):
         source, target = cluster.owner(slot), _stands_for(cluster, begun)
         if source != target:
-            cluster.nodes[source].call("CLUSTER SETSLOT", slot, "MIGRATING", target)
-            cluster.nodes[target].call("CLUSTER SETSLOT", slot, "IMPORTING", source)
+            _set_slot(cluster.nodes[source], slot, "MIGRATING", target)
+            _set_slot(cluster.nodes[target], slot, "IMPORTING", source)
             finish_move(cluster, slot, source, target)
         else:
             cluster.everywhere(lambda server, slot=slot: server.call("CLUSTER SETSLOT", slot, "STABLE"))  # type: ignore[misc]

@@ -1,11 +1,16 @@
 """Slots and shards on the move in the harness's own cluster."""
 
+import signal
+import threading
+from functools import partial
+
 import pytest
 
 from chaos import shards
 from chaos.nemesis import NotNow
 from chaos.servers import JobServers
 from chaos.view import read_view
+from support.server import wait_until
 
 
 def fill(cluster: JobServers, count: int = 30) -> None:
@@ -42,6 +47,26 @@ def test_a_shard_comes_gets_slots_with_their_keys_and_leaves_without_any(job_ser
 def test_a_cluster_keeps_three_shards(job_servers: JobServers) -> None:
     with pytest.raises(NotNow):
         shards.drain_shard(job_servers, job_servers.primaries()[0])
+
+
+def test_a_slot_moves_though_the_replica_said_nothing_for_a_while(job_servers: JobServers) -> None:
+    fill(job_servers)
+    source, target, _ = job_servers.primaries()
+    slot = job_servers.keyed_slots(source)[0]
+    replica = job_servers.nodes[job_servers.replicas(target)[0]]
+
+    def refused() -> bool:
+        return "errorstat_NOREPLICAS" in job_servers.nodes[target].client.info("errorstats")
+
+    try:
+        stop = partial(replica.signal, signal.SIGSTOP)
+        mover = threading.Thread(target=shards.move_slot, args=(job_servers, slot, target, stop))
+        mover.start()
+        wait_until(refused, what="a refusal")
+    finally:
+        replica.signal(signal.SIGCONT)
+    mover.join()
+    assert (job_servers.owner(slot), total(job_servers)) == (target, 60)
 
 
 def test_a_move_that_stopped_half_way_is_ended(job_servers: JobServers) -> None:

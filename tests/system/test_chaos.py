@@ -15,10 +15,10 @@ from support.command import ganger
 SEED = os.environ.get("GANGER_TEST_CHAOS_SEED", "6")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(480)
 def test_under_fire_nothing_is_lost_and_nothing_runs_twice_without_a_reason(tmp_path: Path) -> None:
-    words = ["--minutes", "0.6", "--rate", "300", "--pace", "3", "--seed", SEED, "--json"]
-    done = ganger("chaos", *words, "--keep", str(tmp_path / "chaos"), cwd=tmp_path, timeout_s=280)
+    words = ["--minutes", "2.2", "--rate", "300", "--pace", "2", "--seed", SEED, "--json"]
+    done = ganger("chaos", *words, "--keep", str(tmp_path / "chaos"), cwd=tmp_path, timeout_s=450)
     report = json.loads(done.stdout)
     print(done.stderr, report)
     assert report["violations"] == []
