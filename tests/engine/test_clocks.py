@@ -10,6 +10,7 @@ from ganger import Batch, Client, admin, inspect, job
 from ganger.client import set_default_client
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
+from ganger.errors import JobNotFound
 from ganger.keys import Control
 from ganger.operations.cancel import Cancel
 from support.keyspace import now_ms
@@ -64,6 +65,18 @@ def test_a_waiting_job_is_found_by_its_name(cluster: Cluster, wrong_ms: int) -> 
     assert [about(cluster, jid)["state"] for jid in jids] == ["ready"] * 3
     assert admin.Admin(cluster, KEYS).cancel(jids[1]) == Cancel.CANCELLED
     assert inspect.queues(cluster, KEYS)["clocks"]["ready"] == 2
+
+
+def test_a_producer_that_believes_it_is_1970_has_its_jobs_found_as_well(
+    client: Client, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: NEAR_MS * 1_000_000)
+    jid = soon.push()
+    assert about(cluster, jid)["state"] == "ready"
+    assert admin.Admin(cluster, KEYS).cancel(jid) == Cancel.CANCELLED
+    with pytest.raises(JobNotFound):
+        about(cluster, jid)
+    assert single.push() != single.push() and inspect.queues(cluster, KEYS)["clocks"]["ready"] == 1
 
 
 def test_the_holder_of_a_lock_is_known_and_replaced(client: Client, cluster: Cluster, wrong_ms: int) -> None:

@@ -75,9 +75,11 @@ def find(cluster: Cluster, partition: Partition, jid: str, *, deadline_s: float 
             return Found(partition, jid, JobState.DEAD, record, dead_at_ms=read_ms(dead))
         state = JobState.RETRYING if record.state.failures else JobState.SCHEDULED
         return Found(partition, jid, state, record, due_at_ms=read_ms(due))
-    since = f"{max(jids.made_at_ms(jid) - CLOCKS_APART_MS, 0)}-0"
-    return _in_streams(cluster, partition, jid, since, "+", deadline_s) or _in_streams(
-        cluster, partition, jid, "-", f"({since}", deadline_s
+    since_ms = jids.made_at_ms(jid) - CLOCKS_APART_MS
+    if since_ms <= 0:  # a producer that did not know the time: nothing is older
+        return _in_streams(cluster, partition, jid, "-", "+", deadline_s)
+    return _in_streams(cluster, partition, jid, f"{since_ms}-0", "+", deadline_s) or _in_streams(
+        cluster, partition, jid, "-", f"({since_ms}-0", deadline_s
     )
 
 
