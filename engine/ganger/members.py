@@ -144,7 +144,7 @@ class Draft:
 
     def push_one(self, target: Target, body: bytes, *, jid: str | None = None) -> str:
         label, rest = split(body)
-        # Its time to expire would run from now, and the batch may take days.
+        # The end of a batch is told, however late.
         label = replace(label, member=f"{self._bid}:{self._which}", expires_in_ms=None)
         (self.parcel,) = parcels_of(self._pusher, target, [encode(label) + rest])
         return self.parcel.name

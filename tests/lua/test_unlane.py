@@ -4,7 +4,7 @@ from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.operations import lanes
 from ganger.operations.lanes import EVERY_TYPE, Mark, Unlaned, key_digest
-from support.keyspace import MAIL, add, snapshot
+from support.keyspace import MAIL, add, now_ms, snapshot
 from support.laned import aside, heard, jids, look, marked, over, sort, take, unlane, unsorted, words
 from support.servers import ClusterServers
 
@@ -30,6 +30,15 @@ def test_as_long_as_they_are_said_all_stays(cluster: Cluster, cluster_servers: C
     before = snapshot(cluster_servers)
     assert unlane(cluster) == Unlaned(0, "", "")
     assert snapshot(cluster_servers) == before
+
+
+def test_a_word_from_before_the_clock_was_set_back_is_over_when_a_new_one_would_be(cluster: Cluster) -> None:
+    """The last host that knew the rule died while the clock was ahead by an hour."""
+    filled(cluster)
+    aside(cluster, Mark("a", True), ttl_ms=3_600_000 + lanes.MARK_MS)
+    assert unlane(cluster) == Unlaned(0, "", "") and words(cluster) == "!a b"
+    said = cluster.run(Command(MAIL.slot, ("HGET", MAIL.meta, "aside"))).decode().split()
+    assert all(int(word.partition("=")[2]) <= now_ms(cluster) + lanes.MARK_MS for word in said)
 
 
 def test_jobs_of_a_word_that_is_over_wait_as_before(

@@ -14,16 +14,14 @@ from support.keyspace import HOST, MAIL, WORKER, opened
 from support.waiting import until
 
 COSTS = claim.pack_costs({"shop.send": 10, "a": 10, "b": 10})
-HOUR_MS = 3_600_000
 
-
-def marked(cluster: Cluster, *marks: Mark, ttl_ms: int = HOUR_MS) -> None:
+def marked(cluster: Cluster, *marks: Mark, ttl_ms: int = lanes.MARK_MS) -> None:
     """An open partition in which these types wait in lanes."""
     opened(cluster)
     assert aside(cluster, *marks, ttl_ms=ttl_ms)
 
 
-def aside(cluster: Cluster, *marks: Mark, ttl_ms: int = HOUR_MS) -> bool:
+def aside(cluster: Cluster, *marks: Mark, ttl_ms: int = lanes.MARK_MS) -> bool:
     return lanes.parse_aside(cluster.run(lanes.aside_command(MAIL, marks, ttl_ms)), MAIL)
 
 

@@ -2,9 +2,10 @@
 -- Words of `aside` whose time is over are taken back, and the jobs of those types go from their lanes to returned, where
 -- they wait as before; so do those that lie where another word had them, to be put aside anew. At most `limit` entries or
 -- 4 MiB a call are looked at. Meta's unlane says that this is owed, from the first call until one has come to the end,
--- unless more is owed meanwhile.
+-- unless more is owed meanwhile. A word that counts for longer than one that is said now is of before the clock was set
+-- back: unless somebody says it again, its time is over when that of a new one would be.
 -- KEYS meta parked lanes returned
--- ARGV wake nonce step start limit debt
+-- ARGV wake nonce step start limit debt mark_ms
 -- USES now ids ring fields lane
 -- REPLY unlaned uninitialised
 -- start = member to go on after, "" for the first call; debt = what the first call answered. {unlaned, moved, member to go
@@ -14,18 +15,24 @@ if not head[1] then return {'uninitialised'} end
 last_ms, last_seq = tonumber(head[1]), tonumber(head[2])
 local now, owed, kept, over = now_ms(), head[5] or '', {}, false
 for word, till in string.gmatch(head[4] or '', '(%S+)=(%d+)') do
-  if tonumber(till) > now then kept[#kept + 1] = word .. '=' .. till else over = true end
+  till = math.min(tonumber(till), now + mark_ms)
+  if till > now then kept[#kept + 1] = word .. '=' .. whole(till) else over = true end
 end
+local words = table.concat(kept, ' ')
 if over then
   owed = whole(math.max(now, (tonumber(owed) or 0) + 1))
-  redis.call('HSET', meta, 'unlane', owed, 'aside', table.concat(kept, ' '))
-  if #kept == 0 then redis.call('HDEL', meta, 'aside') end
+  redis.call('HSET', meta, 'unlane', owed)
+end
+if words == '' then
+  redis.call('HDEL', meta, 'aside')
+elseif words ~= head[4] then
+  redis.call('HSET', meta, 'aside', words)
 end
 if start == '' then debt = owed end
 if debt == '' then return {'unlaned', 0, '', ''} end
 
 local book, moved, best, bytes, left, done = lane_book(), 0, 0, 0, tonumber(limit), false
-local marks = book.marks_of(table.concat(kept, ' '))
+local marks = book.marks_of(words)
 while left > 0 and bytes < 4194304 do
   local found = redis.call('ZRANGEBYLEX', lanes, '(' .. start, '+', 'LIMIT', 0, 1)[1]
   if not found then done = true break end

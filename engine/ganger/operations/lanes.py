@@ -26,6 +26,8 @@ from ganger.scripts import script
 UNSORTED = "0" * 16
 """The lane of jobs whose key nobody has worked out yet."""
 EVERY_TYPE = "*"
+MARK_MS = 60_000
+"""So long a type's word counts unless a coordinator says it again, which it does every few seconds."""
 MAX_UNLANED = 200
 """Per call, to bound how long the node is busy with it."""
 _pack = msgspec.msgpack.Encoder().encode
@@ -111,7 +113,8 @@ def unlane_command(
     """Take back the words whose time is over, and move the jobs of those types to returned, a chunk a call.
     Start with nothing and go on with what the last one answered until its `after` is ""."""
     keys = (partition.meta, partition.parked, partition.lanes, partition.returned)
-    return script("unlane").command(partition.slot, keys, (partition.wake, *fresh(), after, limit, debt))
+    words = (partition.wake, *fresh(), after, limit, debt, MARK_MS)
+    return script("unlane").command(partition.slot, keys, words)
 
 
 def parse_unlane(reply: Any, partition: Partition) -> Unlaned:

@@ -7,7 +7,7 @@ from ganger.operations import failing, lanes
 from ganger.operations.lanes import Mark, lane_id
 from ganger.retry import Retry
 from support.keyspace import HOST, MAIL, OTHER_HOST
-from support.laned import HOUR_MS, over
+from support.laned import over
 from support.stage import Stage
 from support.stories.registry import pushed, story
 
@@ -18,7 +18,7 @@ PLAIN = lane_id("shop.send", "")
 
 def say(stage: Stage, *, keyed: bool) -> None:
     """A coordinator's: this type is limited."""
-    command = lanes.aside_command(MAIL, [Mark("shop.send", keyed)], HOUR_MS)
+    command = lanes.aside_command(MAIL, [Mark("shop.send", keyed)], lanes.MARK_MS)
     stage.act(lambda c: lanes.parse_aside(c.run(command), MAIL))
 
 

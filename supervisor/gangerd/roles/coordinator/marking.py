@@ -20,7 +20,6 @@ from ganger.keys import Partition
 from ganger.operations import lanes
 from ganger.operations.lanes import Mark
 
-TTL_MS = 60_000
 AGAIN_NS = 3_000_000_000
 DEADLINE_S = 0.5
 
@@ -60,7 +59,7 @@ class Marking:
         """Confirm what is due."""
         due = [line for line in self._lines.values() if now_ns >= line.again_ns]
         told = [(partition, line.marks) for line in due for partition in line.partitions]
-        outcomes = iter(self._tell(told, ttl_ms=TTL_MS))
+        outcomes = iter(self._tell(told, ttl_ms=lanes.MARK_MS))
         for line in due:
             answers = [next(outcomes) for _ in line.partitions]
             if all(answer is None for answer in answers):

@@ -8,7 +8,7 @@
     lanes               each other second                    laning
     partitions' keys    once each                            opening
     cron                each second, and to the tick         cron
-    memos, dead letters each minute                          upkeep
+    memos, dead letters each minute, and leases of the future upkeep
     consumers, entries  each hour                            upkeep, cron
     ended jobs          trimmed each minute                  retaining
     gauges              each second, with statsd only        gauges
