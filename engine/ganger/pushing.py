@@ -1,8 +1,8 @@
 """Pushing: bodies of one type into the partitions of a queue. The client's lower half.
 
-Jobs go round robin, from a random start, past partitions whose node is down. What surely never ran (NodeDown,
-ClusterUnavailable) is tried in another partition under another jid; what may have run is reported with its
-jids, which are safe to push again. Safe for threads.
+Jobs go round robin, from a random start, past partitions whose node is down. What surely never ran there
+(`_ELSEWHERE`) is tried in another partition under another jid; what may have run is reported with its jids,
+which are safe to push again. Safe for threads.
 """
 
 import itertools
@@ -17,7 +17,15 @@ from ganger.clock import monotonic_s
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.durability import patience_s
-from ganger.errors import BadOptions, ClusterUnavailable, GangerError, NodeDown, OutcomeUnknown, Uninitialised
+from ganger.errors import (
+    BadOptions,
+    ClusterUnavailable,
+    GangerError,
+    NodeDown,
+    OutcomeUnknown,
+    Uninitialised,
+    WrongPassword,
+)
 from ganger.keys import Control, Partition, partitions
 from ganger.operations import control, enqueue
 from ganger.operations.enqueue import NewJob
@@ -28,6 +36,8 @@ MOST_OPS = 48
 """In one trip: a memo knows the last 64 of a producer, so each of them may be repeated."""
 DEADLINE_S = 10.0
 _TRY_S = 3.0
+_ELSEWHERE = (NodeDown, ClusterUnavailable, WrongPassword)
+"""One node is down, has no free connection, or another password; the others may take the job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,7 @@ class Pusher:
             try:
                 self._send(target, place, [job], min(_TRY_S + patience_s(self._replicas), left_s))
                 return job.jid
-            except (NodeDown, ClusterUnavailable):
+            except _ELSEWHERE:
                 following = next(places, None)
                 if following is None or monotonic_s() > until_s:
                     raise
@@ -134,7 +144,7 @@ class Pusher:
             except Uninitialised:
                 self._send(target, place, jobs, DEADLINE_S)
             pushed += [job.jid for job in jobs]
-        except (NodeDown, ClusterUnavailable) as error:
+        except _ELSEWHERE as error:
             for job in jobs:
                 self._elsewhere(target, job, error, pushed, failed)
         except GangerError as error:

@@ -3,11 +3,13 @@ That is an outage, and mends itself; whoever comes anew looks for another node f
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import count
 
 import pytest
 
 from chaos.ailments import no_connections, no_disk, other_password
 from engine.test_cluster_faults import at_node, configured, get, incr
+from ganger import pushing
 from ganger.cluster import Cluster, Command
 from ganger.errors import OutcomeUnknown, RedisUnreachable, WriteRefused, WrongPassword
 from support.servers import ClusterServers
@@ -54,6 +56,20 @@ def test_who_comes_anew_asks_another_node(rough_servers: ClusterServers, ailment
         [warning] = cluster.check()
         assert f"127.0.0.1:{rough_servers.nodes[0].port}" in warning
         cluster.close()
+
+
+def test_a_push_goes_to_another_node_s_partition(
+    rough: Cluster, rough_servers: ClusterServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "_TRY_S", 0.5)
+    pusher, target = pushing.Pusher(rough, "ganger"), pushing.Target("mail", 5, "shop.send")
+    node, places = rough.nodes()[1], pusher.places("mail")
+    refusing = {place.index for place in places if rough.node_of(place.slot) == node}
+    pusher._turn = count(min(refusing))
+    with other_password(rough_servers.nodes[1]):
+        rough.close()  # what goes over a connection that has been closed may have run
+        jid = pusher.push_one(target, b"{}")
+    assert pusher.place_of("mail", jid).index not in refusing
 
 
 def test_where_no_node_has_a_connection_free_that_is_the_reason(rough_servers: ClusterServers) -> None:
