@@ -15,6 +15,7 @@ from support.waiting import until
 
 COSTS = claim.pack_costs({"shop.send": 10, "a": 10, "b": 10})
 
+
 def marked(cluster: Cluster, *marks: Mark, ttl_ms: int = lanes.MARK_MS) -> None:
     """An open partition in which these types wait in lanes."""
     opened(cluster)
