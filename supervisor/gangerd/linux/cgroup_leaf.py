@@ -4,18 +4,26 @@ Making leaves is cgroup.py's. Numbers are None where the kernel does not tell th
 """
 
 import contextlib
+import errno
 import os
 import signal
 from pathlib import Path
 
 
 def join(leaf: str) -> None:
-    """Move this process into the leaf; raises OSError. Up to 20 ms: called by the worker itself.
+    """Move this process into the leaf; raises OSError, FileNotFoundError where it has been removed. Up to
+    20 ms: called by the worker itself.
 
     What was allocated before stays charged to the old group, so a freshly forked worker is charged next to
     nothing.
     """
-    (Path(leaf) / "cgroup.procs").write_text("0")
+    path = Path(leaf) / "cgroup.procs"
+    try:
+        path.write_text("0")
+    except OSError as error:
+        if error.errno == errno.ENODEV:  # removed since it was opened
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from None
+        raise
 
 
 def oom_kills(leaf: str) -> int | None:

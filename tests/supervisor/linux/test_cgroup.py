@@ -94,6 +94,15 @@ class TestRealV1:
         until(lambda: cgroup.kill_leftovers(leaf) == [pid] or False, "the process below is found")
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
 
+    def test_one_that_is_removed_while_it_is_joined_is_gone(self, leaf: str, tmp_path: Path) -> None:
+        fd = os.open(f"{leaf}/cgroup.procs", os.O_WRONLY)
+        (tmp_path / "cgroup.procs").symlink_to(f"/proc/self/fd/{fd}")
+        assert cgroup.remove(leaf)
+        for gone in (leaf, str(tmp_path)):
+            with pytest.raises(FileNotFoundError):
+                cgroup.join(gone)
+        os.close(fd)
+
     def test_names_are_used_once(self, leaf: str) -> None:
         with pytest.raises(FileExistsError):
             FENCE.leaf(Path(leaf).name)
