@@ -95,7 +95,7 @@ def test_a_spoiled_death_is_settled_or_set_aside(
     kept.load()
     for death in kept.unsent():
         kept.sent(death.id)
-        assert decode(encode(death)) == death
+        assert repr(decode(encode(death))) == repr(death)  # a NaN is not equal to itself
     kept.retry_disk()
     try:
         found = decode(blob)
