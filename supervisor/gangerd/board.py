@@ -15,6 +15,8 @@ import msgspec
 from gangerd.recorder import PASSES_AT
 
 MAX_PARTITIONS = 4096
+MOST_OF_A_QUEUE = 1024
+"""ganger.slots.MAX_PARTITIONS, which the side of the master does not import."""
 MAX_SLOTS = 1024
 _DIRECTORY_AT, _DIRECTORY_HALF = 64, 48 * 1024
 _SIGNALS_AT = 128 * 1024
@@ -36,7 +38,7 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     """A queue in the directory; its partitions have the board's indices first .. first + partitions - 1."""
 
     queue: str
-    partitions: Annotated[int, msgspec.Meta(ge=1, le=MAX_PARTITIONS)]
+    partitions: Annotated[int, msgspec.Meta(ge=1, le=MOST_OF_A_QUEUE)]
     weight: int
     limited: bool = False
     """A worker must hold a pass (passes.py) to claim there."""

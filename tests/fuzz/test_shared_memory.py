@@ -184,6 +184,7 @@ board_bytes = st.one_of(
 @example(blob=msgspec.msgpack.encode([("q", 0, 1)]), word=None, signals=[], rows=[], claim=(1, 1))
 @example(blob=msgspec.msgpack.encode([("q", 2**40, 1)]), word=None, signals=[], rows=[], claim=(1, 1))
 @example(blob=msgspec.msgpack.encode([("{", 1, 1)]), word=None, signals=[], rows=[], claim=(1, 1))
+@example(blob=msgspec.msgpack.encode([("q", 1025, 0)]), word=None, signals=[], rows=[], claim=(0, 0))
 def test_a_spoiled_board_shows_nothing_or_something(
     blob: bytes, word: int | None, signals: list[int], rows: list[tuple[int, int]], claim: tuple[int, int]
 ) -> None:

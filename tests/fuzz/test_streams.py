@@ -112,6 +112,7 @@ def told() -> Iterator[list[Any]]:
 @example(what=[("paused_types", (b"", b"9999999999999 {}"))])
 @example(what=[("returned", (1, b"*", [b"t", b"fuzz.count", b"b", b"{}"]))])
 @example(what=[("later", (b"x", b"0", b"t\n0\n0\n{}"))])
+@example(what=[("returned", (1, b"2305843009213693953-1", [b"t", b"fuzz.count", b"b", b"{}"]))])
 def test_the_scheduler_does_its_rounds(
     what: list[tuple[str, Any]], bench: Bench, fuzz_servers: ClusterServers
 ) -> None:

@@ -99,6 +99,20 @@ def test_a_stream_that_is_ahead_of_meta_is_followed(cluster: Cluster) -> None:
     assert rows[1][0].startswith(b"%d-" % (ahead + 1))
 
 
+def test_an_entry_that_was_made_by_hand_beyond_all_time_blocks_nothing(cluster: Cluster) -> None:
+    opened(cluster)
+    add(cluster, f"{2**61 + 1}-1")
+    for priority in (5, 5, 9):
+        push = enqueue.push_command(MAIL, priority, [job(mint("mail", 3)[0])])
+        assert cluster.run(push) == [b"pushed"]
+    (_, first, second), (other,) = (
+        [id for id, _ in cluster.run(Command(MAIL.slot, ("XRANGE", MAIL.ready[p - 1], "-", "+")))]
+        for p in (5, 9)
+    )
+    assert (first, second) == (b"%d-2" % (2**61 + 1), b"%d-3" % (2**61 + 1))
+    assert int(other.split(b"-")[0]) <= now_ms(cluster), "the other streams go by the clock"
+
+
 def test_only_a_drained_partition_is_rung(cluster: Cluster) -> None:
     opened(cluster)
     node = cluster.node_of(MAIL.slot)

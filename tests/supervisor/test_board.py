@@ -2,7 +2,8 @@
 
 import pytest
 
-from gangerd.board import MAX_PARTITIONS, Board, Line
+from ganger import slots
+from gangerd.board import MAX_PARTITIONS, MOST_OF_A_QUEUE, Board, Line
 from gangerd.recorder import BOARD_BYTES
 
 
@@ -53,6 +54,10 @@ def test_a_directory_that_does_not_fit_is_refused_and_changes_nothing() -> None:
     with pytest.raises(ValueError, match="serve fewer queues"):
         b.write_directory([Line("mail", MAX_PARTITIONS + 1, 1)])
     assert b.directory() == [Line("mail", 12, 3)]
+
+
+def test_a_queue_has_as_many_partitions_as_the_engine_knows() -> None:
+    assert MOST_OF_A_QUEUE == slots.MAX_PARTITIONS
 
 
 def test_idle_bytes() -> None:

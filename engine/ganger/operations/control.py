@@ -12,13 +12,12 @@ from ganger.cluster import Cluster
 from ganger.command import Command, Word
 from ganger.keys import Control, check_queue, check_type, is_name
 from ganger.scripts import script
+from ganger.slots import MAX_PARTITIONS
 
 DEFAULT_PARTITIONS = 12
 HOST_MAX_AGE_MS = 60_000
 TYPE_MAX_AGE_MS = 24 * 3600 * 1000
 MAX_CRASHES = 10_000
-MAX_PARTITIONS = 1024
-"""As many as a jid can name."""
 _COUNT = re.compile(rb"[0-9]{1,18}")
 
 
