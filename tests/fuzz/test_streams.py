@@ -113,6 +113,7 @@ def told() -> Iterator[list[Any]]:
 @example(what=[("returned", (1, b"*", [b"t", b"fuzz.count", b"b", b"{}"]))])
 @example(what=[("later", (b"x", b"0", b"t\n0\n0\n{}"))])
 @example(what=[("returned", (1, b"2305843009213693953-1", [b"t", b"fuzz.count", b"b", b"{}"]))])
+@example(what=[("later", (b"\xc3\xa9" * 33, b"inf", None)), ("later", (b"", b"0", None))])
 def test_the_scheduler_does_its_rounds(
     what: list[tuple[str, Any]], bench: Bench, fuzz_servers: ClusterServers
 ) -> None:
