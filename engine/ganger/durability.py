@@ -5,9 +5,12 @@
     fsynced     primary and replicas have it in their append-only files, on disk (WAITAOF: Redis 7.2, Valkey)
 
 Every call that writes takes `replicas`, 0 for none; an OnDisk asks for the disks as well. The transport
-(wire/trip.py) sends the question behind the write, on the same connection. No I/O here.
+(wire/trip.py) sends the question behind the write, on the same connection, and asks before and after whose
+history it is. For in a cluster Valkey lets a WAIT go on when its primary is replaced, and answers it with yes
+when that node is primary again and its new replica is in step, though the write is gone. No I/O here.
 """
 
+import re
 from typing import Any
 
 from ganger.command import Word
@@ -34,6 +37,20 @@ def patience_s(replicas: int) -> float:
     if not replicas:
         return 0.0
     return WAIT_ON_DISK_S if isinstance(replicas, OnDisk) else WAIT_S
+
+
+WHOSE: tuple[Word, ...] = ("INFO", "replication")
+"""Each time that a node becomes primary its history gets another name."""
+_PRIMARY = re.compile(rb"^role:master\r?$.*^master_replid:(\w+)", re.MULTILINE | re.DOTALL)
+
+
+def broken(before: Any, after: Any) -> str:
+    """Why an answer to a question is worth nothing, as shortfall; "" when the node that had the write was
+    primary in one and the same history from before the write until after the answer."""
+    names = [_PRIMARY.search(said) if isinstance(said, bytes) else None for said in (before, after)]
+    if all(names) and len({name[1] for name in names if name}) == 1:
+        return ""
+    return "the node was not its primary all the time until replicas confirmed it"
 
 
 def questions(replicas: int, wait_ms: int) -> list[tuple[Word, ...]]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganger.command import Command
-from ganger.durability import patience_s, questions, shortfall
+from ganger.durability import WHOSE, broken, patience_s, questions, shortfall
 from ganger.errors import ClusterUnavailable, NodeDown, OutcomeUnknown
 from ganger.wire.errand import Exchange, Item
 from ganger.wire.link import Link, LinkLost, LinkRefused, ReplyError, pack
@@ -135,6 +135,9 @@ class Trip:
     def _send(self, peer: Peer, group: list[Item], now_s: float) -> None:
         parts: list[bytes] = []
         shape: list[Item | None] = []
+        if self._replicas:
+            parts.append(pack(WHOSE))
+            shape.append(None)
         for item in group:
             if item.ask:
                 parts.append(_ASKING)
@@ -143,7 +146,7 @@ class Trip:
             shape.append(item)
         if self._replicas:
             left_ms = max(1, int(min(self._patience_s, (self._deadline_s - now_s) * 0.8) * 1000))
-            parts += map(pack, questions(self._replicas, left_ms))
+            parts += map(pack, (*questions(self._replicas, left_ms), WHOSE))
         link: Link | None = None
         try:
             link = peer.take(now_s)
@@ -216,7 +219,7 @@ class Trip:
     def _done(self, exchange: Exchange, replies: list[Any], now_s: float) -> None:
         results, missing = self.results, ""
         if self._replicas:
-            missing = shortfall(self._replicas, replies[-1])
+            missing = shortfall(self._replicas, replies[-2]) or broken(replies[0], replies[-1])
         for item, reply in zip(exchange.shape, replies, strict=False):
             if item is None:
                 continue
