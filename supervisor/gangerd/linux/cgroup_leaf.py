@@ -77,9 +77,9 @@ def write_if_there(path: Path, text: str) -> None:
 def members(leaf: str) -> list[int]:
     """The pids in the leaf and in groups below it (a job may have made some)."""
     pids: list[int] = []
-    for procs in [Path(leaf) / "cgroup.procs", *Path(leaf).rglob("*/cgroup.procs")]:
+    for group in _with_groups_below(leaf):
         with contextlib.suppress(OSError):
-            pids += [int(pid) for pid in procs.read_text().split()]
+            pids += [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
     return pids
 
 
@@ -106,7 +106,7 @@ def kill_leftovers(leaf: str) -> list[int]:
 
 def remove(leaf: str) -> bool:
     """Remove the leaf and groups below it; False when a process is still in it: try again later."""
-    for path in sorted((path for path in Path(leaf).rglob("*") if path.is_dir()), reverse=True):
+    for path in reversed(_with_groups_below(leaf)[1:]):
         with contextlib.suppress(OSError):
             path.rmdir()
     try:
@@ -116,6 +116,12 @@ def remove(leaf: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _with_groups_below(leaf: str) -> list[Path]:
+    """The leaf, and each group after the one it is in. A master that ends may remove its own meanwhile, which
+    `Path.rglob` does not bear."""
+    return [Path(root) for root, _, _ in os.walk(leaf)]
 
 
 def _write_existing(path: Path, text: str) -> None:

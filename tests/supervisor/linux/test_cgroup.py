@@ -1,7 +1,10 @@
 """Memory fences: a real OOM kill in a v1 leaf where that is possible, real-format files of v2 elsewhere."""
 
+import contextlib
 import os
+import shutil
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -205,3 +208,22 @@ def test_v1_is_taken_when_v2_has_no_memory_controller(machine: Path) -> None:
     with (machine / "self" / "mountinfo").open("a") as file:
         file.write(f"33 25 0:29 / {machine}/memory rw - cgroup cgroup rw,memory\n")
     assert cgroup.detect(machine / "self").directory == memory
+
+
+def test_a_leaf_that_its_own_master_removes_meanwhile_is_nobodys_trouble(tmp_path: Path) -> None:
+    def come_and_go(over: threading.Event) -> None:
+        while not over.is_set():
+            with contextlib.suppress(OSError):  # of which the other one has removed a part
+                (tmp_path / "leaf/below/deep").mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(tmp_path / "leaf", ignore_errors=True)
+
+    over = threading.Event()
+    other = threading.Thread(target=come_and_go, args=(over,))
+    other.start()
+    try:
+        for _ in range(2000):
+            assert cgroup.members(str(tmp_path / "leaf")) == []
+            cgroup.remove(str(tmp_path / "leaf"))
+    finally:
+        over.set()
+        other.join()
