@@ -4,7 +4,7 @@ PURE, and the second half of checker.py: I6, I8, I10 and I13 to I15 of docs/proo
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from chaos.checker import Final, Findings
@@ -136,10 +136,16 @@ def _replay(found: Findings, history: History, evidence: Evidence, final: Final)
             before = any(run.ok and run.end_ns < begin_ns - S for run in runs)
             after = [run for run in runs if run.begin_ns > begin_ns]
             again += bool(after and any(run.ok and run.end_ns < end_ns for run in runs[: -len(after)]))
-            if before and not after and jid not in final.dead:
+            if before and not after and jid not in final.dead and not _gone(history, evidence, jid, runs):
                 found.wrong("I15", "it had ended before the replay, and did not run again", jid)
         if final.replayed is not None and again != final.replayed:
             found.wrong("I15", f"the replay has moved {final.replayed} jobs, {again} ran again")
+
+
+def _gone(history: History, evidence: Evidence, jid: str, runs: Sequence[Run]) -> bool:
+    """Whether it may have gone with the node that it was pushed to, which nobody was promised."""
+    acked = history.state[history.rows[jid]] & ACKED
+    return not acked and evidence.forgotten(jid, runs[0].begin_ns, runs[-1].begin_ns)
 
 
 def _came_in(history: History, evidence: Evidence) -> Iterator[tuple[str, bool | None]]:

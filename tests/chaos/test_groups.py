@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from chaos.evidence import slot_of
 from chaos.kinds import BY_NAME
 from chaos.story import Story, ns, rules
 from ganger import jid as jids
@@ -100,6 +101,19 @@ def test_a_replay_runs_what_had_ended_once_more(story: Story) -> None:
     assert rules(story) == ["I15"]
     story.final["replayed"] = 2
     assert rules(story) == ["I15"]
+
+
+@pytest.mark.parametrize(("how", "wrong"), [("U", []), ("A", ["I15"])])
+def test_what_nobody_was_promised_may_be_gone_before_the_replay(
+    story: Story, how: str, wrong: list[str]
+) -> None:
+    jid = story.push("kept", how=how)
+    story.run(jid, "kept", 1, 2)
+    slot = slot_of(jid)
+    story.evidence.failovers.append((ns(3), ((slot, slot),)))
+    story.evidence.replays.append((ns(60), ns(60.5), "kept"))
+    story.final["replayed"] = 0
+    assert [rule for rule in rules(story) if rule == "I15"] == wrong
 
 
 def test_counters_are_what_came_and_went(story: Story) -> None:
