@@ -198,9 +198,12 @@ def test_a_replica_whose_disk_is_full_ends_and_comes_back(stage: Stage) -> None:
     [replica] = cluster.replicas(primary)
     [[key, _], *_] = pairs(cluster, primary)
     with ailments.ailing([cluster.nodes[replica]], ailments.no_disk):
-        for value in ("can't be written down", "is not taken"):
-            cluster.nodes[primary].call("SET", key, value)
-        until(lambda: replica not in cluster.running(), "its end")
+
+        def ended() -> bool:
+            cluster.nodes[primary].call("SET", key, "what can't be written down")
+            return replica not in cluster.running()
+
+        until(ended, "its end")
     cluster.wait_whole()
 
 
