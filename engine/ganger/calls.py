@@ -8,11 +8,12 @@ shares.
 
 import os
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from ganger.cluster import Cluster
 from ganger.command import Command
-from ganger.errors import ScriptFailed, Uninitialised
+from ganger.errors import OutcomeUnknown, ScriptFailed, Uninitialised
 from ganger.keys import GROUP, Partition
 from ganger.scripts import script
 
@@ -51,6 +52,15 @@ def checked(reply: Any, partition: Partition) -> list[Any]:
             f"Partition {partition.index} of queue {partition.queue} has not been opened yet."
         )
     return reply
+
+
+def unremembered(jids: Sequence[str]) -> OutcomeUnknown:
+    """Of a push that a partition calls stale: it has forgotten what its producer did by then."""
+    return OutcomeUnknown(
+        f"Job {jids[0]} was made so long before its producer's latest that nobody knows"
+        " whether it was pushed; look for it before you push it again under a new id.",
+        jids=jids,
+    )
 
 
 def time_command(slot: int) -> Command:

@@ -184,6 +184,8 @@ class Pusher:
                 reply = self._cluster.run(command, deadline_s=deadline_s, replicas=self._replicas)
                 enqueue.parse_push(reply, place, jobs)
         except OutcomeUnknown as error:
+            if error.jids:  # the partition remembers too little to take it again
+                raise
             raise OutcomeUnknown(f"{error} Push it again with jid={names[0]!r}.", jids=names) from error
 
     def places(self, queue: str) -> tuple[Partition, ...]:

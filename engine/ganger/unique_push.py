@@ -166,6 +166,8 @@ class UniquePusher:
                 reply = self._cluster.run(command, deadline_s=DEADLINE_S, replicas=self._replicas)
                 return unique.parse_push(reply, place, job.jid)
         except OutcomeUnknown as error:
+            if error.jids:  # the partition remembers too little to take it again
+                raise
             raise OutcomeUnknown(f"{error} Push it again with jid={job.jid!r}.", jids=[job.jid]) from error
 
 

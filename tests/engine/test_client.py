@@ -92,6 +92,15 @@ def test_a_jid_of_another_queue_is_refused(client: Client, send: Any) -> None:
             client.push("shop.send", ["a"], jid=bad)
 
 
+def test_a_push_that_nobody_remembers_is_not_advised_to_be_tried_again(client: Client, send: Any) -> None:
+    ops = [mint("mail", 3)[0] for _ in range(65)]
+    client.push("shop.send", ["a"], jid=ops[64])
+    with pytest.raises(OutcomeUnknown, match="look for it") as caught:
+        client.push("shop.send", ["a"], jid=ops[0])
+    assert caught.value.jids == (ops[0],)
+    assert "Push it again" not in str(caught.value)
+
+
 def test_a_name_is_checked_against_what_live_hosts_announce(cluster: Cluster, client: Client) -> None:
     assert show(cluster, client.push("nobody.knows", [1]))["queue"] == "default"
     control.announce(cluster, KEYS, {"far.away": {"queue": "far", "priority": 2, "novel": True}})

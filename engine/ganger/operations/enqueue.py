@@ -8,7 +8,7 @@ moves what is in later (schedule.py).
 from collections.abc import Sequence
 
 from ganger import jid as jids
-from ganger.calls import call, checked, fresh
+from ganger.calls import call, checked, fresh, unremembered
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.errors import OutcomeUnknown
@@ -32,12 +32,7 @@ def parse_push(reply: object, partition: Partition, jobs: Sequence[NewJob]) -> b
     when the op is too old for the memo to tell; Uninitialised when the partition must be opened first."""
     word = checked(reply, partition)[0]
     if word == b"stale":
-        names = [job.jid for job in jobs]
-        raise OutcomeUnknown(
-            f"Job {names[0]} was made so long before its producer's latest that nobody knows"
-            " whether it was pushed; look for it before you push it again under a new id.",
-            jids=names,
-        )
+        raise unremembered([job.jid for job in jobs])
     return bool(word == b"pushed")
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ganger import jid as jids
-from ganger.calls import call, checked, fresh, parse_time, time_command
+from ganger.calls import call, checked, fresh, parse_time, time_command, unremembered
 from ganger.cluster import Cluster
 from ganger.command import Command
-from ganger.errors import OutcomeUnknown, Uninitialised
+from ganger.errors import Uninitialised
 from ganger.job import NewJob
 from ganger.keys import Partition
 from ganger.scripts import script
@@ -64,11 +64,7 @@ def parse_push(reply: Any, partition: Partition, jid: str) -> Answer:
         case b"held" | b"waiting":
             return Answer(reply[0].decode(), reply[1].decode(), int(reply[2]))
         case b"stale":
-            raise OutcomeUnknown(
-                f"Job {jid} was made so long before its producer's latest that nobody knows"
-                " whether it was pushed; look for it before you push it again under a new id.",
-                jids=[jid],
-            )
+            raise unremembered([jid])
     return Answer("pushed")
 
 
