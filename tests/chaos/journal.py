@@ -28,6 +28,8 @@ from ganger import jid as jids
 
 VARIABLE = "GANGER_CHAOS_JOURNAL"
 STEM = jids.LENGTH - 3
+_TAIL = 400
+"""More bytes than a line has."""
 
 
 class Pen:
@@ -91,6 +93,17 @@ def lines(path: Path) -> Iterator[Sequence[str]]:
         for line in file:
             if line.endswith("\n"):
                 yield line.split()
+
+
+def at_work(directory: Path, pid: int) -> str:
+    """The code of the kind of job that this process has begun and not ended; "" when there is none."""
+    for path in (directory / "runs").glob(f"{pid}-*"):
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _TAIL))
+            *_, last = file.read().split(b"\n")[:-1] or [b""]
+        if last.startswith(b"B "):
+            return last.split()[6].decode()
+    return ""
 
 
 def strikes(directory: Path) -> list[dict[str, Any]]:

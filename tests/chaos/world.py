@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos import servers
-from chaos.journal import VARIABLE
+from chaos.journal import VARIABLE, at_work
 from chaos.kinds import CONCURRENCY, HOSTS, KEPT, NARROW, QUEUES
 from chaos.nemesis import Note, Stage
 from chaos.network import Loopback, Network
@@ -43,6 +43,7 @@ class Host(Gang):
         """Set while somebody wants it to stay as it is: down, or frozen."""
         self._turn = threading.Lock()
         self._path = env["PYTHONPATH"]
+        self._journal = Path(env[VARIABLE])
         settings: dict[str, Any] = {
             "host": name,
             "durability": "replicated",
@@ -77,6 +78,10 @@ class Host(Gang):
         rows = status["workers"] if role == "worker" else [r for r in status["roles"] if r["role"] == role]
         ours = {self.process.pid, *self.pids()}
         return [row["pid"] for row in rows if row["pid"] in ours and alive(row["pid"])]
+
+    def is_at(self, code: str) -> bool:
+        """Whether one of its workers is in the middle of a job of this kind."""
+        return any(at_work(self._journal, pid) == code for pid in self.children("worker"))
 
     def logs(self) -> list[Path]:
         """Of all its lives."""

@@ -10,10 +10,11 @@ from ganger.client import Client
 from ganger.cluster import Cluster
 from ganger.command import Command
 from ganger.config import EngineConfig
-from ganger.errors import NodeDown, OutcomeUnknown
+from ganger.errors import NodeDown, OutcomeUnknown, ServerFull
 from ganger.throttle.holders import this_process
 from ganger.throttle.semaphore import Permit, Semaphore
 from ganger.throttle.servers import Servers
+from ganger.wire import trip
 from support.fault_proxy import FaultProxy
 from support.faults import Fault
 from support.keyspace import MAIL
@@ -88,6 +89,27 @@ def test_commands_of_a_pipeline_are_told_apart(proxy: FaultProxy, cluster_server
     assert all(isinstance(reply, OutcomeUnknown) for reply in replies)
     assert counted(cluster_servers) == 1 and proxy.sent == ["INCR"] * 3
     cluster.close()
+
+
+def test_what_was_refused_is_not_sent_again_when_no_time_is_left_for_an_answer(
+    proxy: FaultProxy, cluster_servers: ClusterServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the last moment, and without an answer, it would be unknown, though it had certainly not run."""
+    cluster = through(proxy, cluster_servers)
+    node = cluster_servers.nodes[cluster_servers.index_of(MAIL.slot)]
+    node.call("CONFIG", "SET", "maxmemory", 1)
+    try:
+        with pytest.raises(ServerFull):
+            cluster.run(COUNT, deadline_s=1.0)
+        assert len(proxy.sent) > 2, "with time it is tried again"
+        proxy.watch()
+        monkeypatch.setattr(trip, "_TIME_TO_ANSWER_S", 5.0)
+        with pytest.raises(ServerFull):
+            cluster.run(COUNT, deadline_s=4.0)
+        assert proxy.sent == ["INCR"]
+    finally:
+        node.call("CONFIG", "SET", "maxmemory", 0)
+        cluster.close()
 
 
 def test_every_node_and_every_redirection_is_met_by_the_proxy(

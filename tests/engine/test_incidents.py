@@ -90,7 +90,7 @@ def test_a_full_server_drains(cluster: Cluster, cluster_servers: ClusterServers)
         node.call("CONFIG", "SET", "maxmemory", 1)
     try:
         with pytest.raises(ServerFull):
-            enqueue.push(cluster, MAIL, 5, new(), deadline_s=0.3)
+            enqueue.push(cluster, MAIL, 5, new(), deadline_s=1.0)
         entries = take(cluster)
         assert settle.settle(cluster, MAIL, "succeeded", {5: [entries[0].id]}) == 1
         assert failing.apply(cluster, entries[1], HOST, Retry(1000, State(attempts=1))) == "moved"

@@ -25,6 +25,8 @@ from ganger.wire.routes import Routes
 _ASKING = pack(("ASKING",))
 _EAGER_ATTEMPTS = 3
 """So many redirections are followed without a pause."""
+_TIME_TO_ANSWER_S = 0.05
+"""What has certainly not run is not sent again with less than this left: silence would make it unknown."""
 
 
 class Trip:
@@ -286,7 +288,8 @@ class Trip:
 
     def _again(self, item: Item, now_s: float, pause: float) -> None:
         item.due_s = now_s + pause
-        if item.due_s < self._deadline_s:
+        needs_s = _TIME_TO_ANSWER_S if pause and not item.maybe else 0.0
+        if item.due_s + needs_s < self._deadline_s:
             self._waiting.append(item)
         else:
             self.results[item.index] = item.verdict()

@@ -10,12 +10,15 @@ import signal
 import subprocess
 import time
 from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from chaos.kinds import BY_NAME
 from chaos.nemesis import Nemesis, NotNow, Stage
 
 LEASE_S = 15.0
+PATIENCE_S = 10.0
 
 
 def nemeses(stage: Stage) -> list[Nemesis]:
@@ -171,7 +174,8 @@ class Stop(_Harm):
 
 class Freeze(_Harm):
     """All of a host stands still, as in a suspended machine: for moments, or for longer than a lease.
-    Meanwhile the others here leave it alone, so that it wakes up in the middle of what it did."""
+    It begins in the middle of a job that takes seconds, and meanwhile the others here leave it alone, so that
+    it wakes up there."""
 
     name = "freeze a host"
     every_s = 90.0
@@ -181,11 +185,15 @@ class Freeze(_Harm):
         super().__init__(stage)
         self._host_held: Any = None
         self._frozen: list[int] = []
+        self._lengths = cycle((LEASE_S + 8, 2.0, LEASE_S + 15))
 
     def strike(self, rng: random.Random) -> None:
         host = self._host_held = self._host(rng)
         host.held.set()
-        self._frozen, for_s = host.pids(), rng.choice((2.0, LEASE_S + 8, LEASE_S + 15))
+        until_s = time.monotonic() + PATIENCE_S
+        while not host.is_at(BY_NAME["lingers"].code) and time.monotonic() < until_s:
+            time.sleep(0.05)
+        self._frozen, for_s = host.pids(), next(self._lengths)
         self.stage.note("stop", of=f"all of {host.name}", pids=self._frozen, for_s=for_s)
         for pid in self._frozen:
             try:
