@@ -98,7 +98,7 @@ def test_a_hanging_node_is_asked_again_only_after_a_rest(rough_servers: ClusterS
         started = time.monotonic()
         with pytest.raises(NodeDown, match="did not answer a moment ago"):
             cluster.run(incr(part))
-        assert time.monotonic() - started < 0.15
+        assert time.monotonic() - started < 1.0, "and did not wait for its deadline"
     wait_until(lambda: not cluster.is_down(part.slot))
     # One attempt before the rest: the own retry came after it, and the second caller never sent.
     assert cluster.run(get(part)) == b"2" and not cluster.is_down(part.slot)
@@ -107,14 +107,14 @@ def test_a_hanging_node_is_asked_again_only_after_a_rest(rough_servers: ClusterS
 def test_a_hanging_node_costs_the_others_nothing(rough: Cluster, rough_servers: ClusterServers) -> None:
     slow, quick, other = (at_node(rough_servers, index) for index in range(3))
     with paused(rough_servers, 0):
-        thread, unknown = in_thread(lambda: rough.run(incr(slow), deadline_s=0.8))
+        thread, unknown = in_thread(lambda: rough.run(incr(slow), deadline_s=4.0))
         started = time.monotonic()
         for _ in range(50):
             rough.run_many([incr(quick), incr(other)])
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 3.0
         started = time.monotonic()
-        replies = rough.run_many([incr(slow), incr(quick), incr(other)], deadline_s=0.3)
-        assert time.monotonic() - started < 0.5
+        replies = rough.run_many([incr(slow), incr(quick), incr(other)], deadline_s=1.0)
+        assert time.monotonic() - started < 2.0
         assert isinstance(replies[0], OutcomeUnknown) and replies[1:] == [51, 51]
         thread.join()
     assert isinstance(unknown[0], OutcomeUnknown)
@@ -126,7 +126,7 @@ def test_repetitions_go_on_while_another_node_hangs(moving: Cluster, moving_serv
     moving_servers.move_slot(quick.slot, 1, 2)
     try:
         with paused(moving_servers, 0):
-            replies = moving.run_many([incr(slow), incr(quick)], deadline_s=0.4)
+            replies = moving.run_many([incr(slow), incr(quick)], deadline_s=1.5)
             assert isinstance(replies[0], OutcomeUnknown) and replies[1] == 2
     finally:
         moving_servers.move_slot(quick.slot, 2, 1)
@@ -163,7 +163,7 @@ def test_a_full_server(rough: Cluster, rough_servers: ClusterServers) -> None:
     rough.run(incr(part))
     with configured(node, maxmemory="1"):
         with pytest.raises(ServerFull, match=r"is full.*INCR was refused.*maxmemory"):
-            rough.run(incr(part), deadline_s=0.1)
+            rough.run(incr(part), deadline_s=1.0)
         assert rough.run(drain) == 1
         thread, result = in_thread(lambda: rough.run(incr(part)))
     thread.join()
@@ -176,7 +176,7 @@ def test_a_node_that_does_not_serve_its_slot(rough: Cluster, rough_servers: Clus
     node.call("CLUSTER DELSLOTS", part.slot)
     try:
         with pytest.raises(ClusterUnavailable, match="CLUSTERDOWN"):
-            rough.run(incr(part), deadline_s=0.2)
+            rough.run(incr(part), deadline_s=1.0)
         thread, result = in_thread(lambda: rough.run(incr(part)))
     finally:
         node.call("CLUSTER ADDSLOTS", part.slot)
@@ -223,7 +223,7 @@ def _try(cluster: Cluster, command: Command) -> Any:
 def test_a_primary_without_good_replicas(rough: Cluster, rough_servers: ClusterServers) -> None:
     part, node = at_node(rough_servers, 1), rough_servers.nodes[1]
     with configured(node, min_replicas_to_write="1"), pytest.raises(WriteRefused, match="NOREPLICAS"):
-        rough.run(incr(part), deadline_s=0.1)
+        rough.run(incr(part), deadline_s=1.0)
     assert rough.run(incr(part)) == 1
 
 
@@ -234,7 +234,7 @@ def test_replicas_must_confirm(replicated_servers: ClusterServers) -> None:
     replicated_servers.pause(5)
     try:
         with pytest.raises(OutcomeUnknown, match="only 0 of 1 replicas confirmed"):
-            cluster.run(incr(part), replicas=1, deadline_s=0.5)
+            cluster.run(incr(part), replicas=1, deadline_s=2.5)
     finally:
         replicated_servers.resume(5)
     assert cluster.run(get(part), replicas=1) == b"5"

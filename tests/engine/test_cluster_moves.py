@@ -81,7 +81,7 @@ def test_tryagain_is_waited_out(moving: Cluster, moving_servers: ClusterServers,
     moving_servers.begin_move(part.slot, 0, 1)
     moving_servers.move_keys(0, 1, part.meta)
     with pytest.raises(ClusterUnavailable, match=r"could not serve .* in time .*TRYAGAIN"):
-        moving.run(both, deadline_s=0.2)
+        moving.run(both, deadline_s=1.0)
     done: list[object] = []
     thread = threading.Thread(target=lambda: done.append(moving.run(both)))
     thread.start()

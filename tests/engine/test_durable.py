@@ -89,7 +89,7 @@ def test_a_replica_without_its_disk_is_told_with_the_jids(on_disk: ClusterServer
                 client.pusher.places("told")[3],
                 5,
                 jobs,
-                deadline_s=0.5,
+                deadline_s=2.5,
                 replicas=client.replicas,
             )
         assert told.value.jids == (jobs[0].jid,)

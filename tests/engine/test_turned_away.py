@@ -81,7 +81,7 @@ def test_where_no_node_has_a_connection_free_that_is_the_reason(rough_servers: C
             with pytest.raises(
                 RedisUnreachable, match=r"max number of clients|connection reset|closed the con"
             ):
-                cluster.run(incr(part), deadline_s=0.1)
+                cluster.run(incr(part), deadline_s=1.0)
             waits = beside.submit(cluster.run, incr(part))
         assert waits.result(20) == 1
     cluster.close()
@@ -93,7 +93,7 @@ def test_a_full_disk_is_waited_for(rough: Cluster, rough_servers: ClusterServers
         until(lambda: not node.client.info("persistence")["aof_rewrite_in_progress"], "an append-only file")
         with no_disk(node):
             with pytest.raises(WriteRefused, match=r"INCR was not run: see its replicas and disk \(MISCONF"):
-                while rough.run(incr(part), deadline_s=0.1):
+                while rough.run(incr(part), deadline_s=1.0):
                     pass
             assert rough.run(get(part)) is not None
             waits = beside.submit(rough.run, incr(part))

@@ -174,7 +174,7 @@ def test_a_full_server_refuses_and_the_tick_stays_due(
     cluster.run_on(node, ("CONFIG", "SET", "maxmemory", "1"))
     try:
         with pytest.raises(ServerFull):
-            cron.fire(cluster, MAIL, ONE, Step(tick + 1, True), 0, deadline_s=0.5)
+            cron.fire(cluster, MAIL, ONE, Step(tick + 1, True), 0, deadline_s=1.0)
     finally:
         cluster.run_on(node, ("CONFIG", "SET", "maxmemory", "0"))
     assert snapshot(cluster_servers) == before

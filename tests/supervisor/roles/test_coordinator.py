@@ -78,7 +78,7 @@ def test_a_push_rings_a_sleeping_worker(cluster: Cluster, at: Stage) -> None:
     begin(at)
     jobs.push(cluster, MAIL[2], priority=7)
     # Long before the next poll, which comes a second after the last.
-    at.run_until(lambda: list(at.board.waiting(0, 4)), "a signal", deadline_s=0.5)
+    at.run_until(lambda: list(at.board.waiting(0, 4)), "a signal", deadline_s=0.9)
     assert list(at.board.waiting(0, 4)) == [(2, 7)]
     assert doorbell.silence(at.bell) == 1
 

@@ -70,7 +70,7 @@ def test_more_than_one_call_promotes_are_promoted_without_waiting(
     (first, *_) = made = jids.mint("mail", 0, 250)
     enqueue.schedule(cluster, mail[0], 5, [enqueue.NewJob(jid, "t", b"{}") for jid in made], delay_ms=0)
     begin(at, cluster)
-    at.run_until(lambda: jobs.seen(cluster, mail[0]).ready == 250, "all of them", deadline_s=0.9)
+    at.run_until(lambda: jobs.seen(cluster, mail[0]).ready == 250, "all of them", deadline_s=1.9)
     assert jobs.where(cluster, mail[0], first) == ("ready", 0, 0, 0, 0)
 
 
