@@ -149,7 +149,7 @@ def test_names_are_resolved_and_do_not_hold_anyone_up(receiver: Receiver) -> Non
     nowhere.count(metrics.JOBS_STARTED)
     before_s = time.monotonic()
     assert not nowhere.flush(now=True)
-    assert time.monotonic() - before_s < 0.5
+    assert time.monotonic() - before_s < 2.0
 
 
 def test_ipv6() -> None:

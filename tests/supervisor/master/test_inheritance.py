@@ -139,7 +139,7 @@ def test_a_worker_that_outlived_its_master_is_ended_first(tmp_path: Path, deaths
     assert running(master.workers[0])
     begin = time.monotonic()
     assert inherit(tmp_path, OWN, deaths) == 1
-    assert 0.9 < time.monotonic() - begin < 2
+    assert 0.9 < time.monotonic() - begin < 4
     assert not running(master.workers[0])
 
 
@@ -156,7 +156,7 @@ def test_the_pid_of_somebody_else_is_left_alone(
         file.write(whose().to_bytes(8, "little"))  # the kernel gave its number away
     begin = time.monotonic()
     assert inherit(tmp_path, OWN, deaths) == 1
-    assert time.monotonic() - begin < 0.5
+    assert time.monotonic() - begin < 0.9
 
 
 def test_a_death_spooled_before_its_master_was_killed_wins(tmp_path: Path, deaths: Deaths) -> None:
