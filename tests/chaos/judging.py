@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from chaos import branches, checker, groups, history, serving
+from chaos import branches, checker, ends, groups, history, serving
 from chaos.evidence import Evidence
 from chaos.kinds import CONCURRENCY, NARROW
 from chaos.pauses import promised
@@ -106,16 +106,22 @@ def judge(
 ) -> Report:
     """Everything read and checked."""
     notes = [json.loads(line) for line in (root / "strikes").read_text().splitlines()]
-    evidence, told = Evidence(), list[str]()
+    evidence, ended, told = Evidence(), ends.Ends(), list[str]()
     evidence.read_record(notes)
+    ended.read_record(notes)
     for log in sorted(root.glob("*/log.*")):
-        evidence.read_log(_log_lines(log), log.parent.name)
+        lines = list(_log_lines(log, ended))
+        evidence.read_log(lines, log.parent.name)
+        ended.read_log(lines, log.parent.name, log.name)
         if log.stat().st_size and _holds(log, PASSWORD):
             told.append(log.parent.name)
     known = history.read(root / "journal", promised(evidence.pauses))
     found = checker.check_jobs(known, evidence, final)
     groups.check_groups(found, known, evidence, final)
     serving.check_serving(found, known, evidence)
+    ended.hear_producers((root / "producers.log").read_text(errors="replace"))
+    ends.check_ends(found, ended, evidence)
+    ends.check_work(found)
     for host in told:
         found.wrong("I14", f"the log of {host} tells the servers' password")
     counts = branches.taken(errors, evidence, known, found)
@@ -178,12 +184,15 @@ def _holds(path: Path, secret: str) -> bool:
         return any(text.find(word.encode()) >= 0 for word in (secret, quote(secret)))
 
 
-def _log_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a host's log, their instants on the monotonic clock of this machine."""
+def _log_lines(path: Path, ended: ends.Ends) -> Iterator[dict[str, Any]]:
+    """The lines of a host's log, their instants on the monotonic clock of this machine. The last one may be
+    half written."""
     apart_ns = time.time_ns() - time.monotonic_ns()
     with path.open(errors="replace") as file:
         for text in file:
             if not (text.startswith("{") and text.endswith("}\n")):
+                if text.endswith("\n"):
+                    ended.strange(f"{path.parent.name}, {path.name}", text)
                 continue
             line: dict[str, Any] = json.loads(text)
             at_s = datetime.fromisoformat(line["at"]).timestamp()
