@@ -109,3 +109,4 @@ def test_every_script_that_writes_is_in_a_story(tell: Tell) -> None:
     for word in sorted(sent):
         print(f"{word:20}", *(f"{struck[word, fault, late]:4}" for fault, late in KINDS))
     assert sent >= WRITING, f"in no story: {sorted(WRITING - sent)}"
+    assert sent >= {"WAIT", "INFO REPLICATION"}, "no write is fenced by whose history it went into"

@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from support import resp
-from support.faults import GREETINGS, Fault, names, title
+from support.faults import Fault, is_greeting, names, title
 
 SLOW_S = 0.03
 
@@ -88,7 +88,7 @@ class FaultProxy:
 
     def fault_of(self, words: list[bytes]) -> Fault | None:
         """Count a command; what befalls it."""
-        if words[0].upper() in GREETINGS:
+        if is_greeting(words):
             return None
         self.sent.append(title(words))
         if self.fault is None or len(self.sent) - 1 != self.at:

@@ -6,8 +6,8 @@ from functools import cache
 from ganger.scripts import script
 from support.sources import scripts
 
-GREETINGS = {b"AUTH", b"HELLO", b"CLUSTER", b"PING", b"INFO", b"CLIENT", b"SELECT"}
-"""Not counted: how many of these come depends on which connections there were."""
+_GREETINGS = {b"AUTH", b"HELLO", b"CLUSTER", b"PING", b"INFO", b"CLIENT", b"SELECT"}
+_WHOSE = [b"INFO", b"REPLICATION"]
 
 
 class Fault(Enum):
@@ -38,8 +38,19 @@ def names() -> dict[bytes, str]:
     return found
 
 
+def asks_whose(words: list[bytes]) -> bool:
+    return [word.upper() for word in words] == _WHOSE
+
+
+def is_greeting(words: list[bytes]) -> bool:
+    """Whether it is not counted: how many of these come depends on which connections there were. The question
+    whose history a node writes belongs to the write that it stands around (ganger/durability.py)."""
+    return words[0].upper() in _GREETINGS and not asks_whose(words)
+
+
 def title(words: list[bytes]) -> str:
     """A script's name, or the command itself."""
     if words[0].upper() in (b"EVALSHA", b"EVAL"):
         return names().get(words[1], "a script of others")
-    return words[0].decode("ascii", "replace").upper()
+    said = words[:2] if asks_whose(words) else words[:1]
+    return b" ".join(said).decode("ascii", "replace").upper()

@@ -46,27 +46,43 @@ def a_push_that_a_replica_has(stage: Stage) -> None:
     stage.sure({jid: "waiting"}, places=PLACES)
 
 
-@story
-def many_pushed(stage: Stage) -> None:
+def _many(stage: Stage, count: int, durability: str) -> None:
     """Who hears that some may not be in looks for them, and pushes those that are not."""
     stage.begin()
-    rows = [(number,) for number in range(40)]
+    rows = [(number,) for number in range(count)]
+
+    def push(cluster: Cluster) -> list[str]:
+        return stage.client(cluster, durability=durability).push_many("shop.send", rows, queue="mail")
 
     def missing(cluster: Cluster) -> list[str]:
-        client, error = stage.client(cluster), stage.heard[-1]
+        client, error = stage.client(cluster, durability=durability), stage.heard[-1]
         if not isinstance(error, OutcomeUnknown) or not error.jids:
-            return client.push_many("shop.send", rows, queue="mail")
+            return push(cluster)
         for jid in error.jids:
             if find.find(cluster, client.pusher.place_of("mail", jid), jid) is None:
                 client.push("shop.send", [0], queue="mail", jid=jid)
         return list(error.jids)
 
-    stage.act(lambda c: stage.client(c).push_many("shop.send", rows, queue="mail"), missing, named=True)
+    stage.act(push, missing, named=True)
     total = 0
     for place in PLACES:
         if stage.cluster.run(Command(place.slot, ("EXISTS", place.meta))):
             total += stage.counters(place).get("enqueued", 0)
     assert total == len(rows), f"{total} of {len(rows)} are in"
+
+
+@story
+def many_pushed(stage: Stage) -> None:
+    _many(stage, 40, "fast")
+
+
+@story
+def many_pushed_that_replicas_have(stage: Stage) -> None:
+    """Three into each partition, so that each time as much goes to each node; around it stands the question
+    whose history that node writes."""
+    for place in PLACES:
+        opened(stage.cluster, place)
+    _many(stage, 3 * len(PLACES), "replicated")
 
 
 @story
@@ -146,13 +162,12 @@ def a_lock_freed_at_the_start(stage: Stage) -> None:
     stage.sure({second.job.jid: "waiting"})
 
 
-@story
-def a_unique_type_of_the_application(stage: Stage) -> None:
+def _unique_type(stage: Stage, durability: str) -> None:
     """Through the client, with on_conflict raise."""
 
     def push(cluster: Cluster, jid: str | None = None) -> str:
         said: dict[str, Any] = {"queue": "mail", "unique_for": 3600.0, "on_conflict": "raise"}
-        return stage.client(cluster).push("shop.send", [1], jid=jid, **said)
+        return stage.client(cluster, durability=durability).push("shop.send", [1], jid=jid, **said)
 
     def again(cluster: Cluster) -> str:
         error = stage.heard[-1]
@@ -169,3 +184,13 @@ def a_unique_type_of_the_application(stage: Stage) -> None:
 
     assert stage.act(refused, named=True) == jid
     stage.sure({jid: "waiting"}, places=PLACES)
+
+
+@story
+def a_unique_type_of_the_application(stage: Stage) -> None:
+    _unique_type(stage, "fast")
+
+
+@story
+def a_unique_job_that_a_replica_has(stage: Stage) -> None:
+    _unique_type(stage, "replicated")
