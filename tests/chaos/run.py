@@ -141,7 +141,7 @@ def run(plan: Plan, root: Path, say: Say = lambda line: None) -> Report:
     planted = plants.plant(plan.plant, root / "planted") if plan.plant else None
     began_ns = time.monotonic_ns()
     lines = network.lay(len(HOSTS)) if plan.apart else network.Loopback("all is on one address here")
-    world = World(root, plan.seed, plan.per_s, lines, planted, plan.server)
+    world = World(root, plan.seed, plan.per_s, lines, record.note, planted, plan.server)
     with world:
         watch = Watch(world.jobs, record.note)
         watch.start()
@@ -152,8 +152,7 @@ def run(plan: Plan, root: Path, say: Say = lambda line: None) -> Report:
         for striker in strikers:
             striker.dismiss()
         for host in world.hosts:
-            if not host.ended and host.drain(60) != 0:
-                final.leaks.append(f"host {host.name} did not end well")
+            host.dismiss()
         final.leaks += judging.consumers(world)
     final.leaks += [f"process left behind: {each}" for each in world.left_behind()]
     record.close()
@@ -248,7 +247,7 @@ class Ticker:
 
     def until(self, end_s: float, what: str) -> None:
         while (now_s := time.monotonic()) < end_s:
-            self.world.keep_up(self.record.note)
+            self.world.keep_up()
             rows = self.look()
             if now_s - self._said_s >= 5:
                 self._said_s = now_s

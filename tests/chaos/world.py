@@ -36,9 +36,15 @@ class Host(Gang):
     """A host of the run. It may be killed and started again from any thread."""
 
     def __init__(
-        self, name: str, root: Path, env: Mapping[str, str], semaphores: Iterable[str], prefix: Sequence[str]
+        self,
+        name: str,
+        root: Path,
+        env: Mapping[str, str],
+        semaphores: Iterable[str],
+        prefix: Sequence[str],
+        note: Note,
     ) -> None:
-        self.name = name
+        self.name, self._note = name, note
         self.held = threading.Event()
         """Set while somebody wants it to stay as it is: down, or frozen."""
         self._turn = threading.Lock()
@@ -67,7 +73,24 @@ class Host(Gang):
         with self._turn:
             self.held.clear()
             if self.ended:
+                self._say_ended(asked=False)
                 self.start()
+
+    def dismiss(self) -> None:
+        """Asked to end, for good."""
+        asked = not self.ended
+        if asked:
+            try:
+                self.drain(60)
+            except subprocess.TimeoutExpired:
+                self.crash()
+        self._say_ended(asked)
+
+    def _say_ended(self, asked: bool) -> None:
+        """`asked`: for good. Who ended it else, or whether it did by itself, ends.py finds out."""
+        code = self.process.returncode
+        about = {"of": self.name, "pid": self.process.pid, "exit_code": code, "asked": asked}
+        self._note("ended", **about, log=self.log_file.name)
 
     def children(self, role: str) -> list[int]:
         """Pids of its living workers, or of another role's processes, as its status file says."""
@@ -92,14 +115,22 @@ class Producer:
     """A process that pushes; each life is a new one."""
 
     def __init__(
-        self, number: int, settings: dict[str, Any], env: Mapping[str, str], log: Path, prefix: Sequence[str]
+        self,
+        number: int,
+        settings: dict[str, Any],
+        env: Mapping[str, str],
+        log: Path,
+        prefix: Sequence[str],
+        note: Note,
     ) -> None:
-        self.name = f"producer {number}"
+        self.name, self._note = f"producer {number}", note
         self._settings, self._env, self._log, self._lives = settings, env, log, 0
         self._prefix = prefix
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        if self.process is not None:
+            self._say_ended(asked=False)
         self._lives += 1
         settings = {**self._settings, "seed": f"{self._settings['seed']}-{self.name}-{self._lives}"}
         words = [*self._prefix, sys.executable, "-m", "chaos.producer", json.dumps(settings)]
@@ -134,7 +165,8 @@ class Producer:
 
     def stop(self) -> None:
         """It finishes what it is pushing."""
-        if not self.ended:
+        asked = not self.ended
+        if asked:
             assert self.process is not None
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
@@ -142,11 +174,17 @@ class Producer:
                 self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill()
+        self._say_ended(asked)
+
+    def _say_ended(self, asked: bool) -> None:
+        assert self.process is not None
+        code = self.process.returncode
+        self._note("ended", of=self.name, pid=self.pid, exit_code=code, asked=asked)
 
 
 class World:
     """`per_s`: how many jobs are pushed in a second, by all producers together; `lines`: between the hosts
-    and the servers."""
+    and the servers; `note` writes into the record of the run."""
 
     def __init__(
         self,
@@ -154,10 +192,11 @@ class World:
         seed: int,
         per_s: float,
         lines: Network,
+        note: Note,
         planted: Path | None = None,
         server: str = "valkey",
     ) -> None:
-        self.root = root
+        self.root, self._note = root, note
         self.mark = secrets.token_hex(8)
         self.journal = root / "journal"
         for folder in ("runs", "pushes"):
@@ -178,7 +217,8 @@ class World:
         log = root / "producers.log"
         # A producer stands beside each host, behind the same line.
         self.producers = [
-            Producer(n + 1, settings, self.env, log, lines.prefix(n % len(HOSTS))) for n in range(PRODUCERS)
+            Producer(n + 1, settings, self.env, log, lines.prefix(n % len(HOSTS)), note)
+            for n in range(PRODUCERS)
         ]
 
     @property
@@ -199,7 +239,8 @@ class World:
         self.keys = Control("ganger")
         for number, name in enumerate(HOSTS):
             prefix = self.lines.prefix(number)
-            self.hosts.append(Host(name, self.root / name, self.env, self.semaphores.urls, prefix))
+            place = self.root / name
+            self.hosts.append(Host(name, place, self.env, self.semaphores.urls, prefix, self._note))
         for host in self.hosts:
             host.await_log("master.serving", within_s=60)
         for queue in QUEUES:
@@ -219,11 +260,10 @@ class World:
         self.lines.close()
         os.environ.pop(MARK, None)
 
-    def keep_up(self, note: Note) -> None:
+    def keep_up(self) -> None:
         """As an init system would: a host that has ended by itself is started again."""
         for host in self.hosts:
             if host.ended and not host.held.is_set():
-                note("start again", of=host.name, exit_code=host.process.returncode)
                 host.revive()
 
     def left_behind(self, within_s: float = 10.0) -> list[str]:
