@@ -5,7 +5,6 @@ PURE: filled by judging.py, asked by checker.py. Each reason is looked for at th
 that one failover does not excuse what happens elsewhere.
 """
 
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -63,7 +62,8 @@ class Evidence:
     """jid -> when its lease was taken from a holder."""
     deaths: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     """pid -> when it was killed, or found dead."""
-    permits_lost: list[int] = field(default_factory=list)
+    permits_lost: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """pid of a worker -> when its run had lost its permit, by its host's word."""
     fired: list[tuple[int, str, int]] = field(default_factory=list)
     """Ticks: (instant of the schedule, jid, when)."""
     strikes: list[Strike] = field(default_factory=list)
@@ -197,6 +197,7 @@ class Evidence:
     def read_log(self, lines: Iterable[Mapping[str, Any]], host: str) -> None:
         """The log of a host; each line with `at_ns`, an instant of the monotonic clock."""
         standing: dict[str, int] = {}
+        pids: dict[str, int] = {}
         for line in lines:
             self.events[line["event"]] += 1
             for sign in SIGNS:
@@ -205,12 +206,13 @@ class Evidence:
             match line["event"]:
                 case "worker.ready":
                     self.hosts_of[line["child"]].add(host)
+                    pids[line["worker"]] = line["child"]
                 case "lease.judged" if "jid" in line:
                     self.judged[line["jid"]].append(line["at_ns"])
                 case "worker.died":
                     self.deaths[line["child"]].append(line["at_ns"])
-                case "limits.permit_lost":
-                    self.permits_lost.append(line["at_ns"])
+                case "limits.permit_lost" if line["worker"] in pids:
+                    self.permits_lost[pids[line["worker"]]].append(line["at_ns"])
                 case "cron.fired":
                     self.fired.append((line["tick_at_ms"], line["jid"], line["at_ns"]))
 
@@ -226,9 +228,3 @@ class Evidence:
                 over = set(standing)
         for queue in over:
             self.stood_still[queue].append((standing.pop(queue), at_ns + AFTERWARDS_NS))
-
-
-def near(instants: list[int], at_ns: int, within_ns: int) -> bool:
-    """Whether one of these (sorted) lies so near."""
-    place = bisect_left(instants, at_ns - within_ns)
-    return place < len(instants) and instants[place] <= at_ns + within_ns

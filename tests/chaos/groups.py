@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from chaos.checker import Final, Findings
-from chaos.evidence import Evidence, S, near, queue_of
+from chaos.evidence import STOOD, Evidence, S, queue_of
 from chaos.history import ACKED, UNKNOWN, History, Run
 from chaos.kinds import BY_NAME, CONCURRENCY, KEPT, QUEUES
 from ganger.lifecycle import alive
@@ -17,6 +17,8 @@ QUIET_NS = 60 * S
 """With nothing struck for so long, no lease may run out."""
 FROZEN_NS = 7 * S
 """Whoever stood still for so long may have lost its permit without knowing it."""
+TOLD_NS = 3 * S
+"""So long after a permit was lost its host may say so: and the run is over, or about to be."""
 _CODE = {name: kind.code for name, kind in BY_NAME.items()}
 
 
@@ -51,8 +53,8 @@ def _unique(found: Findings, history: History, final: Final) -> None:
 
 
 def _limit(found: Findings, history: History, evidence: Evidence) -> None:
-    """I8: never more than the limit run at once, but for who may have lost its permit unknowingly."""
-    lost = sorted(evidence.permits_lost)
+    """I8: never more than the limit run at once, but for those who may have lost their own permits
+    unknowingly."""
     changes: list[tuple[int, int, Run]] = []
     for jid in history.of_kind(_CODE["narrow"]):
         for run in history.runs.get(jid, ()):
@@ -67,12 +69,26 @@ def _limit(found: Findings, history: History, evidence: Evidence) -> None:
                 inside.remove(run)
             continue
         inside.append(run)
-        frozen = any(at_ns - each.begin_ns > FROZEN_NS for each in inside)
-        if len(inside) > CONCURRENCY:
-            excused = frozen or near(lost, at_ns, 15 * S) or evidence.struck(at_ns - 15 * S, at_ns, "clock")
-            found.sorts["beyond the limit, explained"] += excused
-            if not excused:
-                found.wrong("I8", f"{len(inside)} jobs of the narrow queue ran at once, {CONCURRENCY} may")
+        if len(inside) <= CONCURRENCY:
+            continue
+        holding = [each for each in inside if not _permitless(evidence, each, at_ns)]
+        if len(holding) <= CONCURRENCY:
+            found.sorts["beyond the limit, explained"] += 1
+        else:
+            found.wrong("I8", f"{len(holding)} jobs of the narrow queue ran at once, {CONCURRENCY} may")
+
+
+def _permitless(evidence: Evidence, run: Run, at_ns: int) -> bool:
+    """Whether this run may have lost its permit by then: its host has said so of it, or it goes on for longer
+    than a permit that nobody renews, and who was to run or renew it stood still meanwhile."""
+    if any(run.begin_ns <= lost <= at_ns + TOLD_NS for lost in evidence.permits_lost.get(run.pid, ())):
+        return True
+    if at_ns - run.begin_ns <= FROZEN_NS:
+        return False
+    stood = [(s.begin_ns, s.end_ns) for s in evidence.strikes if s.name == STOOD]
+    for name in (run.pid, *evidence.hosts_of.get(run.pid, ())):
+        stood += evidence.hindered.get(name, ())
+    return any(begin <= at_ns and end >= run.begin_ns for begin, end in stood)
 
 
 def _first_end(history: History, final: Final, jid: str) -> int:

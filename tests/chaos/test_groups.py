@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from chaos.evidence import slot_of
+from chaos.evidence import Evidence, Strike, slot_of
 from chaos.kinds import BY_NAME
 from chaos.story import Story, ns, rules
 from ganger import jid as jids
@@ -30,14 +30,60 @@ def narrow(story: Story, *spans: Sequence[float]) -> None:
         story.run(story.push("narrow"), "narrow", begin, end, pid=pid)
 
 
-def test_more_than_the_limit_at_once_is_wrong_unless_one_stood_still(story: Story) -> None:
+def test_more_than_the_limit_at_once_is_wrong_unless_one_had_lost_its_own_permit(story: Story) -> None:
     narrow(story, (1, 3), (1, 3), (1, 3), (3, 4))
     assert rules(story) == []
     narrow(story, (10, 12), (10, 12), (10, 12), (11, 12))
     assert rules(story) == ["I8"]
-    story.evidence.permits_lost.append(ns(11))
+    story.evidence.permits_lost[77].append(ns(11))  # another's
+    story.evidence.permits_lost[2] += [ns(9), ns(25)]  # of another run
+    assert rules(story) == ["I8"]
+    story.evidence.permits_lost[2].append(ns(11.5))
     found = story.check()
     assert (found.violations, found.sorts["beyond the limit, explained"]) == ([], 1)
+
+
+def test_a_clock_of_the_cluster_is_none_of_the_limits(story: Story) -> None:
+    narrow(story, *[(100 + n / 100, 100.4) for n in range(6)])
+    story.evidence.strikes.append(Strike("step a clock", ns(80), ns(99)))
+    assert rules(story) == ["I8"]
+
+
+@pytest.mark.parametrize(
+    ("begin", "stopped", "count", "wrong"),
+    [
+        (1, "", [], ["I8"]),
+        (1, "its host", [], []),
+        (1, "its process", [], []),
+        (1, "another host", [], ["I8"]),
+        (15, "its host", [], ["I8"]),
+        (1, "its host", [(20, 21)], ["I8"]),
+    ],
+    ids=["for no reason", "host", "process", "another", "not for long", "one too many beside it"],
+)
+def test_who_stood_still_may_be_beside_the_limit(
+    story: Story, begin: float, stopped: str, count: list[tuple[float, float]], wrong: list[str]
+) -> None:
+    narrow(story, (begin, 22), (20, 21), (20, 21), (20, 21), *count)
+    story.evidence.hosts_of[0].add("north")
+    names: dict[str, str | int] = {"its host": "north", "its process": 0, "another host": "south"}
+    if stopped in names:
+        story.evidence.hindered[names[stopped]].append((ns(2), ns(19)))
+    assert rules(story) == wrong
+
+
+def test_a_permit_is_lost_by_the_worker_that_the_log_names() -> None:
+    evidence = Evidence()
+    about = {"at_ns": ns(1), "queue": "narrow"}
+    evidence.read_log(
+        [
+            {"event": "worker.ready", "worker": "aa", "child": 5, **about},
+            {"event": "worker.ready", "worker": "bb", "child": 6, **about},
+            {"event": "limits.permit_lost", "worker": "bb", **about},
+        ],
+        "north",
+    )
+    assert evidence.permits_lost == {6: [ns(1)]}
 
 
 def test_a_run_that_began_after_its_death_was_told_excuses_nothing(story: Story) -> None:
