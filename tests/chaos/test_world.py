@@ -51,7 +51,8 @@ def test_a_host_that_ends_by_itself_is_noted_before_it_is_started_again(
 
 
 @pytest.mark.parametrize(
-    ("script", "code"), [("exec sleep 60", -15), ("trap 'exit 0' TERM; read x < pipe", 0)]
+    ("script", "code"),
+    [("echo begun; exec sleep 60", -15), ("trap 'exit 0' TERM; echo begun; while :; do sleep 0.01; done", 0)],
 )
 def test_a_host_is_asked_to_end_at_last(
     tmp_path: Path, notes: Notes, note: Callable[..., None], script: str, code: int
