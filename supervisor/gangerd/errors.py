@@ -58,6 +58,10 @@ class NoCheckout(GangerdError):
     """A command of ganger's own repository was called from elsewhere, or without what its tests need."""
 
 
+class NothingKept(GangerdError):
+    """There are no journals of a run of `ganger chaos`, or of one that was broken off."""
+
+
 class BenchFailed(GangerdError):
     """A benchmark could not be carried out."""
 

@@ -3,17 +3,18 @@ needs, and the report of what it found."""
 
 import json
 import mmap
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from chaos import branches, checker, ends, groups, history, serving
+from chaos.checker import Final, Findings
 from chaos.evidence import Evidence
+from chaos.journal import strikes
+from chaos.kept import Last, Over
 from chaos.kinds import CONCURRENCY, NARROW
 from chaos.pauses import promised
 from chaos.report import Report, Waits
@@ -30,15 +31,16 @@ from support.server import wait_until
 
 OFTEN = 4
 """Strikes after which a nemesis should have taken its branches."""
+BY_LETTERS = frozenset({"I1", "I6", "I10", "I15"})
+UNJUDGED = (
+    "I1, I6, I10, I12, I15: which jobs are dead letters is not known; what did not succeed may be lost",
+    "I13: there are no counters",
+    "I14, but for passwords in logs: leases, permits, bodies, consumers and processes that were left",
+    "the rare branches that servers count, and whether each nemesis did its work",
+)
+"""What can't be judged of a run whose last state was not kept; and the rules that ask for letters."""
 REST_S = 20.0
 """After the last job: so long outboxes, permits and batches may take to come to rest."""
-
-
-@dataclass
-class Last(checker.Final):
-    """With a list to add to."""
-
-    leaks: list[str] = field(default_factory=list)
 
 
 def look(world: World, marks: Any) -> Last:
@@ -101,21 +103,20 @@ def consumers(world: World) -> list[str]:
     return found
 
 
-def judge(
-    plan: Any, root: Path, final: Last, strikers: Sequence[Any], errors: Counter[str], began_ns: int
-) -> Report:
-    """Everything read and checked."""
-    notes = [json.loads(line) for line in (root / "strikes").read_text().splitlines()]
+def judge(root: Path, over: Over) -> Report:
+    """Everything read and checked; what can't be without the last state of the servers is named."""
+    notes = strikes(root)
     evidence, ended, told = Evidence(), ends.Ends(), list[str]()
     evidence.read_record(notes)
     ended.read_record(notes)
     for log in sorted(root.glob("*/log.*")):
-        lines = list(_log_lines(log, ended))
+        lines = list(_log_lines(log, over.apart_ns, ended))
         evidence.read_log(lines, log.parent.name)
         ended.read_log(lines, log.parent.name, log.name)
         if log.stat().st_size and _holds(log, PASSWORD):
             told.append(log.parent.name)
     known = history.read(root / "journal", promised(evidence.pauses))
+    final = over.last or Final()
     found = checker.check_jobs(known, evidence, final)
     groups.check_groups(found, known, evidence, final)
     serving.check_serving(found, known, evidence)
@@ -124,26 +125,27 @@ def judge(
     ends.check_work(found)
     for host in told:
         found.wrong("I14", f"the log of {host} tells the servers' password")
-    counts = branches.taken(errors, evidence, known, found)
-    for striker in strikers:
-        if striker.trouble:
-            found.wrong("nemesis", striker.trouble)
-    for name in sorted(_missed(plan, strikers, counts)):
+    counts = branches.taken(Counter(over.errors), evidence, known, found)
+    for each in over.struck:
+        if each.trouble:
+            found.wrong("nemesis", each.trouble)
+    for name in sorted(_missed(over, counts)):
         found.wrong("branches", f"{name}: aimed at, and never taken")
+    if over.last is None:
+        _leave_open(found)
     at = {note["what"]: note["at_ns"] for note in notes}
     begin_ns, end_ns = at["harm begins"], at["healed"]
-    over_ns = time.monotonic_ns()
     stood = [(note["begin_ns"], note["end_ns"]) for note in notes if note["what"] == "stood still"]
     return Report(
-        seed=plan.seed,
-        minutes=plan.minutes,
-        plant=plan.plant,
-        server=plan.server,
-        took_s=(over_ns - began_ns) / 1e9,
+        seed=over.seed,
+        minutes=over.minutes,
+        plant=over.plant,
+        server=over.server,
+        took_s=(over.ended_ns - over.began_ns) / 1e9,
         sorts=dict(found.sorts),
         duplicates=dict(found.duplicates),
-        strikes={striker.nemesis.name: striker.tally.count for striker in strikers},
-        not_now={s.nemesis.name: dict(s.tally.not_now) for s in strikers if s.tally.not_now},
+        strikes={each.name: each.count for each in over.struck},
+        not_now={each.name: dict(each.not_now) for each in over.struck if each.not_now},
         killed=dict(
             Counter(
                 _sort_of(note)
@@ -152,15 +154,22 @@ def judge(
             )
         ),
         branches=counts,
-        longest_stall_s=known.longest_stall_s(began_ns, at["pushing ends"], stood),
+        longest_stall_s=known.longest_stall_s(over.began_ns, at["pushing ends"], stood),
         machine_stood_s=sum(end - begin for begin, end in stood) / 1e9,
         waits={
             "before": Waits.of(known.waits_ms(0, begin_ns)),
             "during": Waits.of(known.waits_ms(begin_ns, end_ns)),
-            "after": Waits.of(known.waits_ms(end_ns, over_ns)),
+            "after": Waits.of(known.waits_ms(end_ns, over.ended_ns)),
         },
         violations=[(each.rule, each.text, each.jid) for each in found.violations],
+        not_judged=UNJUDGED if over.last is None else (),
     )
+
+
+def _leave_open(found: Findings) -> None:
+    """Nobody knows which jobs are dead letters: what has not succeeded may be one."""
+    found.violations = [each for each in found.violations if each.rule not in BY_LETTERS]
+    found.sorts["lost, or a dead letter"] = found.sorts.pop("lost")
 
 
 def _sort_of(note: dict[str, Any]) -> str:
@@ -168,13 +177,13 @@ def _sort_of(note: dict[str, Any]) -> str:
     return str(note.get("of", note["what"].removeprefix("killed a "))).partition(" of ")[0]
 
 
-def _missed(plan: Any, strikers: Sequence[Any], counts: dict[str, int]) -> set[str]:
-    if plan.needs is not None:
-        return {name for name in plan.needs if not counts[name]}
+def _missed(over: Over, counts: dict[str, int]) -> set[str]:
+    if over.needs is not None:
+        return {name for name in over.needs if not counts[name]}
     aimed = Counter[str]()
-    for striker in strikers:
-        for name in striker.tally.branches:
-            aimed[name] += striker.tally.count
+    for each in over.struck:
+        for name in each.branches:
+            aimed[name] += each.count
     return {name for name, count in aimed.items() if count >= OFTEN and not counts.get(name)}
 
 
@@ -184,10 +193,9 @@ def _holds(path: Path, secret: str) -> bool:
         return any(text.find(word.encode()) >= 0 for word in (secret, quote(secret)))
 
 
-def _log_lines(path: Path, ended: ends.Ends) -> Iterator[dict[str, Any]]:
-    """The lines of a host's log, their instants on the monotonic clock of this machine. The last one may be
+def _log_lines(path: Path, apart_ns: int, ended: ends.Ends) -> Iterator[dict[str, Any]]:
+    """The lines of a host's log, their instants on the monotonic clock of its machine. The last one may be
     half written."""
-    apart_ns = time.time_ns() - time.monotonic_ns()
     with path.open(errors="replace") as file:
         for text in file:
             if not (text.startswith("{") and text.endswith("}\n")):

@@ -24,7 +24,8 @@ class Waits:
 
 @dataclass(frozen=True)
 class Report:
-    seed: int
+    seed: int | None
+    """None: nobody knows any more."""
     minutes: float
     plant: str
     server: str
@@ -42,10 +43,13 @@ class Report:
     waits: dict[str, Waits]
     violations: list[tuple[str, str, str]]
     """(rule, what is wrong, jid)."""
+    not_judged: Sequence[str] = ()
+    """What could not be, with the reason: sentences."""
 
     @property
     def ok(self) -> bool:
-        return not self.violations
+        """Everything was judged, and nothing was wrong."""
+        return not self.violations and not self.not_judged
 
     def document(self) -> dict[str, Any]:
         """For --json."""
@@ -54,7 +58,8 @@ class Report:
     def tables(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """(title, rows of two columns) for people."""
         count = "{:,}".format
-        jobs = [(name, count(self.sorts.get(name, 0))) for name in SORTS]
+        known = [name for name in SORTS if name in self.sorts or not self.not_judged]
+        jobs = [(name, count(self.sorts.get(name, 0))) for name in known]
         jobs += [(name, count(n)) for name, n in sorted(self.sorts.items()) if name not in SORTS]
         strikes = [(name, _struck(n, self.not_now.get(name, {}))) for name, n in sorted(self.strikes.items())]
         twice = [(name, count(n)) for name, n in sorted(self.duplicates.items())] or [("none", "")]

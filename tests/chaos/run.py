@@ -8,7 +8,7 @@ import random
 import threading
 import time
 import traceback
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,8 +16,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from chaos import judging, network, plants
+from chaos import judging, kept, network, plants
 from chaos.journal import Record
+from chaos.kept import Over, Struck
 from chaos.kinds import HOSTS, KEPT
 from chaos.nemesis import Nemesis, NotNow, Stage
 from chaos.report import Report
@@ -28,7 +29,7 @@ from ganger.admin import Admin
 from ganger.errors import GangerError
 from support.server import binary_path
 
-__all__ = ["MODULES", "Plan", "binary_path", "run", "summon"]
+__all__ = ["MODULES", "Plan", "binary_path", "judge", "run", "summon"]
 
 MODULES = (
     "processes",
@@ -73,15 +74,6 @@ class Plan:
         return min(30.0, self.minutes * 60 * 0.15)
 
 
-@dataclass
-class Struck:
-    """What one nemesis has done."""
-
-    branches: frozenset[str]
-    count: int = 0
-    not_now: Counter[str] = field(default_factory=Counter)
-
-
 class Striker(threading.Thread):
     """One nemesis at work."""
 
@@ -89,8 +81,7 @@ class Striker(threading.Thread):
         self, nemesis: Nemesis, seed: str, pace: float, record: Record, over: threading.Event
     ) -> None:
         super().__init__(name=nemesis.name, daemon=True)
-        self.nemesis, self.tally = nemesis, Struck(nemesis.branches)
-        self.trouble = ""
+        self.nemesis, self.tally = nemesis, Struck(nemesis.name, sorted(nemesis.branches))
         self._rng = random.Random(seed)
         self._pause_s = nemesis.every_s / pace
         self._record, self._over = record, over
@@ -119,7 +110,7 @@ class Striker(threading.Thread):
             self.tally.not_now[str(why)] += 1
             return False
         except Exception:
-            self.trouble = self.trouble or f"{name}: {traceback.format_exc()}"
+            self.tally.trouble = self.tally.trouble or f"{name}: {traceback.format_exc()}"
             self.nemesis.heal()
         self.tally.count += 1
         self._record.note("strike", name=name, begin_ns=begin_ns, end_ns=time.monotonic_ns())
@@ -156,8 +147,26 @@ def run(plan: Plan, root: Path, say: Say = lambda line: None) -> Report:
         final.leaks += judging.consumers(world)
     final.leaks += [f"process left behind: {each}" for each in world.left_behind()]
     record.close()
+    over = Over(
+        final,
+        seed=plan.seed,
+        minutes=plan.minutes,
+        plant=plan.plant,
+        server=plan.server,
+        needs=plan.needs,
+        struck=[striker.tally for striker in strikers],
+        errors=dict(watch.errors),
+        began_ns=began_ns,
+    )
+    kept.write(root, over)
     say("checking")
-    return judging.judge(plan, root, final, strikers, watch.errors, began_ns)
+    return judging.judge(root, over)
+
+
+def judge(root: Path) -> Report | None:
+    """A run that is over, judged again by what it kept; None when it was broken off."""
+    over = kept.read(root)
+    return judging.judge(root, over) if over else None
 
 
 def _harm(plan: Plan, world: World, record: Record, say: Say) -> list[Striker]:
@@ -180,7 +189,8 @@ def _harm(plan: Plan, world: World, record: Record, say: Say) -> list[Striker]:
     over.set()
     for striker in strikers:
         if not striker.resting.wait(120):
-            striker.trouble = striker.trouble or f"{striker.nemesis.name}: its strike did not return"
+            tally = striker.tally
+            tally.trouble = tally.trouble or f"{tally.name}: its strike did not return"
     record.note("harm ends")
     return strikers
 
