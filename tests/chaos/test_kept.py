@@ -56,8 +56,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_it_is_judged_again_as_it_was(root: Path) -> None:
-    doomed = next(jid for jid in _jids(root) if jid)
-    letter = {doomed: {"crashes": 0, "causes": ["error"]}}
+    letter = {_doomed(root): {"crashes": 0, "causes": ["error"]}}
     over = replace(OVER, last=Last(dead=letter, counters={}, leaks=["a lease"], replayed=0))
     kept.write(root, over)
     report = judge(root)
@@ -67,10 +66,10 @@ def test_it_is_judged_again_as_it_was(root: Path) -> None:
     assert report.violations == [("I14", "a lease", "")] and not report.not_judged
 
 
-def _jids(root: Path) -> list[str]:
-    """Of what was buried."""
+def _doomed(root: Path) -> str:
+    """The job that was buried."""
     lines = [line.split() for line in (root / "journal/runs/1-1").read_text().splitlines()]
-    return [words[1] for words in lines if words[0] == "R"]
+    return next(words[1] for words in lines if words[0] == "R")
 
 
 def test_without_the_last_state_it_says_what_it_can_not_judge(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""The bugs that can be planted: each applies to ganger as it is, changes it, and what it makes still loads."""
+"""The bugs that can be planted: each applies to ganger as it is, and what it makes of it loads."""
 
 import filecmp
 import os

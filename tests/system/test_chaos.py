@@ -17,10 +17,8 @@ SEED = os.environ.get("GANGER_TEST_CHAOS_SEED", "6")
 
 @pytest.mark.timeout(480)
 def test_under_fire_nothing_is_lost_and_nothing_runs_twice_without_a_reason(tmp_path: Path) -> None:
-    words, kept = (
-        ["--minutes", "2.2", "--rate", "300", "--pace", "2", "--seed", SEED, "--json"],
-        tmp_path / "chaos",
-    )
+    kept = tmp_path / "chaos"
+    words = ["--minutes", "2.2", "--rate", "300", "--pace", "2", "--seed", SEED, "--json"]
     done = ganger("chaos", *words, "--keep", str(kept), cwd=tmp_path, timeout_s=450)
     report = json.loads(done.stdout)
     print(done.stderr, report)

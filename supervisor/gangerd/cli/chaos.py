@@ -227,8 +227,6 @@ def _print(report: Any, out: "Console") -> None:
     if count > MOST_SHOWN:
         out.print(f"  and {count - MOST_SHOWN:,} more: --json tells all", style="red")
     if report.not_judged:
-        out.print(
-            "What the servers held at its end was not kept. So it can't be judged:", style="bold yellow"
-        )
+        out.print("What the servers held at its end was not kept. Not judged:", style="bold yellow")
     for text in report.not_judged:
         out.print(f"  {text}", style="yellow")
