@@ -206,7 +206,7 @@ class Evidence:
             match line["event"]:
                 case "worker.ready":
                     self.hosts_of[line["child"]].add(host)
-                    pids[line["worker"]] = line["child"]
+                    pids[line.get("worker", "")] = line["child"]
                 case "lease.judged" if "jid" in line:
                     self.judged[line["jid"]].append(line["at_ns"])
                 case "worker.died":
