@@ -76,8 +76,8 @@ class Evidence:
     """Host, or pid of a worker -> from when to when it stood still, heard nothing, or had no coordinator."""
     stood_still: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     """Limited queue -> from when to when a host handed out nothing of it, for want of servers."""
-    events: Counter[str] = field(default_factory=Counter)
-    """Lines of the hosts' logs by event."""
+    events: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """When each event was logged by a host."""
     said: Counter[str] = field(default_factory=Counter)
     """Lines that tell an error in which one of SIGNS stands, by it."""
 
@@ -199,7 +199,7 @@ class Evidence:
         standing: dict[str, int] = {}
         pids: dict[str, int] = {}
         for line in lines:
-            self.events[line["event"]] += 1
+            self.events[line["event"]].append(line["at_ns"])
             for sign in SIGNS:
                 self.said[sign] += sign in line.get("error", "")
             self._read_limits(line, standing)

@@ -70,7 +70,8 @@ class History:
     """Batches."""
     strangers: list[str] = field(default_factory=list)
     """Jids that ran, and that nobody had pushed."""
-    memo_hits: int = 0
+    memo_hits: list[int] = field(default_factory=list)
+    """When a memo knew a push."""
     ends_by_tick: dict[int, int] = field(default_factory=dict)
     """Ends in each tenth of a second."""
     begins_by_tick: dict[str, set[int]] = field(default_factory=dict)
@@ -112,7 +113,7 @@ class History:
                 case "M":
                     self.committed.add(words[2])
                 case "H":
-                    self.memo_hits += 1
+                    self.memo_hits.append(int(words[1]))
 
     def _asked(self, words: Sequence[str], calls: dict[str, list[str]]) -> None:
         _, ns, call, code, stem, count, due, expires, extra = words

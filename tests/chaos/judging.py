@@ -29,8 +29,6 @@ from ganger.throttle.semaphore import Semaphore
 from ganger.throttle.servers import Servers
 from support.server import wait_until
 
-OFTEN = 4
-"""Strikes after which a nemesis should have taken its branches."""
 BY_LETTERS = frozenset({"I1", "I6", "I10", "I15"})
 UNJUDGED = (
     "I1, I6, I10, I12, I15: which jobs are dead letters is not known; what did not succeed may be lost",
@@ -129,8 +127,13 @@ def judge(root: Path, over: Over) -> Report:
     for each in over.struck:
         if each.trouble:
             found.wrong("nemesis", each.trouble)
-    for name in sorted(_missed(over, counts)):
-        found.wrong("branches", f"{name}: aimed at, and never taken")
+    if over.needs is None:
+        when = branches.instants(evidence, known)
+        missed = branches.missed(over.struck, counts, when, evidence.strikes)
+    else:
+        missed = (f"{name}: needed, and never taken" for name in over.needs if not counts[name])
+    for text in missed:
+        found.wrong("branches", text)
     if over.last is None:
         _leave_open(found)
     at = {note["what"]: note["at_ns"] for note in notes}
@@ -175,16 +178,6 @@ def _leave_open(found: Findings) -> None:
 def _sort_of(note: dict[str, Any]) -> str:
     """What a note says was killed."""
     return str(note.get("of", note["what"].removeprefix("killed a "))).partition(" of ")[0]
-
-
-def _missed(over: Over, counts: dict[str, int]) -> set[str]:
-    if over.needs is not None:
-        return {name for name in over.needs if not counts[name]}
-    aimed = Counter[str]()
-    for each in over.struck:
-        for name in each.branches:
-            aimed[name] += each.count
-    return {name for name, count in aimed.items() if count >= OFTEN and not counts.get(name)}
 
 
 def _holds(path: Path, secret: str) -> bool:

@@ -65,7 +65,7 @@ class Story:
             lines.append(f"{'E' if ok else 'R'} {jid} {entry} {ns(end)}")
         return str(entry)
 
-    def check(self) -> Findings:
+    def read(self) -> History:
         history = History(promised(self.evidence.pauses))
         history.read_pushes(line.split() for line in self.pushes)
 
@@ -74,6 +74,10 @@ class Story:
                 yield pid, (line.split() for line in lines)
 
         history.read_runs(source)
+        return history
+
+    def check(self) -> Findings:
+        history = self.read()
         final = Final(**self.final)
         found = check_jobs(history, self.evidence, final)
         check_groups(found, history, self.evidence, final)

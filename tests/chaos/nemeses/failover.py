@@ -23,7 +23,7 @@ class KillPrimary:
 
     name = "kill a primary"
     every_s = 25.0
-    branches = frozenset({"failover"})
+    branches = frozenset({"failover", "memo hit"})
     longest_s = 2.0
     """So long it stays dead after the failover."""
 

@@ -153,7 +153,7 @@ def nemeses(stage: Stage) -> list[Nemesis]:
 
     flush = made("flush scripts", 10.0, "noscript", flush_scripts)
     flush.everywhere = True
-    busy = made("keep a node busy", 45.0, "", keep_busy, BUSY_S)
+    busy = made("keep a node busy", 45.0, "failover", keep_busy, BUSY_S)
     busy.shortest_s = BUSY_S
     return [
         flush,
@@ -164,6 +164,6 @@ def nemeses(stage: Stage) -> list[Nemesis]:
         made("fill a node's memory", 30.0, "oom", fill_memory, 3.0),
         made("want more replicas", 30.0, "noreplicas", want_replicas, 3.0),
         busy,
-        made("freeze a node", 45.0, "", freeze, 5.0),
+        made("freeze a node", 45.0, "failover", freeze, 5.0),
         KillReplica(stage),
     ]
