@@ -10,6 +10,7 @@ idempotent) and end as OutcomeUnknown if any attempt may have run, as NodeDown i
 failed is left alone for a second: new calls to it fail at once with NodeDown, but for one that probes it.
 """
 
+import contextlib
 import os
 import random
 import time
@@ -30,6 +31,7 @@ from ganger.errors import (
     ServerBusy,
     WrongPassword,
 )
+from ganger.wire.breaker import DOWN_S
 from ganger.wire.link import Link, LinkLost, LinkRefused, ReplyError, pack
 from ganger.wire.node import Node
 from ganger.wire.peer import Peer
@@ -45,6 +47,7 @@ __all__ = ["Cluster", "Command", "Node", "Subscription"]
 _LATER = (NodeDown, OutcomeUnknown, ServerBusy, ClusterUnavailable, WrongPassword)
 """What a node may answer for a while: it is down, hangs, runs a long script, loads its data, has no free
 connection, or another password, as they are being changed. One that no node accepts is another matter."""
+_KNOCK_S = 0.5
 _monotonic = time.monotonic
 
 
@@ -129,6 +132,19 @@ class Cluster:
         """Would a call to this slot fail at once? Without I/O; False while nothing is known."""
         peer = self._routes.table[slot]
         return peer is not None and peer.breaker.is_down(_monotonic())
+
+    def turns_away(self, slot: int) -> bool:
+        """Has its node refused us (another password, no free connection) and answered nothing since? A call
+        would wait until it is let in; who has another place to go need not. It is asked once a second."""
+        peer = self._routes.table[slot]
+        if peer is None or not peer.refuses():
+            return False
+        now_s = _monotonic()
+        if now_s >= peer.refused_s + DOWN_S:
+            peer.refused_s = now_s  # other threads need not ask, too
+            with contextlib.suppress(LinkLost, TimeoutError):
+                self._routes.ask(peer, (b"PING",), now_s + _KNOCK_S)
+        return peer.refuses()
 
     def run_on(self, node: Node, words: Iterable[Word], *, deadline_s: float = 2.0) -> Any:
         """One command to this very node, sent once: no redirection, no repetition, no breaker.

@@ -1,8 +1,8 @@
 """Pushing: bodies of one type into the partitions of a queue. The client's lower half.
 
-Jobs go round robin, from a random start, past partitions whose node is down. What surely never ran there
-(`_ELSEWHERE`) is tried in another partition under another jid; what may have run is reported with its jids,
-which are safe to push again. Safe for threads.
+Jobs go round robin, from a random start, past partitions whose node is down or turns us away. What surely
+never ran there (`_ELSEWHERE`) is tried in another partition under another jid; what may have run is reported
+with its jids, which are safe to push again. Safe for threads.
 """
 
 import itertools
@@ -73,15 +73,20 @@ class Pusher:
             place = self.place_of(target.queue, jid)
             self._send(target, place, [NewJob(jid, target.type, body)], DEADLINE_S)
             return jid
+        return self._push_anywhere(target, [body])[0]
+
+    def _push_anywhere(self, target: Target, bodies: Sequence[bytes]) -> list[str]:
+        """All into one partition of a node that takes them, in one op; their jids."""
         until_s = monotonic_s() + DEADLINE_S
         places = self._candidates(target.queue)
         place = next(places)
         while True:
-            job = NewJob(jids.mint(target.queue, place.index)[0], target.type, body)
+            minted = jids.mint(target.queue, place.index, len(bodies))
+            jobs = [NewJob(jid, target.type, body) for jid, body in zip(minted, bodies, strict=True)]
             left_s = max(until_s - monotonic_s(), 1.0)
             try:
-                self._send(target, place, [job], min(_TRY_S + patience_s(self._replicas), left_s))
-                return job.jid
+                self._send(target, place, jobs, min(_TRY_S + patience_s(self._replicas), left_s))
+                return minted
             except _ELSEWHERE:
                 following = next(places, None)
                 if following is None or monotonic_s() > until_s:
@@ -117,8 +122,11 @@ class Pusher:
     def spread(
         self, target: Target, bodies: Sequence[bytes], *, most_bytes: int = MAX_CHUNK_BYTES
     ) -> list[tuple[Partition, list[NewJob]]]:
-        """Which jobs go where: even parts, each of one op, in the order of the bodies."""
-        places = itertools.cycle(list(self._candidates(target.queue)))
+        """Which jobs go where: even parts, each of one op, in the order of the bodies; to nodes that are down
+        or turn us away only when all do."""
+        candidates = list(self._candidates(target.queue))
+        up = [place for place in candidates if not self._avoids(place.slot)]
+        places = itertools.cycle(up or candidates)
         chunks: list[tuple[Partition, list[NewJob]]] = []
         for part in _chunks(bodies, self._count(target.queue), most_bytes):
             place = next(places)
@@ -145,25 +153,30 @@ class Pusher:
                 self._send(target, place, jobs, DEADLINE_S)
             pushed += [job.jid for job in jobs]
         except _ELSEWHERE as error:
-            for job in jobs:
-                self._elsewhere(target, job, error, pushed, failed)
+            self._elsewhere(target, jobs, error, pushed, failed)
         except GangerError as error:
             failed.update({job.jid: error for job in jobs})
 
     def _elsewhere(
-        self, target: Target, job: NewJob, why: GangerError, pushed: list[str], failed: dict[str, GangerError]
+        self,
+        target: Target,
+        jobs: list[NewJob],
+        why: GangerError,
+        pushed: list[str],
+        failed: dict[str, GangerError],
     ) -> None:
-        """Into another partition, under another jid. Once that has failed for one job, it is not tried for
+        """Into another partition, under other jids. Once that has failed for one chunk, it is not tried for
         the rest: each may take seconds."""
+        names = [job.jid for job in jobs]
         if failed:
-            failed[job.jid] = why
+            failed.update(dict.fromkeys(names, why))
             return
         try:
-            pushed.append(self.push_one(target, job.body))
+            pushed += self._push_anywhere(target, [job.body for job in jobs])
         except OutcomeUnknown as error:
-            failed[error.jids[0] if error.jids else job.jid] = error
+            failed.update(dict.fromkeys(error.jids or names, error))
         except GangerError as error:
-            failed[job.jid] = error
+            failed.update(dict.fromkeys(names, error))
 
     def _command(self, target: Target, place: Partition, jobs: list[NewJob]) -> Command:
         if target.delay_ms is None and target.at_ms is None:
@@ -205,19 +218,22 @@ class Pusher:
         return count
 
     def _candidates(self, queue: str) -> Iterator[Partition]:
-        """All partitions from the next one on, those on nodes that are down last. Lazily: the first will
-        do."""
+        """All partitions from the next one on, those on nodes that are down or turn us away last. Lazily: the
+        first will do."""
         places = self.places(queue)
         start = next(self._turn)
-        is_down = self._cluster.is_down
+        avoids = self._avoids
         down = []
         for step in range(len(places)):
             place = places[(start + step) % len(places)]
-            if is_down(place.slot):
+            if avoids(place.slot):
                 down.append(place)
             else:
                 yield place
         yield from down
+
+    def _avoids(self, slot: int) -> bool:
+        return self._cluster.is_down(slot) or self._cluster.turns_away(slot)
 
     def place_of(self, queue: str, jid: str) -> Partition:
         """The partition that the jid names. Raises BadOptions for a jid of another queue."""

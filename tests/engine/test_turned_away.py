@@ -1,17 +1,21 @@
 """Nodes that live and turn callers away: a password that is being changed, too many connections, a full disk.
 That is an outage, and mends itself; whoever comes anew looks for another node first."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import count
+from typing import Any
 
 import pytest
 
 from chaos.ailments import no_connections, no_disk, other_password
 from engine.test_cluster_faults import at_node, configured, get, incr
 from ganger import pushing
+from ganger.calls import open_partition
 from ganger.cluster import Cluster, Command
 from ganger.errors import OutcomeUnknown, RedisUnreachable, WriteRefused, WrongPassword
+from ganger.keys import Partition
 from support.servers import ClusterServers
 from support.waiting import until
 
@@ -61,15 +65,53 @@ def test_who_comes_anew_asks_another_node(rough_servers: ClusterServers, ailment
 def test_a_push_goes_to_another_node_s_partition(
     rough: Cluster, rough_servers: ClusterServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pushing, "_TRY_S", 0.5)
-    pusher, target = pushing.Pusher(rough, "ganger"), pushing.Target("mail", 5, "shop.send")
-    node, places = rough.nodes()[1], pusher.places("mail")
-    refusing = {place.index for place in places if rough.node_of(place.slot) == node}
+    """Once it has waited; then it asks that node for no other of the queue's partitions there."""
+    pusher, target, refusing = _pusher(rough)
+    tried: list[int] = []
+    monkeypatch.setattr(pusher, "_send", _telling(pusher._send, tried))
     pusher._turn = count(min(refusing))
     with other_password(rough_servers.nodes[1]):
         rough.close()  # what goes over a connection that has been closed may have run
-        jid = pusher.push_one(target, b"{}")
-    assert pusher.place_of("mail", jid).index not in refusing
+        made = [pusher.push_one(target, b"{}") for _ in range(24)]
+    assert not refusing & {pusher.place_of("mail", jid).index for jid in made}
+    assert len(tried) == 24 + 1, "one in vain"
+    until(
+        lambda: pusher.place_of("mail", pusher.push_one(target, b"{}")).index in refusing, "it is asked again"
+    )
+
+
+def test_many_jobs_go_there_in_as_few_calls(
+    rough: Cluster, rough_servers: ClusterServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "DEADLINE_S", 1.0)
+    pusher, target, refusing = _pusher(rough)
+    tried: list[int] = []
+    monkeypatch.setattr(pusher, "_send", _telling(pusher._send, tried))
+    with other_password(rough_servers.nodes[1]):
+        rough.close()
+        for calls in (len(refusing), 0):
+            made = pusher.push_many(target, [b"{}"] * 192)
+            assert len(set(made)) == 192
+            assert not refusing & {pusher.place_of("mail", jid).index for jid in made}
+            assert len(tried) == calls, "what it had refused, a part at a time; then nothing is sent there"
+            tried.clear()
+
+
+def _pusher(cluster: Cluster) -> tuple[pushing.Pusher, pushing.Target, set[int]]:
+    """And which partitions of the queue stand on the second node."""
+    pusher, node = pushing.Pusher(cluster, "ganger"), cluster.nodes()[1]
+    there = {place.index for place in pusher.places("mail") if cluster.node_of(place.slot) == node}
+    for place in pusher.places("mail"):
+        open_partition(cluster, place, deadline_s=10)
+    return pusher, pushing.Target("mail", 5, "shop.send"), there
+
+
+def _telling(send: Callable[..., None], tried: list[int]) -> Callable[..., None]:
+    def told(target: pushing.Target, place: Partition, *rest: Any) -> None:
+        tried.append(place.index)
+        send(target, place, *rest)
+
+    return told
 
 
 def test_where_no_node_has_a_connection_free_that_is_the_reason(rough_servers: ClusterServers) -> None:

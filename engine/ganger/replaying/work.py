@@ -19,6 +19,7 @@ from ganger.errors import (
     OutcomeUnknown,
     ServerBusy,
     Uninitialised,
+    WrongPassword,
 )
 from ganger.keys import Partition
 from ganger.label import Label, encode, split
@@ -29,7 +30,7 @@ FAULTS = 3
 """Failed calls in a row after which a partition is left out; if it is out of reach, as long as a failover
 takes, not before PATIENCE_S."""
 PATIENCE_S = 15.0
-_PASSES = (NodeDown, ClusterUnavailable, OutcomeUnknown, ServerBusy)
+_PASSES = (NodeDown, ClusterUnavailable, OutcomeUnknown, ServerBusy, WrongPassword)
 
 
 class Work(ABC):

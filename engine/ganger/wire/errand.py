@@ -44,7 +44,8 @@ class Item:
 
 
 class Exchange:
-    """A pipeline under way on one link. `shape` has None where a reply is only the +OK of ASKING."""
+    """A pipeline under way on one link. `shape` has None where a reply is to no command of a caller's: to
+    ASKING, and to the questions of durability.py."""
 
     __slots__ = ("link", "peer", "shape", "started_s")
 

@@ -19,7 +19,8 @@ _FRESH_S = 1.0
 
 
 class Peer:
-    """See above. `heard_s` is when the node last answered anything."""
+    """See above. `heard_s` is when the node last answered anything, `refused_s` when it last turned a new
+    link away (another password, no free connection)."""
 
     __slots__ = (
         "__weakref__",
@@ -31,12 +32,14 @@ class Peer:
         "heard_s",
         "keeps_on_disk",
         "node",
+        "refused_s",
     )
 
     def __init__(self, node: Node, settings: RedisSettings) -> None:
         self.node = node
         self.breaker = Breaker()
         self.heard_s = 0.0
+        self.refused_s = 0.0
         self.keeps_on_disk = False
         """It has answered a WAITAOF."""
         self._settings = settings
@@ -91,6 +94,10 @@ class Peer:
         self.breaker.failed(now_s)
         self._addresses = []
         self.drop_idle()
+
+    def refuses(self) -> bool:
+        """Has it turned us away, and answered nothing since?"""
+        return self.refused_s > self.heard_s
 
     def after_fork(self) -> None:
         """In the child: close every socket that the parent goes on using, without a word on any."""

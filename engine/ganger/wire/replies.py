@@ -53,7 +53,7 @@ _BY_CODE = {
     "OOM": Verdict(Advice.WAIT, ServerFull),
     "NOREPLICAS": Verdict(Advice.WAIT, WriteRefused),
     "MISCONF": Verdict(Advice.WAIT, WriteRefused),
-    # Who was let in when the map was read: passwords are being changed, node by node, and ours comes back.
+    # Some node had let us in, or there would be no map: passwords are being changed, and ours will do again.
     "NOAUTH": Verdict(Advice.WAIT, WrongPassword),
     "WRONGPASS": Verdict(Advice.WAIT, WrongPassword),
 }

@@ -169,6 +169,7 @@ class Routes:
         except LinkRefused as error:
             assert link is not None
             link.close()
+            peer.refused_s = time.monotonic()
             return ReplyError(str(error))
         except BaseException:
             if link is not None:

@@ -196,6 +196,7 @@ class Trip:
             self._lost(peer, exchange.items(), error, now_s)
         except LinkRefused as error:
             self._drop(exchange)
+            peer.refused_s = now_s
             for item in exchange.items():
                 self._refused(item, str(error), peer, now_s)
         else:
@@ -238,7 +239,9 @@ class Trip:
     def _refused(self, item: Item, text: str, peer: Peer, now_s: float) -> None:
         """An error reply: the command was not run."""
         verdict, routes = classify(text), self._routes
-        item.kind, item.place, item.why, item.ask = verdict.error, str(peer.node), text, None
+        item.ask = None
+        if not item.maybe:  # else what will be told is why it may have run
+            item.kind, item.place, item.why = verdict.error, str(peer.node), text
         item.attempt += 1
         pause = (
             0.0 if item.attempt <= _EAGER_ATTEMPTS else pause_s(item.attempt - _EAGER_ATTEMPTS, routes.rng)
@@ -254,7 +257,7 @@ class Trip:
                 routes.stale = routes.stale or verdict.advice is Advice.REFRESH
                 pause = pause_s(item.attempt, routes.rng)
             case _:
-                self.results[item.index] = explain(verdict.error, item.command.title(), item.place, text)
+                self.results[item.index] = explain(verdict.error, item.command.title(), str(peer.node), text)
                 return
         self._again(item, now_s, pause)
 

@@ -1,8 +1,9 @@
 """From a role's exec to its service: find Redis, say what is wrong with it, wait for it within reason.
 
-What no waiting cures (a wrong password, no cluster, too old a server) is told to the master at once; a
-server that can't be reached is waited for: the embedded ones may not be up yet. Until the service stands,
-the master's messages are kept for it. Used by the coordinator and the scheduler.
+What no waiting cures (a password that no node accepts, no cluster, too old a server) is told to the master at
+once; a server that can't be reached, or turns us away where others don't, is waited for: the embedded ones
+may not be up yet. Until the service stands, the master's messages are kept for it. Used by the coordinator
+and the scheduler.
 """
 
 import time
@@ -74,13 +75,12 @@ class Starting:
                 return
             handler, detail = self._begin(cluster)
         except (*HOPELESS, ValueError) as error:
-            self._fail(error, EXIT_CONFIG)
+            if isinstance(error, WrongPassword) and self._cluster is not None:
+                self._wait(error)
+            else:
+                self._fail(error, EXIT_CONFIG)
         except GangerError as error:
-            if time.monotonic() - self._since_s > PATIENCE_S:
-                self._fail(error, EXIT_FAILED)
-            if not self._told:
-                _logger.warning(log.REDIS_DOWN, error=str(error))
-                self._told = True
+            self._wait(error)
         else:
             self._role.loop.stop("start")
             self._handler = handler
@@ -88,6 +88,14 @@ class Starting:
             for message in early:
                 handler(message)
             self._role.tell(RoleReady(self._role.name, detail))
+
+    def _wait(self, error: GangerError) -> None:
+        """Within reason."""
+        if time.monotonic() - self._since_s > PATIENCE_S:
+            self._fail(error, EXIT_FAILED)
+        if not self._told:
+            _logger.warning(log.REDIS_DOWN, error=str(error))
+            self._told = True
 
     def _connect(self) -> Cluster:
         """A transport to a Redis that will do."""
