@@ -140,17 +140,20 @@ def _in_its_time(
     spent_ns: tuple[int, int],
     runs: list[Run],
 ) -> None:
-    """I5 and I7: neither before it is due, unless a clock was stepped meanwhile, nor after its time is
-    over, which counts from its arrival: when that was is known of an acknowledged push alone."""
+    """I5 and I7: neither before it is due nor after its time is over, but by as much as its node's clock was
+    not right meanwhile, or as who had claimed it in time stood still. Its time counts from its arrival: when
+    that was is known of an acknowledged push alone."""
     pushed_ns, acked_ns = spent_ns
     if asked.expires_ms and acked_ns:
         until_ms = asked.expires_ms + (acked_ns - pushed_ns) // 1_000_000
-        late_ms = max(run.wall_ms for run in runs if run.attempt == 1) - until_ms
-        stood = evidence.struck(runs[0].begin_ns - (late_ms + GRACE_MS) * 1_000_000, runs[-1].begin_ns)
-        if late_ms > GRACE_MS and not stood:
-            found.wrong("I7", f"{kind.name}: it began {late_ms} ms after its time was over", jid)
+        for run in runs:
+            late_ms = run.wall_ms - until_ms
+            stood_ms = evidence.stood_ms(run, late_ms)
+            wrong_ms = evidence.wrong_by_ms(jid, pushed_ns, run.begin_ns)
+            if run.attempt == 1 and late_ms > GRACE_MS + max(stood_ms, wrong_ms):
+                found.wrong("I7", f"{kind.name}: it began {late_ms} ms after its time was over", jid)
     early_ms = asked.due_ms - runs[0].wall_ms
-    if asked.due_ms and early_ms > 1 and not evidence.struck(pushed_ns, runs[0].begin_ns, "clock"):
+    if asked.due_ms and early_ms > 1 + evidence.wrong_by_ms(jid, pushed_ns, runs[0].begin_ns):
         found.wrong("I5", f"{kind.name}: it began {early_ms} ms before it was due", jid)
 
 
@@ -162,6 +165,8 @@ def _runs(found: Findings, evidence: Evidence, jid: str, kind: Kind, runs: list[
     """I3 and I4: each run after the first has a reason."""
     duplicated = False
     for place, again in enumerate(runs):
+        if again.last and not again.end_ns and evidence.death_of(again) is None:
+            found.wrong("I2", f"{kind.name}: a run has no end, and nobody saw its process die", jid)
         if again.attempt > kind.retry + 1:
             found.wrong("I4", f"{kind.name}: attempt {again.attempt}, and {kind.retry} retries", jid)
         if not place:
@@ -169,12 +174,12 @@ def _runs(found: Findings, evidence: Evidence, jid: str, kind: Kind, runs: list[
         twin = next((r for r in runs[:place] if r.entry == again.entry and r.process != again.process), None)
         # Who took over may not have known that it was handed out, or an old primary went on.
         excused = twin is not None and (
-            evidence.failed_over(jid, twin.begin_ns - 2 * S, again.begin_ns + 3 * S)
+            evidence.took_along(jid, twin.begin_ns, twin.begin_ns, again.begin_ns + 3 * S)
             or evidence.went_on(jid, twin)
         )
         if twin is not None and not excused:
             found.wrong("I3", f"{kind.name}: one delivery, {again.entry}, began in two processes", jid)
-        before = _in_the_way(runs[:place], again)
+        before = _in_the_way(evidence, runs[:place], again)
         if before is None:
             found.sorts["run again after a death"] += not runs[place - 1].end_ns
             continue
@@ -189,10 +194,12 @@ def _runs(found: Findings, evidence: Evidence, jid: str, kind: Kind, runs: list[
     found.sorts["duplicated"] += duplicated
 
 
-def _in_the_way(earlier: list[Run], again: Run) -> Run | None:
-    """The earlier run beside or after which this one should not have begun."""
+def _in_the_way(evidence: Evidence, earlier: list[Run], again: Run) -> Run | None:
+    """The earlier run beside or after which this one should not have begun: one without an end went on until
+    its process died."""
     for before in reversed(earlier):
-        if before.end_ns > again.begin_ns or before.ok:
+        over_ns = before.end_ns or evidence.death_of(before)
+        if over_ns is None or over_ns > again.begin_ns or before.ok:
             return before
         if before.end_ns and before.attempt >= again.attempt:
             return before

@@ -11,53 +11,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.history import Run
-from chaos.kinds import HOSTS, NAMESPACE, PARTITIONS, QUEUES
-from chaos.pauses import NAME as PAUSING
-from chaos.pauses import Pause, read_pauses
-from ganger import jid as jids
-from ganger.keys import partitions
+from chaos.kinds import HOSTS
+from chaos.nodes import AWAY, Nodes, S, Strike, queue_of, slot_of
+from chaos.pauses import FOR_EVER_NS, NAME, Pause, read_pauses
 
-S = 1_000_000_000
+__all__ = ["AWAY", "SIGNS", "STOOD", "Evidence", "S", "Strike", "queue_of", "slot_of"]
+
 STOOD = "the machine stood still"
 AFTERWARDS_NS = 3 * S
 """So long what hindered a host may be felt when it is over."""
 WITHOUT_NS = 10 * S
 """So long after its coordinator's death a host may be without one that has seen all it must."""
-FAILOVER_NS = 30 * S
-"""A failover that was seen may have cost writes of that long before."""
-AWAY = {
-    "freeze a node": "freeze a node",
-    "keep a node busy": "keep a node busy",
-    "parted the nodes": "part the nodes",
-}
-"""What is noted of a primary that may not hear that it was replaced, and the name of the strike."""
-Stretches = tuple[tuple[int, int], ...]
+NOTED_NS = S
+"""A kill is noted before it is done: so long the one who was killed may go on."""
+AT_ONCE_NS = 2 * S
+"""So long what a handler did may be unheard of though nothing hinders its host."""
+LEASE_NS, STILL_NS = 16 * S, 10 * S
+"""Who was hindered for less than so much of a lease, with its judge, has renewed it."""
+FORGETS_NS = 60 * S
+"""What a failover has put back into its queue begins by then."""
 SIGNS = ("refuses our user name or password", "max number of clients")
-_QUEUES = {jids.digest(queue): partitions(NAMESPACE, queue, PARTITIONS) for queue in QUEUES}
-
-
-def slot_of(jid: str) -> int:
-    """The hash slot in which the job lives."""
-    return _QUEUES[jids.queue_digest_of(jid)][jids.partition_of(jid)].slot
-
-
-def queue_of(jid: str) -> str:
-    return _QUEUES[jids.queue_digest_of(jid)][0].queue
-
-
-@dataclass(frozen=True, slots=True)
-class Strike:
-    name: str
-    begin_ns: int
-    end_ns: int
 
 
 @dataclass
-class Evidence:
-    failovers: list[tuple[int, Stretches]] = field(default_factory=list)
-    """When a replica, or an older copy of the data, was seen to serve, and which stretches of slots."""
-    away: list[tuple[int, int, Stretches]] = field(default_factory=list)
-    """From when to when a primary stood still, or was alone, and the slots that it served."""
+class Evidence(Nodes):
     judged: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     """jid -> when its lease was taken from a holder."""
     deaths: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -70,10 +47,12 @@ class Evidence:
     replays: list[tuple[int, int, str]] = field(default_factory=list)
     """(begin, end, queue)."""
     pauses: list[Pause] = field(default_factory=list)
-    hosts_of: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """pid of a worker -> the hosts that had one of it."""
+    born: dict[int, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
+    """pid of a worker -> when it was ready, and of which host; a pid may come twice in an hour."""
     hindered: dict[str | int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     """Host, or pid of a worker -> from when to when it stood still, heard nothing, or had no coordinator."""
+    down: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    """Host -> from when to when it had no master."""
     stood_still: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     """Limited queue -> from when to when a host handed out nothing of it, for want of servers."""
     events: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -81,14 +60,28 @@ class Evidence:
     said: Counter[str] = field(default_factory=Counter)
     """Lines that tell an error in which one of SIGNS stands, by it."""
 
+    # ---- processes and hosts ---------------------------------------------------------------------------
+
+    def death_of(self, run: Run) -> int | None:
+        """When the process of this run died, which noted nothing after it: with its master, at the latest.
+        None when nobody knows."""
+        since_ns = max(run.begin_ns, run.end_ns) - NOTED_NS
+        instants = [begin for host in self._hosts_of(run) for begin, _ in self.down.get(host, ())]
+        instants += self.deaths.get(run.pid, ())
+        return min((at for at in instants if at >= since_ns), default=None)
+
     def died_ns(self, run: Run) -> int:
         """When the process of a run without an end died; its begin when nobody knows."""
-        return next((at for at in sorted(self.deaths.get(run.pid, ())) if at >= run.begin_ns), run.begin_ns)
+        death_ns = self.death_of(run)
+        return run.begin_ns if death_ns is None else death_ns
 
-    def ended_with(self, run: Run) -> bool:
-        """Whether its process was killed before it noted anything else: what came of it nobody may have
-        heard."""
-        return run.last and run.pid in self.deaths
+    def ended_with(self, run: Run, until_ns: int = FOR_EVER_NS) -> bool:
+        """Whether its process was killed before it noted anything else, and before then: what came of it
+        nobody may have heard. Who goes on for long after its end has told it, unless something hinders it."""
+        death_ns = self.death_of(run) if run.last else None
+        if death_ns is None or death_ns > until_ns:
+            return False
+        return death_ns - run.end_ns <= AT_ONCE_NS or self.was_hampered(run, run.end_ns, death_ns)
 
     def struck(self, from_ns: int, until_ns: int, name: str = "") -> bool:
         """Whether a strike (whose name holds `name`) lasted in that time."""
@@ -98,64 +91,60 @@ class Evidence:
 
     def was_hindered(self, run: Run, from_ns: int) -> bool:
         """Whether the process of this run, or its host, was so at any time from then to its begin."""
-        names = [run.pid, *self.hosts_of.get(run.pid, ())]
+        return self.was_hampered(run, from_ns, run.begin_ns)
+
+    def was_hampered(self, run: Run, from_ns: int, until_ns: int) -> bool:
+        return any(begin <= until_ns and end >= from_ns for begin, end in self._hindrances(run))
+
+    def stood_ms(self, run: Run, before_ms: int) -> int:
+        """For how much of the time before its begin the process of this run, or its host, was hindered."""
+        from_ns = run.begin_ns - before_ms * 1_000_000
+        return _covered(self._hindrances(run), from_ns, run.begin_ns) // 1_000_000
+
+    def _hindrances(self, run: Run) -> list[tuple[int, int]]:
+        """From when to when its process was hindered, its host, or all at once."""
+        names: list[str | int] = [run.pid, *self._hosts_of(run)]
         spans = [span for name in names for span in self.hindered.get(name, ())]
-        stood = any(
-            s.name == STOOD and s.begin_ns <= run.begin_ns and s.end_ns >= from_ns for s in self.strikes
-        )
-        return stood or any(begin <= run.begin_ns and end >= from_ns for begin, end in spans)
+        return spans + [(s.begin_ns, s.end_ns) for s in self.strikes if s.name == STOOD]
 
-    def failed_over(self, jid: str, from_ns: int, until_ns: int) -> bool:
-        return self.slot_failed_over(slot_of(jid), from_ns, until_ns)
+    def _hosts_of(self, run: Run) -> list[str]:
+        """The host of its process, as a list; empty when no log tells."""
+        before = [birth for birth in self.born.get(run.pid, ()) if birth[0] <= run.begin_ns + AFTERWARDS_NS]
+        return [max(before)[1]] if before else []
 
-    def slot_failed_over(self, slot: int, from_ns: int, until_ns: int) -> bool:
-        return any(
-            from_ns <= at <= until_ns and any(first <= slot <= last for first, last in stretches)
-            for at, stretches in self.failovers
-        )
+    def _was_still(self, run: Run, judged_ns: int) -> bool:
+        """Whether the holder of its lease was down, or hindered for nearly all of a lease, from before this
+        run until shortly after it: who renews, or can tell how it ended, keeps it."""
+        spans = self._hindrances(run)
+        spans += [span for host in self._hosts_of(run) for span in self.down.get(host, ())]
+        first_ns = run.begin_ns - LEASE_NS
+        over_ns = min(judged_ns, (run.end_ns or self.died_ns(run)) + AFTERWARDS_NS + LEASE_NS)
+        begins = [first_ns, *(begin for begin, _ in spans if first_ns < begin), over_ns - LEASE_NS]
+        return any(_covered(spans, at, min(at + LEASE_NS, over_ns)) >= STILL_NS for at in begins)
 
-    def went_on(self, jid: str, before: Run) -> bool:
-        """Whether the primary of the job's slot stood still or was alone, its replica took over, and the old
-        one went on: until it hears of that, it carries out a push and a claim that others had as well. One
-        that wakes up has them in its sockets; one whose clock was put back does not notice that it is alone.
-        """
-        return self.slot_went_on(slot_of(jid), before.begin_ns)
-
-    def slot_went_on(self, slot: int, at_ns: int) -> bool:
-        return any(
-            begin <= at_ns <= end + 3 * S
-            and any(first <= slot <= last for first, last in stretches)
-            and self.slot_failed_over(slot, begin, at_ns)
-            for begin, end, stretches in self.away
-        )
-
-    def forgotten(self, jid: str, first_ns: int, last_ns: int) -> bool:
-        """Whether a job whose push nobody was promised, and that began from `first_ns` to `last_ns`, may have
-        gone with the node that it was pushed to."""
-        return self.failed_over(jid, first_ns - 2 * S, last_ns + FAILOVER_NS)
+    # ---- reasons ---------------------------------------------------------------------------------------
 
     def why_again(self, jid: str, before: Run, again: Run) -> str:
         """The reason why a job began again though `before` had ended well, or was not over; "" for none."""
-        if any(before.begin_ns <= at <= again.begin_ns + S for at in self.judged.get(jid, ())):
+        judged = [at for at in self.judged.get(jid, ()) if before.begin_ns <= at <= again.begin_ns + S]
+        if any(self._was_still(before, at) for at in judged):
             return "lease expired"
         queue = queue_of(jid)
         if any(before.begin_ns < begin <= again.begin_ns and queue == of for begin, _, of in self.replays):
             return "replayed"
-        if self.ended_with(before):
+        if self.ended_with(before, again.begin_ns):
             return "killed at its end"
-        until_ns = min(again.begin_ns + 3 * S, max(before.end_ns, before.begin_ns) + FAILOVER_NS)
-        from_ns = max(before.begin_ns - 2 * S, again.begin_ns - 2 * FAILOVER_NS)
-        if self.failed_over(jid, from_ns, until_ns):
+        # A settle that is lost leaves a lease that nobody renews: then its judge decides when.
+        from_ns = before.begin_ns if judged else max(before.begin_ns, again.begin_ns - FORGETS_NS)
+        over_ns = max(before.end_ns, before.begin_ns)
+        if self.took_along(jid, from_ns, over_ns, again.begin_ns + 3 * S):
             return "failover"
         return "old primary went on" if self.went_on(jid, before) else ""
 
     # ---- reading ---------------------------------------------------------------------------------------
 
     def read_record(self, notes: Iterable[Mapping[str, Any]]) -> None:
-        """The record of the run (journal.py). A shard that is handed over in the plain way loses nothing."""
-        seen: list[tuple[int, str, Stretches]] = []
-        plain: list[tuple[int, str]] = []
-        away: list[tuple[int, str, Stretches]] = []
+        """The record of the run (journal.py)."""
         notes = list(notes)
         self.pauses = read_pauses(notes)
         for note in notes:
@@ -164,25 +153,13 @@ class Evidence:
             for pid in note.get("killed", ()):
                 self.deaths[pid].append(at)
             match note["what"]:
-                case "strike" if note["name"] != PAUSING:
+                case "strike" if note["name"] != NAME:
                     self.strikes.append(Strike(note["name"], note["begin_ns"], note["end_ns"]))
                 case "stood still":
                     self.strikes.append(Strike(STOOD, note["begin_ns"], note["end_ns"]))
-                case "failover":
-                    seen.append((at, note["to"], tuple((first, last) for first, last in note["slots"])))
-                case what if what in AWAY:
-                    away.append((at, AWAY[what], tuple((first, last) for first, last in note["slots"])))
-                case "handed a shard over" if note["way"] == "plain":
-                    plain.append((at, note["to"]))
                 case "replay":
                     self.replays.append((note["begin_ns"], note["end_ns"], note["queue"]))
-
-        for at, to, stretches in seen:
-            if not any(to == other and 0 <= at - then < 3 * S for then, other in plain):
-                self.failovers.append((at, stretches))
-        for at, name, stretches in away:
-            ends = [s.end_ns for s in self.strikes if s.name == name and s.begin_ns <= at <= s.end_ns]
-            self.away += [(at, end, stretches) for end in ends]
+        self.read_nodes(notes, self.strikes)
 
     def _read_hindrance(self, note: Mapping[str, Any], at: int) -> None:
         what, (sort, _, host) = note["what"], str(note.get("of", "")).partition(" of ")
@@ -193,6 +170,8 @@ class Evidence:
             self.hindered[HOSTS[note["host"]]].append((at, until))
         elif (what == "kill" and sort == "coordinator") or what in ("reload", "restart"):
             self.hindered[host or sort].append((at, at + WITHOUT_NS))
+        elif what == "kill" and sort == "master":
+            self.down[host.partition(",")[0]].append((at, FOR_EVER_NS))
 
     def read_log(self, lines: Iterable[Mapping[str, Any]], host: str) -> None:
         """The log of a host; each line with `at_ns`, an instant of the monotonic clock."""
@@ -205,8 +184,13 @@ class Evidence:
             self._read_limits(line, standing)
             match line["event"]:
                 case "worker.ready":
-                    self.hosts_of[line["child"]].add(host)
                     pids[line.get("worker", "")] = line["child"]
+                    self.born[line["child"]].append((line["at_ns"], host))
+                case "master.serving":
+                    self.down[host] = [
+                        (begin, min(end, line["at_ns"] + AFTERWARDS_NS) if begin < line["at_ns"] else end)
+                        for begin, end in self.down[host]
+                    ]
                 case "lease.judged" if "jid" in line:
                     self.judged[line["jid"]].append(line["at_ns"])
                 case "worker.died":
@@ -228,3 +212,13 @@ class Evidence:
                 over = set(standing)
         for queue in over:
             self.stood_still[queue].append((standing.pop(queue), at_ns + AFTERWARDS_NS))
+
+
+def _covered(spans: Iterable[tuple[int, int]], from_ns: int, until_ns: int) -> int:
+    """How much of that time lies in one of these."""
+    found, at = 0, from_ns
+    for begin, end in sorted(spans):
+        end = min(end, until_ns)
+        if end > at:
+            found, at = found + max(0, end - max(begin, at)), end
+    return found

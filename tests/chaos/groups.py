@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from chaos.checker import Final, Findings
-from chaos.evidence import STOOD, Evidence, S, queue_of
+from chaos.evidence import Evidence, S, queue_of
 from chaos.history import ACKED, UNKNOWN, History, Run
 from chaos.kinds import BY_NAME, CONCURRENCY, KEPT, QUEUES
 from ganger.lifecycle import alive
@@ -83,12 +83,7 @@ def _permitless(evidence: Evidence, run: Run, at_ns: int) -> bool:
     than a permit that nobody renews, and who was to run or renew it stood still meanwhile."""
     if any(run.begin_ns <= lost <= at_ns + TOLD_NS for lost in evidence.permits_lost.get(run.pid, ())):
         return True
-    if at_ns - run.begin_ns <= FROZEN_NS:
-        return False
-    stood = [(s.begin_ns, s.end_ns) for s in evidence.strikes if s.name == STOOD]
-    for name in (run.pid, *evidence.hosts_of.get(run.pid, ())):
-        stood += evidence.hindered.get(name, ())
-    return any(begin <= at_ns and end >= run.begin_ns for begin, end in stood)
+    return at_ns - run.begin_ns > FROZEN_NS and evidence.was_hampered(run, run.begin_ns, at_ns)
 
 
 def _first_end(history: History, final: Final, jid: str) -> int:

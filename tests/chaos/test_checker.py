@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chaos.evidence import AWAY, Strike, slot_of
+from chaos.evidence import Strike, slot_of
 from chaos.kinds import QUEUES
 from chaos.story import Story, ns, rules
 from ganger import jid as jids
@@ -65,6 +65,7 @@ def test_one_cut_short_by_a_death_runs_again_and_is_no_duplicate(story: Story) -
     jid = story.push("noop")
     story.run(jid, "noop", 1, None, pid=1)
     story.run(jid, "noop", 2, 3, pid=2, attempt=2)
+    story.evidence.deaths[1].append(ns(1.5))
     found = story.check()
     assert (found.violations, found.duplicates, found.sorts["run again after a death"]) == ([], {}, 1)
 
@@ -90,110 +91,13 @@ def test_a_retry_after_a_failure_is_as_it_should_be(story: Story) -> None:
     assert rules(story) == []
 
 
-def again(story: Story) -> str:
-    """One that succeeded at 10 s and began again at 12 s, both processes going on."""
-    jid = story.push("noop")
-    for pid, begin in ((1, 9), (2, 12)):
-        story.run(jid, "noop", begin, begin + 1, pid=pid)
-        story.run(story.push("noop"), "noop", begin + 2, begin + 3, pid=pid)
-    return jid
-
-
-def test_a_lease_that_was_judged_explains_its_own_job_only(story: Story) -> None:
-    jid, other = again(story), again(story)
-    story.evidence.judged[jid].append(ns(11))
-    story.evidence.strikes.append(Strike("a freeze", ns(1), ns(11)))
-    found = story.check()
-    assert found.duplicates == {"lease expired": 1, "unexplained": 1}
-    assert [each.jid for each in found.violations] == [other]
-
-
-def test_no_lease_runs_out_when_nothing_was_struck(story: Story) -> None:
-    story.evidence.judged[again(story)].append(ns(11))
-    assert rules(story) == ["I3"]
-
-
-@pytest.mark.parametrize(
-    ("at", "off", "reason"),
-    [(11, 0, "failover"), (11, 1, "unexplained"), (5, 0, "unexplained"), (60, 0, "unexplained")],
-)
-def test_a_failover_explains_what_happened_then_in_its_slots(
-    story: Story, at: int, off: int, reason: str
-) -> None:
-    slot = slot_of(again(story)) + off
-    story.evidence.failovers.append((ns(at), ((slot, slot),)))
-    assert story.check().duplicates == {reason: 1}
-
-
-@pytest.mark.parametrize(
-    ("way", "at", "reason"),
-    [("FORCE", 10.8, "failover"), ("plain", 10.8, "unexplained"), ("plain", 11.2, "failover")],
-    ids=["by force", "plain", "plain, but later"],
-)
-def test_a_shard_that_was_handed_over_in_the_plain_way_explains_nothing(
-    story: Story, way: str, at: float, reason: str
-) -> None:
-    slot = slot_of(again(story))
-    seen = {"what": "failover", "at_ns": ns(11), "to": "b", "slots": [[slot, slot]]}
-    story.evidence.read_record(
-        [seen, {"what": "handed a shard over", "at_ns": ns(at), "to": "b", "way": way}]
-    )
-    assert story.check().duplicates == {reason: 1}
-
-
-@pytest.mark.parametrize(
-    ("noted", "off", "failover_at", "until", "reason"),
-    [
-        ("freeze a node", 0, 5, 10.9, "old primary went on"),
-        ("keep a node busy", 0, 5, 10.9, "old primary went on"),
-        ("parted the nodes", 0, 5, 10.9, "old primary went on"),
-        ("fill a node's memory", 0, 5, 10.9, "unexplained"),  # it heard of everything
-        ("freeze a node", 1, 5, 10.9, "unexplained"),  # it stood still for other slots
-        ("freeze a node", 0, 0.5, 10.9, "unexplained"),  # and was no primary any more before that
-        ("freeze a node", 0, 5, 6, "unexplained"),  # it had heard of it long since
-    ],
-)
-def test_a_primary_that_goes_on_after_its_failover_explains_a_push_that_was_in_twice(
-    story: Story, noted: str, off: int, failover_at: float, until: float, reason: str
-) -> None:
-    jid = story.push("noop")
-    story.run(jid, "noop", 10.5, 10.6, entry="1-1")
-    story.run(jid, "noop", 70.9, 71, entry="1-2", pid=2)
-    handed_out = story.push("noop")
-    story.run(handed_out, "noop", 10.7, 10.8, entry="2-1")
-    story.run(handed_out, "noop", 10.9, 11, entry="2-1", pid=2)
-    slot = slot_of(jid)
-    story.evidence.failovers.append((ns(failover_at), ((slot, slot),)))
-    away = {"what": noted, "at_ns": ns(1), "slots": [[slot + off, slot + off]]}
-    strike = {
-        "what": "strike",
-        "at_ns": ns(until),
-        "name": AWAY.get(noted, noted),
-        "begin_ns": ns(0.9),
-        "end_ns": ns(until),
-    }
-    story.evidence.read_record([away, strike])
-    found = story.check()
-    assert found.duplicates == {reason: 2}
-    delivered_twice = any("one delivery" in each.text for each in found.violations)
-    assert delivered_twice == (reason == "unexplained")
-
-
-def test_a_process_killed_right_after_its_end_explains_one_more_run(story: Story) -> None:
-    jid = story.push("noop")
-    story.run(jid, "noop", 1, 2, pid=1)
-    story.run(jid, "noop", 3, 4, pid=2, attempt=2)
-    assert rules(story) == ["I3"]
-    story.evidence.deaths[1].append(ns(2.001))
-    assert story.check().duplicates == {"killed at its end": 1}
-
-
 def test_one_delivery_in_two_processes_is_wrong_unless_who_took_over_had_not_heard_of_it(
     story: Story,
 ) -> None:
     jid = story.push("noop")
     story.run(jid, "noop", 1, None, pid=1, entry="7-7")
     story.run(jid, "noop", 2, 3, pid=2, entry="7-7")
+    story.evidence.deaths[1].append(ns(1.6))
     assert rules(story) == ["I3"]
     story.evidence.failovers.append((ns(1.5), ((slot_of(jid), slot_of(jid)),)))
     assert rules(story) == []
@@ -244,8 +148,43 @@ def test_a_job_neither_begins_before_it_is_due_nor_after_its_time(story: Story) 
     assert rules(story) == ["I5"]
     story.run(story.push("expires", expires=5), "expires", 20, 21)
     assert rules(story) == ["I5", "I7"]
-    story.evidence.strikes.append(Strike("a clock", ns(0), ns(21)))
-    assert rules(story) == []
+
+
+@pytest.mark.parametrize(
+    ("off", "at", "by_s", "excused"),
+    [(0, 5, -30, True), (1, 5, -30, False), (0, 25, -30, False), (0, 5, -1, False)],
+    ids=["then and there", "in another slot", "later", "by less"],
+)
+def test_a_clock_that_was_not_right_excuses_as_much_at_its_own_slots(
+    story: Story, off: int, at: float, by_s: int, excused: bool
+) -> None:
+    early, late = story.push("delayed", due=10), story.push("expires", expires=5)
+    story.run(early, "delayed", 8, 9)
+    story.run(late, "expires", 20, 21)
+    assert rules(story) == ["I5", "I7"]
+    slots = [[slot_of(early) + off] * 2]
+    story.evidence.read_record(
+        [
+            {"what": "stepped a clock", "at_ns": ns(at), "node": "a", "by_s": by_s, "slots": slots},
+            {"what": "put a clock right", "at_ns": ns(at + 2), "node": "a", "slots": slots},
+            {"what": "strike", "at_ns": 0, "name": "step a clock", "begin_ns": ns(0), "end_ns": ns(21)},
+        ]
+    )
+    assert rules(story) == ([] if excused else ["I5", "I7"])
+
+
+@pytest.mark.parametrize(
+    ("pid", "from_s", "until_s", "excused"),
+    [(1, 4, 19, True), (2, 4, 19, False), (1, 4, 9, False)],
+    ids=["it stood still", "another did", "it went on long before"],
+)
+def test_what_was_claimed_in_time_may_begin_as_late_as_its_worker_stood_still(
+    story: Story, pid: int, from_s: float, until_s: float, excused: bool
+) -> None:
+    story.run(story.push("expires", expires=5), "expires", 20, 21, pid=1)
+    story.evidence.strikes.append(Strike("kill a worker", ns(6), ns(6)))
+    story.evidence.hindered[pid].append((ns(from_s), ns(until_s)))
+    assert rules(story) == ([] if excused else ["I7"])
 
 
 def test_what_was_cancelled_does_not_run(story: Story) -> None:

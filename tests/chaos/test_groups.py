@@ -65,7 +65,7 @@ def test_who_stood_still_may_be_beside_the_limit(
     story: Story, begin: float, stopped: str, count: list[tuple[float, float]], wrong: list[str]
 ) -> None:
     narrow(story, (begin, 22), (20, 21), (20, 21), (20, 21), *count)
-    story.evidence.hosts_of[0].add("north")
+    story.evidence.born[0].append((ns(0), "north"))
     names: dict[str, str | int] = {"its host": "north", "its process": 0, "another host": "south"}
     if stopped in names:
         story.evidence.hindered[names[stopped]].append((ns(2), ns(19)))
