@@ -6,7 +6,7 @@ that one failover does not excuse what happens elsewhere.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ NOTED_NS = S
 """A kill is noted before it is done: so long the one who was killed may go on."""
 AT_ONCE_NS = 2 * S
 """So long what a handler did may be unheard of though nothing hinders its host."""
-LEASE_NS, STILL_NS = 16 * S, 10 * S
+LEASE_NS, STILL_NS = 16 * S, 12 * S
 """Who was hindered for less than so much of a lease, with its judge, has renewed it."""
 FORGETS_NS = 60 * S
 """What a failover has put back into its queue begins by then."""
@@ -50,9 +50,13 @@ class Evidence(Nodes):
     born: dict[int, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
     """pid of a worker -> when it was ready, and of which host; a pid may come twice in an hour."""
     hindered: dict[str | int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
-    """Host, or pid of a worker -> from when to when it stood still, heard nothing, or had no coordinator."""
+    """Host, or pid of a worker -> from when to when it stood still or heard nothing."""
+    bereft: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    """Host -> from when to when it may have had no coordinator that has seen all it must."""
+    led: dict[str, list[tuple[int, bool]]] = field(default_factory=lambda: defaultdict(list))
+    """Host -> when, by its log, its coordinator was gone, and when another was ready."""
     down: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
-    """Host -> from when to when it had no master."""
+    """Host -> from when to when it had no master, or one that was on its way."""
     stood_still: dict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     """Limited queue -> from when to when a host handed out nothing of it, for want of servers."""
     events: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -103,6 +107,11 @@ class Evidence(Nodes):
 
     def _hindrances(self, run: Run) -> list[tuple[int, int]]:
         """From when to when its process was hindered, its host, or all at once."""
+        return self._standing(run) + [
+            span for host in self._hosts_of(run) for span in self.bereft.get(host, ())
+        ]
+
+    def _standing(self, run: Run) -> list[tuple[int, int]]:
         names: list[str | int] = [run.pid, *self._hosts_of(run)]
         spans = [span for name in names for span in self.hindered.get(name, ())]
         return spans + [(s.begin_ns, s.end_ns) for s in self.strikes if s.name == STOOD]
@@ -113,14 +122,28 @@ class Evidence(Nodes):
         return [max(before)[1]] if before else []
 
     def _was_still(self, run: Run, judged_ns: int) -> bool:
-        """Whether the holder of its lease was down, or hindered for nearly all of a lease, from before this
-        run until shortly after it: who renews, or can tell how it ended, keeps it."""
-        spans = self._hindrances(run)
-        spans += [span for host in self._hosts_of(run) for span in self.down.get(host, ())]
-        first_ns = run.begin_ns - LEASE_NS
-        over_ns = min(judged_ns, (run.end_ns or self.died_ns(run)) + AFTERWARDS_NS + LEASE_NS)
-        begins = [first_ns, *(begin for begin, _ in spans if first_ns < begin), over_ns - LEASE_NS]
-        return any(_covered(spans, at, min(at + LEASE_NS, over_ns)) >= STILL_NS for at in begins)
+        """Whether nobody may have renewed its lease for nearly all of it, when this run was over or should
+        have been: its host stood still or heard nothing, or had no master or no coordinator (which is in its
+        log; whether that may be is for I16 to say). Who renews, or can tell how it ended, keeps it."""
+        spans = self._standing(run)
+        for host in self._hosts_of(run):
+            spans += [*self.down.get(host, ()), *self._unled(host)]
+        over_ns = min(judged_ns, run.end_ns or self.died_ns(run))
+        if not _covered(spans, over_ns, over_ns + AT_ONCE_NS):
+            return False
+        begins = [over_ns - LEASE_NS, over_ns + AT_ONCE_NS, *(begin for begin, _ in spans)]
+        return any(
+            _covered(spans, at, min(at + LEASE_NS, judged_ns)) >= STILL_NS
+            for at in begins
+            if over_ns - LEASE_NS <= at <= over_ns + AT_ONCE_NS
+        )
+
+    def _unled(self, host: str) -> Iterator[tuple[int, int]]:
+        gone_ns = 0
+        for at, ready in sorted(self.led.get(host, ())):
+            if ready and gone_ns:
+                yield gone_ns, at + AFTERWARDS_NS
+            gone_ns = 0 if ready else gone_ns or at
 
     # ---- reasons ---------------------------------------------------------------------------------------
 
@@ -169,9 +192,9 @@ class Evidence(Nodes):
         elif "for_s" in note and "host" in note:  # its line
             self.hindered[HOSTS[note["host"]]].append((at, until))
         elif (what == "kill" and sort == "coordinator") or what in ("reload", "restart"):
-            self.hindered[host or sort].append((at, at + WITHOUT_NS))
-        elif what == "kill" and sort == "master":
-            self.down[host.partition(",")[0]].append((at, FOR_EVER_NS))
+            self.bereft[host or sort].append((at, at + WITHOUT_NS))
+        if what == "restart" or (what == "kill" and sort == "master"):
+            self.down[(host or sort).partition(",")[0]].append((at, FOR_EVER_NS))
 
     def read_log(self, lines: Iterable[Mapping[str, Any]], host: str) -> None:
         """The log of a host; each line with `at_ns`, an instant of the monotonic clock."""
@@ -191,6 +214,10 @@ class Evidence(Nodes):
                         (begin, min(end, line["at_ns"] + AFTERWARDS_NS) if begin < line["at_ns"] else end)
                         for begin, end in self.down[host]
                     ]
+                case "role.died" | "role.failed" | "role.replaced" | "role.ready" if (
+                    line["role"] == "coordinator"
+                ):
+                    self.led[host].append((line["at_ns"], line["event"] == "role.ready"))
                 case "lease.judged" if "jid" in line:
                     self.judged[line["jid"]].append(line["at_ns"])
                 case "worker.died":

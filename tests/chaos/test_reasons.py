@@ -36,8 +36,11 @@ def hit(story: Story, what: str, at: float, for_s: float, *, host: int = 0, of: 
     story.evidence.read_record([{"what": what, "at_ns": ns(at), "for_s": for_s, **about}])
     story.evidence.strikes.append(Strike("some strike", ns(at), ns(at + for_s)))
     if what == KILL:
+        host_of = of.partition(" of ")[2]
+        died = {"event": "role.died", "role": "coordinator", "at_ns": ns(at)}
+        ready = {"event": "role.ready", "role": "coordinator", "at_ns": ns(at + for_s)}
         served = {"event": "master.serving", "at_ns": ns(at + for_s)}
-        story.evidence.read_log([served], of.partition(" of ")[2])
+        story.evidence.read_log([served] if of.startswith("master") else [died, ready], host_of)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,8 @@ def hit(story: Story, what: str, at: float, for_s: float, *, host: int = 0, of: 
         (LINE, 99, 16, {}, "lease expired"),
         (STOP, 99, 16, {}, "lease expired"),
         (KILL, 101.5, 12, {"of": "master of north"}, "lease expired"),  # what it had done went with it
+        (KILL, 100, 13, {"of": "coordinator of north"}, "lease expired"),
+        (KILL, 100, 1, {"of": "coordinator of north"}, "unexplained"),  # there was another one at once
         (LINE, 99, 16, {"host": 1}, "unexplained"),  # whose host was well
         (STOP, 99, 16, {"of": "all of south"}, "unexplained"),
         (KILL, 101.5, 12, {"of": "master of south"}, "unexplained"),
