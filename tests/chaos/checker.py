@@ -17,6 +17,8 @@ CRASH_LIMIT = 3
 LOST_LIMIT = 5
 GRACE_MS = 2000
 """How much later than its expiry a job that was claimed in time may begin."""
+LIFE_MS = 2000
+"""The longest that producer.py lets a job wait that expires."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def _fate(
             found.wrong("I12", f"{kind.name}: it is dead for no reason: {dict(letter)}", jid)
     elif state & CANCELLED:
         found.sorts["cancelled"] += 1
-        if runs and not evidence.failed_over(jid, history.acked_ns[history.rows[jid]], runs[-1].begin_ns):
+        if runs and not evidence.unsaid(jid, history.cancelled_ns[jid], runs[-1].begin_ns):
             found.wrong("I2", f"{kind.name}: it ran though its cancel had been answered", jid)
     elif succeeded:
         if kind.fate in ("dead", "exhausted"):
@@ -142,12 +144,11 @@ def _in_its_time(
 ) -> None:
     """I5 and I7: neither before it is due nor after its time is over, but by as much as its node's clock was
     not right meanwhile, or as who had claimed it in time stood still. Its time counts from its arrival: when
-    that was is known of an acknowledged push alone."""
+    that was is known of an acknowledged push alone, and that there was a wait before it of none."""
     pushed_ns, acked_ns = spent_ns
     if asked.expires_ms and acked_ns:
-        until_ms = asked.expires_ms + (acked_ns - pushed_ns) // 1_000_000
         for run in runs:
-            late_ms = run.wall_ms - until_ms
+            late_ms = (run.begin_ns - acked_ns) // 1_000_000 - _life_ms(asked)
             stood_ms = evidence.stood_ms(run, late_ms)
             wrong_ms = evidence.wrong_by_ms(jid, pushed_ns, run.begin_ns)
             if run.attempt == 1 and late_ms > GRACE_MS + max(stood_ms, wrong_ms):
@@ -155,6 +156,11 @@ def _in_its_time(
     early_ms = asked.due_ms - runs[0].wall_ms
     if asked.due_ms and early_ms > 1 + evidence.wrong_by_ms(jid, pushed_ns, runs[0].begin_ns):
         found.wrong("I5", f"{kind.name}: it began {early_ms} ms before it was due", jid)
+
+
+def _life_ms(asked: Asked) -> int:
+    """How long it may wait; the longest that any may when its push did not say."""
+    return int(asked.extra) if asked.extra.isdigit() else LIFE_MS
 
 
 def _how(run: Run) -> str:

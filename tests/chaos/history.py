@@ -66,6 +66,8 @@ class History:
     runs: dict[str, list[Run]] = field(default_factory=dict)
     """By jid, in order of their begins."""
     asked: dict[str, Asked] = field(default_factory=dict)
+    cancelled_ns: dict[str, int] = field(default_factory=dict)
+    """jid -> when its cancel was answered."""
     committed: set[str] = field(default_factory=set)
     """Batches."""
     strangers: list[str] = field(default_factory=list)
@@ -110,6 +112,7 @@ class History:
                             self.state[self.rows[jid]] = FAILED
                 case "C":
                     self.state[self.rows[words[2]]] |= CANCELLED
+                    self.cancelled_ns[words[2]] = int(words[1])
                 case "M":
                     self.committed.add(words[2])
                 case "H":

@@ -116,6 +116,11 @@ class Nodes:
         gone with the node that it was pushed to."""
         return self.took_along(jid, first_ns, last_ns, last_ns + LAG_NS)
 
+    def unsaid(self, jid: str, answered_ns: int, seen_ns: int) -> bool:
+        """Whether what was answered then may be unknown to who served the job's slot later."""
+        went_on = self.slot_went_on(slot_of(jid), answered_ns)
+        return went_on or self.took_along(jid, answered_ns, answered_ns, seen_ns)
+
     def wrong_by_ms(self, jid: str, from_ns: int, until_ns: int) -> int:
         """By how much the clock of the job's slot was, at some time from then to then; ahead or back."""
         slot = slot_of(jid)

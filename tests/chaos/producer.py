@@ -209,6 +209,7 @@ class Producer:
                 "expires",
                 lambda: app.expires.options(expires_in=within_s).push_with(self.client),
                 expires_ms=until,
+                extra=int(within_s * 1000),
             )
 
     def _unwanted(self, rng: random.Random) -> None:

@@ -181,10 +181,27 @@ def test_a_clock_that_was_not_right_excuses_as_much_at_its_own_slots(
 def test_what_was_claimed_in_time_may_begin_as_late_as_its_worker_stood_still(
     story: Story, pid: int, from_s: float, until_s: float, excused: bool
 ) -> None:
-    story.run(story.push("expires", expires=5), "expires", 20, 21, pid=1)
+    story.run(story.push("expires", expires=5, extra="5000"), "expires", 20, 21, pid=1)
     story.evidence.strikes.append(Strike("kill a worker", ns(6), ns(6)))
     story.evidence.hindered[pid].append((ns(from_s), ns(until_s)))
     assert rules(story) == ([] if excused else ["I7"])
+
+
+@pytest.mark.parametrize(("begin", "rule"), [(2, []), (60, ["I2"])], ids=["then", "much later"])
+def test_a_cancel_that_a_failover_took_along_is_none(story: Story, begin: float, rule: list[str]) -> None:
+    jid = story.push("unwanted", how="U")
+    story.pushes.append(f"C {ns(1)} {jid}")
+    story.run(jid, "unwanted", begin + 0.5, begin + 1)
+    story.evidence.failovers.append((ns(begin), ((slot_of(jid), slot_of(jid)),)))
+    assert rules(story) == rule
+
+
+@pytest.mark.parametrize(("extra", "rule"), [("20", ["I7"]), ("2000", []), ("-", [])])
+def test_an_expiring_job_may_wait_as_long_as_its_push_said(story: Story, extra: str, rule: list[str]) -> None:
+    """Counted from its arrival: before it the producer may have waited for a server."""
+    jid = story.push("expires", 10, expires=7, extra=extra)
+    story.run(jid, "expires", 13.9, 14)
+    assert rules(story) == rule
 
 
 def test_what_was_cancelled_does_not_run(story: Story) -> None:
