@@ -187,7 +187,7 @@ class Evidence(Nodes):
     def _read_hindrance(self, note: Mapping[str, Any], at: int) -> None:
         what, (sort, _, host) = note["what"], str(note.get("of", "")).partition(" of ")
         until = at + int(note.get("for_s", 0) * S) + AFTERWARDS_NS
-        if what == "stop":
+        if what == "stop" and sort != "scheduler":  # which no worker waits for
             self.hindered[note["pid"] if sort == "worker" else host].append((at, until))
         elif "for_s" in note and "host" in note:  # its line
             self.hindered[HOSTS[note["host"]]].append((at, until))

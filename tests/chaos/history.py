@@ -68,8 +68,9 @@ class History:
     asked: dict[str, Asked] = field(default_factory=dict)
     cancelled_ns: dict[str, int] = field(default_factory=dict)
     """jid -> when its cancel was answered."""
+    committing: dict[str, int] = field(default_factory=dict)
+    """Batch -> since when it may be committed."""
     committed: set[str] = field(default_factory=set)
-    """Batches."""
     strangers: list[str] = field(default_factory=list)
     """Jids that ran, and that nobody had pushed."""
     memo_hits: list[int] = field(default_factory=list)
@@ -113,6 +114,8 @@ class History:
                 case "C":
                     self.state[self.rows[words[2]]] |= CANCELLED
                     self.cancelled_ns[words[2]] = int(words[1])
+                case "W":
+                    self.committing[words[2]] = int(words[1])
                 case "M":
                     self.committed.add(words[2])
                 case "H":

@@ -10,7 +10,8 @@ Instants are of the monotonic clock, which all processes of a machine share. Thr
              A ns stem first last                          these are acknowledged
              U ns stem first last                          nobody knows whether these are in
              Z ns call                                     the call is over: the rest of it was surely not run
-             C ns jid | M ns bid | H ns                    cancelled | batch committed | a memo knew the push
+             C ns jid | H ns                               cancelled | a memo knew the push
+             W ns bid | M ns bid                           a batch is about to be committed | it is
     strikes  by run.py: a JSON document a line, {what, at_ns, ...}
 
 A stem is a jid without its last three digits, the number within its push: a line is up to 500 jobs. app.py,

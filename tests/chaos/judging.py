@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from chaos import branches, checker, ends, groups, history, serving
+from chaos import branches, checker, ends, groups, history, serving, timing
 from chaos.checker import Final, Findings
 from chaos.evidence import Evidence
 from chaos.journal import strikes
@@ -118,6 +118,8 @@ def judge(root: Path, over: Over) -> Report:
     found = checker.check_jobs(known, evidence, final)
     groups.check_groups(found, known, evidence, final)
     serving.check_serving(found, known, evidence)
+    at = {note["what"]: note["at_ns"] for note in notes}
+    timing.check_timing(found, known, evidence, final, (at["harm begins"], at["pushing ends"]))
     ended.hear_producers((root / "producers.log").read_text(errors="replace"))
     ends.check_ends(found, ended, evidence)
     ends.check_work(found)
@@ -136,7 +138,6 @@ def judge(root: Path, over: Over) -> Report:
         found.wrong("branches", text)
     if over.last is None:
         _leave_open(found)
-    at = {note["what"]: note["at_ns"] for note in notes}
     begin_ns, end_ns = at["harm begins"], at["healed"]
     stood = [(note["begin_ns"], note["end_ns"]) for note in notes if note["what"] == "stood still"]
     return Report(

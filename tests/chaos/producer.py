@@ -248,6 +248,7 @@ class Producer:
         with batch:
             for _ in range(rng.randint(1, 3)):
                 members(batch, rng.randint(1, 8))
+            self.ledger.note("W", batch.bid)
         self.ledger.note("M", batch.bid)
 
 

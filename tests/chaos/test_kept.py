@@ -11,7 +11,7 @@ from chaos.kept import Last, Over, Struck
 from chaos.run import judge
 from chaos.story import Story, ns
 
-MARKS = {"harm begins": 10, "harm ends": 70, "healed": 71, "pushing ends": 80, "drained": 90}
+MARKS = {"harm begins": 10, "harm ends": 40, "healed": 41, "pushing ends": 50, "drained": 60}
 OVER = Over(
     Last(replayed=0),
     seed=7,

@@ -108,6 +108,7 @@ HINDRANCES = [
     ({"what": "deafen a host", "host": 1, "for_s": 3.0}, ["I9"]),
     ({"what": "kill", "of": "coordinator of north", "killed": [3]}, []),
     ({"what": "kill", "of": "scheduler of north", "killed": [3]}, ["I9"]),
+    ({"what": "stop", "of": "scheduler of north", "pid": 3, "for_s": 3.0}, ["I9"]),
     ({"what": "reload", "of": "north"}, []),
     ({"what": "freeze a node", "node": "a", "for_s": 3.0, "slots": []}, ["I9"]),
     ({"what": "strike", "name": "kill a worker", "begin_ns": ns(9), "end_ns": ns(14)}, ["I9"]),
