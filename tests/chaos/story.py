@@ -38,7 +38,7 @@ class Story:
         extra = more.get("extra", "-")
         self.pushes.append(f"I {ns(at)} {self._calls} {of.code} {jid[:-3]} 1 {wall[0]} {wall[1]} {extra}")
         if how in ("A", "U"):
-            self.pushes.append(f"{how} {ns(at)} {jid[:-3]} 0 0")
+            self.pushes.append(f"{how} {ns(more.get('heard', at))} {jid[:-3]} 0 0")
         if how:
             self.pushes.append(f"Z {ns(at)} {self._calls}")
         return jid

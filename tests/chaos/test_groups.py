@@ -25,6 +25,15 @@ def test_of_unique_jobs_the_next_comes_in_after_the_end_of_the_last(story: Story
     assert rules(story) == ["I6"]
 
 
+def test_of_unique_jobs_one_whose_answer_was_heard_late_had_come_in_before_its_end(story: Story) -> None:
+    one = story.push("single", 0, heard=4.1, extra=7)
+    story.run(one, "single", 2, 3)
+    story.run(story.push("single", 4, extra=7), "single", 4, 5)
+    assert rules(story) == []
+    story.run(story.push("single", 4.5, heard=5.5, extra=7), "single", 4.6, 4.8, pid=3)
+    assert rules(story) == ["I6"]
+
+
 def narrow(story: Story, *spans: Sequence[float]) -> None:
     for pid, (begin, end) in enumerate(spans):
         story.run(story.push("narrow"), "narrow", begin, end, pid=pid)
