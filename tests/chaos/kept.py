@@ -34,7 +34,8 @@ class Struck:
     name: str
     branches: Sequence[str] = ()
     count: int = 0
-    not_now: Counter[str] = field(default_factory=Counter)
+    not_now: dict[str, int] = field(default_factory=dict)
+    """How often it could not be done, by reason."""
     trouble: str = ""
 
 

@@ -107,7 +107,8 @@ class Striker(threading.Thread):
         try:
             self.nemesis.strike(self._rng)
         except NotNow as why:
-            self.tally.not_now[str(why)] += 1
+            reason = str(why)
+            self.tally.not_now[reason] = self.tally.not_now.get(reason, 0) + 1
             return False
         except Exception:
             self.tally.trouble = self.tally.trouble or f"{name}: {traceback.format_exc()}"

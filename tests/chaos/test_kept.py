@@ -17,7 +17,7 @@ OVER = Over(
     seed=7,
     minutes=1.0,
     server="valkey",
-    struck=[Struck("kill a primary", ["failover"], count=2)],
+    struck=[Struck("kill a primary", ["failover"], count=2, not_now={"no replicas": 1})],
     errors={"MOVED": 3},
     began_ns=ns(0),
     ended_ns=ns(95),
@@ -63,6 +63,7 @@ def test_it_is_judged_again_as_it_was(root: Path) -> None:
     assert report == judging.judge(root, over)
     assert report is not None and (report.seed, report.branches["moved"]) == (7, 3)
     assert report.strikes == {"kill a primary": 2} and report.sorts["dead"] == 1
+    assert report.not_now == {"kill a primary": {"no replicas": 1}}
     assert report.violations == [("I14", "a lease", "")] and not report.not_judged
 
 
