@@ -210,7 +210,7 @@ class Batch:
             push.push_with(self._own_client.through(draft), *args)
             if draft.parcel is not None:
                 about[f"{which}_job"] = draft.parcel.owed()
-        operations.register(cluster, Control(self._keys.namespace), self.bid)
+        operations.register(cluster, Control(self._keys.namespace), self.bid, replicas=self._replicas)
         operations.create(cluster, self._keys, about, replicas=self._replicas)
         if self._parent is not None:
             self._join(self._parent)

@@ -1,19 +1,23 @@
 """What a producer is told who wants its jobs on a replica, or on disk, before a push returns."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
+from itertools import count
 
 import pytest
 
+from ganger.batch import mint_bid
 from ganger.client import Client
 from ganger.cluster import Cluster
 from ganger.config import EngineConfig
 from ganger.durability import OnDisk, shortfall
 from ganger.errors import BadSettings, NoDisk, OutcomeUnknown
 from ganger.jid import mint
-from ganger.keys import Partition, partitions
-from ganger.operations import enqueue, look
+from ganger.keys import BatchKeys, OnceMark, Partition, partitions
+from ganger.operations import batch, enqueue, look, once
 from ganger.operations.enqueue import NewJob
+from support.batches import CONTROL
 from support.servers import ClusterServers, Server, binary_path, wait_until
 
 
@@ -47,6 +51,46 @@ def test_a_repeat_is_no_better_confirmed_than_the_push_it_repeats(
     finally:
         replicated_servers.resume(5)
     assert push() is False
+
+
+@pytest.mark.parametrize("step", ["register", "create", "commit", "adopt", "once"])
+def test_a_repeat_of_what_makes_a_batch_or_a_mark_is_no_better_confirmed(
+    replicated_servers: ClusterServers, step: str
+) -> None:
+    """The list on which the scheduler finds a batch lies elsewhere, and waits for its replica as well."""
+    minted = iter(mint_bid, "")
+    keys = next(
+        keys for bid in minted if replicated_servers.index_of((keys := BatchKeys("ganger", bid)).slot) == 2
+    )
+    mark = next(
+        mark
+        for number in count()
+        if replicated_servers.index_of((mark := OnceMark("ganger", f"durable-{number}")).slot) == 2
+    )
+    holder = once.Holder("token")
+    acts: dict[str, Callable[[Cluster], object]] = {
+        "register": lambda cluster: batch.register(cluster, CONTROL, keys.bid, replicas=1),
+        "create": lambda cluster: batch.create(cluster, keys, {"bid": keys.bid}, replicas=1),
+        "commit": lambda cluster: batch.commit(cluster, keys, replicas=1),
+        "adopt": lambda cluster: cluster.run(batch.adopt_command(keys, f"{keys.bid}:1"), replicas=1),
+        "once": lambda cluster: once.begin(
+            cluster, mark, holder, pending_ms=60_000, ttl_ms=60_000, again=False, deadline_s=1.5, replicas=1
+        ),
+    }
+    assert replicated_servers.index_of(CONTROL.slot) == 2
+    with closing(Cluster(replicated_servers.settings())) as cluster:
+        if step in ("commit", "adopt"):
+            batch.create(cluster, keys, {"bid": keys.bid})
+    replicated_servers.pause(5)
+    try:
+        for _ in range(2):
+            with (
+                closing(Cluster(replicated_servers.settings())) as cluster,
+                pytest.raises(OutcomeUnknown, match="only 0 of 1 replicas"),
+            ):
+                acts[step](cluster)
+    finally:
+        replicated_servers.resume(5)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ local memo = 'o:' .. producer .. ':' .. (op % 64)
 local last, known = string.match(redis.call('HGET', head, memo) or '', '^(%d+)|(%d+)$')
 if last and tonumber(last) > tonumber(op) then return {'stale'} end
 if last == op then
-  note('active_ms', whole(now)) -- a producer that waits for replicas waits for a write
+  rewrite()
   return {'added', tonumber(known)}
 end
 if batch.success then return {'closed'} end

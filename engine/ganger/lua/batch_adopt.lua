@@ -11,5 +11,7 @@ if not batch.parent then
   note('parent', parent)
   if batch.death then redis.call('HSET', outbox, 'b:' .. string.match(parent, '^[^:]+') .. ':child', 'died') end
   follow()
+else
+  rewrite()
 end
 return {'adopted', owes()}

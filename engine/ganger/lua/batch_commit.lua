@@ -14,5 +14,7 @@ if batch.state == 'open' then
   end
   redis.call('HSET', head, 'committed_ms', whole(now))
   follow()
+else
+  rewrite()
 end
 return {'committed', owes()}

@@ -21,6 +21,7 @@ local function older(a, b)
 end
 if state == 'done' then return {'done', was[6]} end
 if state and was[2] == token then
+  redis.call('HSET', mark, 'token', token) -- who waits for replicas waits for this connection's last write
   if state == 'pending' then return {'begun', was[7]} end
   return {'failed', was[6]}
 end

@@ -35,10 +35,11 @@ class NewEffect(NamedTuple):
     value: bytes
 
 
-def register(cluster: Cluster, control: Control, bid: str) -> None:
-    """To be done before the batch is made: what is not on the list, no scheduler looks at."""
+def register(cluster: Cluster, control: Control, bid: str, *, replicas: int = 0) -> None:
+    """To be done before the batch is made, and no less durably: what is not on the list, no scheduler looks
+    at, and what it owes is delivered only if that works at once."""
     keys = (control.batches_live, control.batches_over)
-    cluster.run(script("batch_register").command(control.slot, keys, (bid,)))
+    cluster.run(script("batch_register").command(control.slot, keys, (bid,)), replicas=replicas)
 
 
 def create(cluster: Cluster, keys: BatchKeys, about: Mapping[str, Word], *, replicas: int = 0) -> None:

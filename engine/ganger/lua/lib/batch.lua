@@ -19,6 +19,8 @@ local function fire(which)
   note(which, parcel and 'fired' or 'none')
   redis.call('HSET', head, which .. '_ms', whole(now))
 end
+-- For a call that changes nothing: who waits for replicas waits for this connection's last write, so there must be one.
+local function rewrite() note('state', batch.state) end
 -- The first death of a member, or of a member of a batch inside this one.
 local function died()
   if batch.death then return end
