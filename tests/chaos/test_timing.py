@@ -113,19 +113,19 @@ def passed(until: float, kind: str = "noop", other: int = 3) -> Story:
 
 
 def test_who_waits_begins_before_those_behind_it() -> None:
-    text = "for 41 s others began that came later, and no judge had to begin anew"
-    assert wrong(passed(51)) == []
-    assert wrong(passed(53)) == [("I11", text)]
-    assert wrong(passed(53, other=4)) == [], "another partition is another line"
-    assert wrong(passed(53, "narrow")) == [], "jobs of a limited queue wait for permits"
+    text = "for 61 s others began that came later, and no judge had to begin anew"
+    assert wrong(passed(71)) == []
+    assert wrong(passed(73)) == [("I11", text)]
+    assert wrong(passed(73, other=4)) == [], "another partition is another line"
+    assert wrong(passed(73, "narrow")) == [], "jobs of a limited queue wait for permits"
 
 
 def test_a_new_leader_and_a_failover_of_its_slot_begin_the_wait_anew() -> None:
-    for at, right in ((30, True), (52.5, False), (100, False)):
-        story = passed(53)
+    for at, right in ((30, True), (72.5, False), (100, False)):
+        story = passed(73)
         story.evidence.events["leader.won"].append(ns(at))
         assert (wrong(story) == []) is right
     for slots, right in (((0, 16383), True), ((1, 0), False)):
-        story = passed(53)
+        story = passed(73)
         story.evidence.failovers.append((ns(30), (slots,)))
         assert (wrong(story) == []) is right
