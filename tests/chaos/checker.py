@@ -65,6 +65,8 @@ def check_jobs(history: History, evidence: Evidence, final: Final) -> Findings:
         found.wrong("I2", "ran and was never pushed", jid)
     for jid in history.abandoned:
         found.wrong("I2", "a run neither ended nor raised, and its process went on", jid)
+    for jid in final.dead.keys() - history.rows.keys():
+        found.wrong("I12", "it is dead, and was never pushed", jid)
     for jid, row in history.rows.items():
         kind = BY_CODE[chr(history.code[row])]
         state, begun, ended = history.state[row], history.begun[row], history.ended[row]
@@ -76,7 +78,7 @@ def check_jobs(history: History, evidence: Evidence, final: Final) -> Findings:
         found.sorts["executed"] += bool(begun)
         if state & FAILED and begun:
             found.wrong("I2", f"{kind.name}: its push had surely failed, and it ran", jid)
-        if (begun, ended) == (1, 1) and kind.bulky:
+        if (begun, ended) == (1, 1) and kind.bulky and jid not in final.dead:
             continue
         runs = history.runs.get(jid, [])
         if state & ACKED or begun:
@@ -103,8 +105,11 @@ def _fate(
     letter = final.dead.get(jid)
     if letter is not None:
         found.sorts["dead"] += 1
-        cut = any(not run.end_ns or evidence.ended_with(run) for run in runs)
-        poisoned = letter["crashes"] >= CRASH_LIMIT or letter["causes"].count("lost") >= LOST_LIMIT
+        cut = sum(not run.end_ns or evidence.ended_with(run) for run in runs)
+        # Its worker may have been killed when it had taken it up, and the handler had not noted its begin.
+        crashed = CRASH_LIMIT <= letter["crashes"] <= cut + 1
+        lost = LOST_LIMIT <= letter["causes"].count("lost") <= cut + len(evidence.judged.get(jid, ())) + 1
+        poisoned = crashed or lost
         if kind.fate == "exhausted" and not cut:
             found.wrong("I12", f"{kind.name}: it is dead, and nothing killed its workers", jid)
         elif kind.fate not in ("dead", "exhausted") and not poisoned:

@@ -1,17 +1,19 @@
-"""The rules about many jobs together: unique ones, a limit, batches, ticks, replays, counters, leaks.
+"""The rules about many jobs together: unique ones, a limit, batches, ticks, replays, expiry, leaks.
 
-PURE, and the second half of checker.py: I6, I8, I10 and I13 to I15 of docs/proof.md.
+PURE, and the second half of checker.py: of docs/proof.md I6, I8, I10, I14, I15, and I7 of jobs that never
+ran. The counters are held against the history by totals.py.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from chaos.checker import Final, Findings
-from chaos.evidence import Evidence, S, queue_of
-from chaos.history import ACKED, UNKNOWN, History, Run
-from chaos.kinds import BY_NAME, CONCURRENCY, KEPT, QUEUES
-from ganger.lifecycle import alive
+from chaos.ends import PROCESSES
+from chaos.evidence import Evidence, S
+from chaos.history import ACKED, History, Run
+from chaos.kinds import BY_NAME, CONCURRENCY, HOSTS, KEPT, LONG_LIFE_MS
+from ganger.jid import partition_of
 
 QUIET_NS = 60 * S
 """With nothing struck for so long, no lease may run out."""
@@ -19,6 +21,8 @@ FROZEN_NS = 7 * S
 """Whoever stood still for so long may have lost its permit without knowing it."""
 TOLD_NS = 3 * S
 """So long after a permit was lost its host may say so: and the run is over, or about to be."""
+CALM_NS = 20 * S
+MARGIN_MS = 20
 _CODE = {name: kind.code for name, kind in BY_NAME.items()}
 
 
@@ -29,7 +33,7 @@ def check_groups(found: Findings, history: History, evidence: Evidence, final: F
     _batches(found, history, evidence, final)
     _ticks(found, history, evidence)
     _replay(found, history, evidence, final)
-    _counters(found, history, evidence, final)
+    _passed_over(found, history, evidence)
     for jid, instants in evidence.judged.items():
         if not all(evidence.struck(at_ns - QUIET_NS, at_ns) for at_ns in instants):
             found.wrong("I3", "its lease was taken from its holder though nothing had been struck", jid)
@@ -86,6 +90,45 @@ def _permitless(evidence: Evidence, run: Run, at_ns: int) -> bool:
     if any(run.begin_ns <= lost <= at_ns + TOLD_NS for lost in evidence.permits_lost.get(run.pid, ())):
         return True
     return at_ns - run.begin_ns > FROZEN_NS and evidence.was_hampered(run, run.begin_ns, at_ns)
+
+
+def _passed_over(found: Findings, history: History, evidence: Evidence) -> None:
+    """I7: an acknowledged job that has expired had no time left: its like was pushed into the same partition
+    after it, and began before its time was over, only if somebody died with it, or a clock was wrong."""
+    begun: dict[int, list[tuple[int, Run]]] = defaultdict(list)
+    for name in ("expires", "single"):
+        for jid in history.of_kind(_CODE[name]):
+            if jid in history.runs:
+                pushed_ns = history.pushed_ns[history.rows[jid]]
+                begun[partition_of(jid)].append((pushed_ns, history.runs[jid][0]))
+    for jid in history.of_kind(_CODE["expires"]):
+        row, asked = history.rows[jid], history.asked[jid]
+        if jid in history.runs or not history.state[row] & ACKED:
+            continue
+        if asked.extra.isdigit() and int(asked.extra) >= LONG_LIFE_MS:
+            found.wrong("I7", f"it had {asked.extra} ms to live, and never ran", jid)
+        pushed_ns, acked_ns = history.pushed_ns[row], history.acked_ns[row]
+        found.sorts["expired, nothing struck"] += not evidence.struck(pushed_ns - CALM_NS, acked_ns + 2 * S)
+        ahead = [
+            run
+            for at_ns, run in begun[partition_of(jid)]
+            if at_ns > acked_ns and run.wall_ms < asked.expires_ms - MARGIN_MS
+        ]
+        if ahead and not _out_of_order(evidence, jid, pushed_ns, ahead[0].begin_ns):
+            found.wrong("I7", "it never ran, and one pushed after it began before its time was over", jid)
+
+
+def _out_of_order(evidence: Evidence, jid: str, from_ns: int, until_ns: int) -> bool:
+    """Whether somebody who may have had it in hand was struck, or the primary was another, or its clock not
+    right."""
+    struck = any(
+        (s.name in PROCESSES or "clock" in s.name) and s.begin_ns <= until_ns and s.end_ns >= from_ns - 2 * S
+        for s in evidence.strikes
+    )
+    if struck or evidence.failed_over(jid, from_ns - 2 * S, until_ns + 3 * S):
+        return True
+    spans = [span for name in HOSTS for span in evidence.hindered.get(name, ())]
+    return any(begin <= until_ns and end >= from_ns for begin, end in spans)
 
 
 def _first_end(history: History, final: Final, jid: str) -> int:
@@ -159,42 +202,3 @@ def _gone(history: History, evidence: Evidence, jid: str, runs: Sequence[Run]) -
     """Whether it may have gone with the node that it was pushed to, which nobody was promised."""
     acked = history.state[history.rows[jid]] & ACKED
     return not acked and evidence.forgotten(jid, runs[0].begin_ns, runs[-1].begin_ns)
-
-
-def _came_in(history: History, evidence: Evidence) -> Iterator[tuple[str, bool | None]]:
-    """Of each job its queue, and whether it came in; None: nobody knows."""
-    for jid, row in history.rows.items():
-        state, first_ns = history.state[row], history.first_ns[row]
-        if state & ACKED:
-            yield queue_of(jid), True
-        elif first_ns:
-            yield queue_of(jid), None if evidence.forgotten(jid, first_ns, first_ns) else True
-        else:
-            yield queue_of(jid), None if state & UNKNOWN or not state else False
-
-
-def _counters(found: Findings, history: History, evidence: Evidence, final: Final) -> None:
-    """I13: what the servers have counted is what came and went."""
-    acked: dict[str, int] = defaultdict(int)
-    maybe: dict[str, int] = defaultdict(int)
-    for queue, came_in in _came_in(history, evidence):
-        acked[queue] += came_in is True
-        maybe[queue] += came_in is None
-    for queue in QUEUES:
-        counters = final.counters.get(queue)
-        if counters is None:
-            continue
-        if final.left.get(queue, 0):
-            found.wrong("I14", f"queue {queue} still holds {final.left[queue]} jobs")
-        if alive(counters) != final.left.get(queue, 0):
-            found.wrong("I13", f"queue {queue}: the counters leave {alive(counters)} jobs: {dict(counters)}")
-        came = counters.get("enqueued", 0)
-        if not acked[queue] <= came <= acked[queue] + maybe[queue]:
-            text = f"{came} came in, {acked[queue]} are known and {maybe[queue]} unknown"
-            found.wrong("I13", f"queue {queue}: {text}")
-        dead = sum(queue_of(jid) == queue for jid in final.dead)
-        kept = counters.get("dead", 0) - sum(
-            counters.get(name, 0) for name in ("revived", "deleted", "trimmed")
-        )
-        if dead != kept:
-            found.wrong("I12", f"queue {queue}: {dead} dead letters, the counters say {kept}")

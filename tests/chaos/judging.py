@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from chaos import branches, checker, ends, groups, history, serving, timing
+from chaos import branches, checker, ends, groups, history, serving, timing, totals
 from chaos.checker import Final, Findings
 from chaos.evidence import Evidence
 from chaos.journal import strikes
@@ -117,6 +117,7 @@ def judge(root: Path, over: Over) -> Report:
     final = over.last or Final()
     found = checker.check_jobs(known, evidence, final)
     groups.check_groups(found, known, evidence, final)
+    totals.check_totals(found, known, evidence, final)
     serving.check_serving(found, known, evidence)
     at = {note["what"]: note["at_ns"] for note in notes}
     timing.check_timing(found, known, evidence, final, (at["harm begins"], at["pushing ends"]))

@@ -13,6 +13,8 @@ BULK, ODD, DUE, NARROW, KEPT = "bulk", "odd", "due", "narrow", "kept"
 QUEUES = (BULK, ODD, DUE, NARROW, KEPT)
 CONCURRENCY = 3
 """How many jobs of the narrow queue may run at once."""
+LONG_LIFE_MS = 600_000
+"""Whoever has so long to live does not expire."""
 AFTER_S = 0.3
 """Between a failure and its retry."""
 

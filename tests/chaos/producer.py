@@ -19,7 +19,7 @@ from typing import Any
 
 from chaos import app
 from chaos.journal import Pen, spans
-from chaos.kinds import BY_NAME
+from chaos.kinds import BY_NAME, LONG_LIFE_MS
 from ganger import Batch, Client, GangerError, OutcomeUnknown
 from ganger import jid as jids
 from ganger.admin import Admin
@@ -202,7 +202,7 @@ class Producer:
         self._one(app.delayed, options={"delay": delay_s}, due_ms=due)
 
     def _expires(self, rng: random.Random) -> None:
-        within_s = rng.choice((0.02, 0.2, 2.0))
+        within_s = rng.choice((0.02, 0.2, 2.0, LONG_LIFE_MS / 1000))
         until = time.time_ns() // 1_000_000 + int(within_s * 1000)
         with suppress(OutcomeUnknown):  # pushed again it would have more time
             self.ledger.push(

@@ -10,6 +10,7 @@ from chaos.history import History, Lines
 from chaos.kinds import BY_NAME
 from chaos.pauses import promised
 from chaos.serving import check_serving
+from chaos.totals import check_totals
 from ganger import jid as jids
 
 T = 1_000 * S
@@ -81,6 +82,7 @@ class Story:
         final = Final(**self.final)
         found = check_jobs(history, self.evidence, final)
         check_groups(found, history, self.evidence, final)
+        check_totals(found, history, self.evidence, final)
         check_serving(found, history, self.evidence)
         return found
 

@@ -124,8 +124,38 @@ def test_the_dead_letters_are_those_that_must_be_there(story: Story) -> None:
     noop = story.push("noop")
     story.final["dead"] = {jid: dead, noop: dead}
     assert rules(story) == ["I12"]
-    story.final["dead"] = {jid: dead, noop: dead | {"crashes": 3}}
-    assert rules(story) == []
+    story.final["dead"] = {jid: dead, "1m8d0h3mcyv10ab1n3vcr00781000": dead}
+    assert rules(story) == ["I1", "I12"]
+
+
+@pytest.mark.parametrize(
+    ("cut", "letter", "wrong"),
+    [
+        (3, {"crashes": 3, "causes": ["killed"] * 3}, []),
+        (2, {"crashes": 3, "causes": ["killed"] * 3}, []),
+        (1, {"crashes": 3, "causes": ["killed"] * 3}, ["I12"]),
+        (0, {"crashes": 3, "causes": []}, ["I12"]),
+        (3, {"crashes": 2, "causes": ["killed"] * 2}, ["I12"]),
+        (3, {"crashes": 0, "causes": ["lost"] * 5}, ["I12"]),
+        (4, {"crashes": 0, "causes": ["lost"] * 5}, []),
+    ],
+)
+def test_a_poisoned_job_has_killed_as_often_as_its_letter_says(
+    story: Story, cut: int, letter: dict[str, Any], wrong: list[str]
+) -> None:
+    jid = story.push("noop")
+    for attempt in range(cut):
+        story.evidence.deaths[attempt].append(ns(attempt + 1.5))
+        story.run(jid, "noop", attempt + 1, None, attempt=attempt + 1, pid=attempt)
+    story.final["dead"] = {jid: letter}
+    assert rules(story) == wrong
+
+
+def test_a_job_that_has_simply_succeeded_is_not_dead(story: Story) -> None:
+    jid = story.push("noop")
+    story.run(jid, "noop", 1, 2)
+    story.final["dead"] = {jid: {"crashes": 3, "causes": []}}
+    assert rules(story) == ["I12"]
 
 
 def test_one_that_is_to_be_exhausted_is_dead_only_if_its_worker_was_killed(story: Story) -> None:

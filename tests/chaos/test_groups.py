@@ -171,20 +171,38 @@ def test_what_nobody_was_promised_may_be_gone_before_the_replay(
     assert [rule for rule in rules(story) if rule == "I15"] == wrong
 
 
-def test_counters_are_what_came_and_went(story: Story) -> None:
-    story.run(story.push("noop"), "noop", 1, 2)
-    story.final |= {"counters": {"bulk": {"enqueued": 1, "succeeded": 1}}, "left": {"bulk": 0}}
-    assert rules(story) == []
-    story.final["counters"] = {"bulk": {"enqueued": 2, "succeeded": 2}}
-    assert rules(story) == ["I13"]
-    story.push("noop", how="U")
-    assert rules(story) == []
-    story.final["counters"] = {"bulk": {"enqueued": 2, "succeeded": 1}}
-    assert rules(story) == ["I13"]
-    story.final["left"] = {"bulk": 1}
-    assert rules(story) == ["I14"]
-    story.final |= {"counters": {"bulk": {"enqueued": 1, "succeeded": 0, "dead": 1}}, "left": {}}
-    assert rules(story) == ["I12"]
+@pytest.mark.parametrize(
+    ("partition", "pushed", "begun", "struck", "wrong"),
+    [
+        (3, 1, 2, "", ["I7"]),
+        (4, 1, 2, "", []),
+        (3, 0.05, 2, "", []),
+        (3, 1, 2.995, "", []),
+        (3, 1, 2, "kill a worker", []),
+        (3, 1, 2, "step a clock", []),
+        (3, 1, 2, "kill a semaphore server", ["I7"]),
+    ],
+    ids=["passed over", "elsewhere", "not after it", "just so", "in a hand", "clock", "others"],
+)
+def test_what_expires_is_not_passed_over(
+    story: Story, partition: int, pushed: float, begun: float, struck: str, wrong: list[str]
+) -> None:
+    story.push("expires", 0.1, expires=3)
+    story.run(story.push("single", pushed, partition=partition, extra=5), "single", begun, begun + 0.1)
+    if struck:
+        story.evidence.strikes.append(Strike(struck, ns(0.5), ns(0.5)))
+    assert rules(story) == wrong
+
+
+def test_who_has_long_to_live_runs(story: Story) -> None:
+    jid = story.push("expires", expires=600, extra=600_000)
+    story.push("expires", expires=2, extra=2_000)
+    assert rules(story) == ["I7"]
+    story.run(jid, "expires", 1, 2)
+    found = story.check()
+    assert found.violations == [] and found.sorts["expired, nothing struck"] == 1
+    story.evidence.strikes.append(Strike("flush scripts", ns(-5), ns(-5)))
+    assert story.check().sorts["expired, nothing struck"] == 0
 
 
 def test_a_leak_is_a_violation(story: Story) -> None:
