@@ -40,6 +40,8 @@ class Final:
     """Jobs that have not ended, by queue."""
     leaks: Sequence[str] = ()
     """Sentences."""
+    live_batches: Sequence[str] = ()
+    """Those that the scheduler still looks at."""
     replayed: int | None = None
     """How many jobs the run over the past has moved, by its own account."""
 

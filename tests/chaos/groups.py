@@ -152,6 +152,10 @@ def _batches(found: Findings, history: History, evidence: Evidence, final: Final
     for (name, bid), jids in told.items():
         if len(jids) > 1:
             found.wrong("I10", f"batch {bid}: {len(jids)} callbacks {name}", jids[0])
+    for bid in final.live_batches:
+        jids = [*members[bid], *told.get(("all_ended", bid), ()), *told.get(("all_succeeded", bid), ())]
+        if bid in history.committed and not any(jid in final.dead for jid in jids):
+            found.wrong("I14", f"batch {bid}: it is over, and still looked at")
     for bid in history.committed:
         complete, success = told.get(("all_ended", bid), []), told.get(("all_succeeded", bid), [])
         broken = any(jid in final.dead for jid in [*members[bid], *complete, *success])

@@ -1,5 +1,5 @@
-"""What is left when a chaos run is over, and the verdict: the looks at servers and files that checker.py
-needs, and the report of what it found."""
+"""The verdict about a chaos run that is over: the looks at its files that checker.py needs, and the report of
+what it found. What the servers still hold was looked at before, by leftovers.py."""
 
 import json
 import mmap
@@ -14,20 +14,10 @@ from chaos import branches, checker, ends, groups, history, serving, timing, tot
 from chaos.checker import Final, Findings
 from chaos.evidence import Evidence
 from chaos.journal import strikes
-from chaos.kept import Last, Over
-from chaos.kinds import CONCURRENCY, NARROW
+from chaos.kept import Over
 from chaos.pauses import promised
 from chaos.report import Report, Waits
 from chaos.servers import PASSWORD
-from chaos.world import World
-from ganger import inspect
-from ganger.command import Command
-from ganger.limiting import semaphore_name
-from ganger.operations import look as looking
-from ganger.operations import recover
-from ganger.throttle.semaphore import Semaphore
-from ganger.throttle.servers import Servers
-from support.server import wait_until
 
 BY_LETTERS = frozenset({"I1", "I6", "I10", "I15"})
 UNJUDGED = (
@@ -37,68 +27,6 @@ UNJUDGED = (
     "the rare branches that servers count, and whether each nemesis did its work",
 )
 """What can't be judged of a run whose last state was not kept; and the rules that ask for letters."""
-REST_S = 20.0
-"""After the last job: so long outboxes, permits and batches may take to come to rest."""
-
-
-def look(world: World, marks: Any) -> Last:
-    """All that the servers hold, once it has come to rest."""
-    last = Last(replayed=marks.replayed, leaks=list(marks.trouble))
-    try:
-        wait_until(lambda: not _leaks(world), within_s=REST_S, what="rest")
-    except AssertionError:
-        last.leaks += _leaks(world)
-    rows = inspect.queues(world.cluster, world.keys)
-    last.counters = {name: row["counters"] for name, row in rows.items()}
-    held = ("ready", "parked", "later", "in_flight")
-    last.left = {name: sum(row[what] for what in held) for name, row in rows.items()}
-    last.dead = {
-        letter["jid"]: {
-            "crashes": letter["crashes"],
-            "causes": [failure["cause"] for failure in letter["failures"]],
-        }
-        for letter in inspect.dead(world.cluster, world.keys, limit=1_000_000, heads=True)
-    }
-    return last
-
-
-def _leaks(world: World) -> list[str]:
-    """Leases, locks, outboxes, bodies and permits that belong to nobody any more."""
-    found: list[str] = []
-    run = world.cluster.run
-    for group in inspect.all_partitions(world.cluster, world.keys).values():
-        for place in group:
-            name = f"partition {place.queue}/{place.index}"
-            for stream in place.streams:
-                pending = run(Command(place.slot, ("XPENDING", stream, "workers")))
-                if pending[0]:
-                    found.append(f"{name}: {pending[0]} leases in {stream!r}")
-            # An open partition has an empty field in each of its hashes.
-            for what, key in (("locks", place.locks), ("outbox", place.outbox)):
-                if (count := run(Command(place.slot, ("HLEN", key)))) > 1:
-                    found.append(f"{name}: {count - 1} in {what}")
-            bodies = sum(run(Command(place.slot, ("HLEN", bucket))) - 1 for bucket in place.jobs)
-            seen = looking.parse_look(run(looking.look_command(place)), place)
-            if bodies != seen.dead + seen.later:
-                found.append(f"{name}: {bodies} bodies for {seen.dead} dead and {seen.later} scheduled jobs")
-    seats = Semaphore(Servers(world.semaphores.urls), "ganger", semaphore_name(NARROW), CONCURRENCY).inspect()
-    found += [f"permit held by {seat.holder} for {seat.held_ms} ms" for seat in seats]
-    return found
-
-
-def consumers(world: World) -> list[str]:
-    """Those that can't be removed though every host has left: something is in their hands."""
-    found = []
-    for group in inspect.all_partitions(world.cluster, world.keys).values():
-        for place in group:
-            recover.drop_consumers(world.cluster, place, 0)
-            for stream in place.streams:
-                rows = world.cluster.run(Command(place.slot, ("XINFO", "CONSUMERS", stream, "workers")))
-                if rows:
-                    found.append(
-                        f"partition {place.queue}/{place.index}: {len(rows)} consumers in {stream!r}"
-                    )
-    return found
 
 
 def judge(root: Path, over: Over) -> Report:

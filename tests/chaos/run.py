@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from chaos import judging, kept, network, plants
+from chaos import judging, kept, leftovers, network, plants
 from chaos.journal import Record
 from chaos.kept import Over, Struck
 from chaos.kinds import HOSTS, KEPT
@@ -140,12 +140,12 @@ def run(plan: Plan, root: Path, say: Say = lambda line: None) -> Report:
         strikers = _harm(plan, world, record, say)
         marks = _heal_and_drain(world, record, strikers, say)
         watch.stop()
-        final = judging.look(world, marks)
+        final = leftovers.look(world, marks)
         for striker in strikers:
             striker.dismiss()
         for host in world.hosts:
             host.dismiss()
-        final.leaks += judging.consumers(world)
+        final.leaks += leftovers.consumers(world) + leftovers.strays(world)
     final.leaks += [f"process left behind: {each}" for each in world.left_behind()]
     record.close()
     over = Over(

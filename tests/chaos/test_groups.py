@@ -205,6 +205,14 @@ def test_who_has_long_to_live_runs(story: Story) -> None:
     assert story.check().sorts["expired, nothing struck"] == 0
 
 
+def test_a_batch_that_has_told_all_is_not_looked_at_for_ever(story: Story) -> None:
+    batch(story, "b-1", complete=3, success=5)
+    story.final["live_batches"] = ["b-2"]
+    assert rules(story) == [], "it was never committed"
+    story.final["live_batches"] = ["b-1"]
+    assert rules(story) == ["I14"]
+
+
 def test_a_leak_is_a_violation(story: Story) -> None:
     story.final["leaks"] = ["3 leases"]
     assert rules(story) == ["I14"]
