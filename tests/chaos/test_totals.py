@@ -60,6 +60,15 @@ def test_what_never_ran_did_not_succeed(story: Story, kind: str, about: dict[str
     assert said(story, "due", enqueued=1, succeeded=1) == ["I13"]
 
 
+def test_a_cancel_that_a_failover_undid_is_counted_either_way(story: Story) -> None:
+    jid = story.push("unwanted", 0.5, due=9)
+    story.pushes.append(f"C {ns(1)} {jid}")
+    story.run(jid, "unwanted", 9, 10)
+    for end in ("cancelled", "succeeded"):
+        assert "I13" not in said(story, "due", enqueued=1, **{end: 1})
+    assert "I13" in said(story, "due", enqueued=1, expired=1)
+
+
 def test_what_succeeded_expired_only_where_it_may_have_come_back(story: Story) -> None:
     jid = story.push("expires", 0.5, expires=3)
     story.run(jid, "expires", 1, 2)

@@ -70,7 +70,8 @@ def _ends(history: History, evidence: Evidence, final: Final, jid: str, row: int
     if jid in final.dead:
         return {"dead"}
     if history.state[row] & CANCELLED:
-        return {"cancelled"}
+        # A failover may have undone the cancel: the checker asks for one where it ran.
+        return {"cancelled", "succeeded"} if history.begun[row] else {"cancelled"}
     otherwise = {"done or expired": "expired", "done or cancelled": "cancelled"}.get(kind.fate)
     if otherwise is None:
         usual = "exhausted" if kind.fate == "exhausted" else "succeeded"
