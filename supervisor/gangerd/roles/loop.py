@@ -36,7 +36,7 @@ class Loop:
         self._readers: dict[int, Duty] = {}
         self._timers: Timers[str] = Timers()
         self._duties: dict[str, tuple[Duty, float, float]] = {}
-        self._each_round: list[Duty] = []
+        self._signs: list[Duty] = []
         self.now_ns = time.monotonic_ns()
 
     def watch(self, fd: int, on_readable: Duty) -> None:
@@ -49,9 +49,10 @@ class Loop:
             with contextlib.suppress(OSError):
                 self._epoll.unregister(fd)
 
-    def each_round(self, duty: Duty) -> None:
-        """Called after every wake-up, whatever it was for."""
-        self._each_round.append(duty)
+    def sign_of_life(self, sign: Duty) -> None:
+        """Called after every wake-up, whatever it was for, and every duty: where no server answers, each of
+        them may take seconds."""
+        self._signs.append(sign)
 
     def every(self, name: str, period_ms: float, duty: Duty, *, jitter: float = 0.0) -> None:
         """A duty that comes round by itself, the first time at once. `jitter` is the part of the period by
@@ -95,8 +96,7 @@ class Loop:
                 wait_ms = period_ms * random.uniform(1 - jitter, 1 + jitter)
                 self._timers.set(name, self.now_ns + int(wait_ms * MS))
             self._call(duty)
-        for duty in self._each_round:
-            duty()
+        self._sign()
 
     def _call(self, duty: Duty) -> None:
         try:
@@ -105,3 +105,8 @@ class Loop:
             raise
         except Exception:
             _logger.exception(log.INTERNAL_ERROR, duty=getattr(duty, "__qualname__", repr(duty)))
+        self._sign()
+
+    def _sign(self) -> None:
+        for sign in self._signs:
+            sign()

@@ -66,16 +66,22 @@ def test_a_stopped_duty_does_not_come() -> None:
     assert not calls
 
 
-def test_every_round_is_seen() -> None:
-    loop, rounds = Loop(), []
-    loop.each_round(lambda: rounds.append(1))
+def test_a_sign_of_life_comes_with_every_round_and_after_every_duty() -> None:
+    loop, seen = Loop(), []
+    loop.sign_of_life(lambda: seen.append("sign"))
     loop.round(0.0)
     loop.round(0.0)
-    assert len(rounds) == 2
+    assert seen == ["sign"] * 2
+    seen.clear()
+    for name in ("first", "second"):
+        loop.when_asked(name, lambda name=name: seen.append(name))  # type: ignore[misc]
+        loop.soon(name)
+    loop.round(0.0)
+    assert seen == ["first", "sign", "second", "sign", "sign"]
 
 
-def test_only_leaving_ends_it_from_a_round_s_hook() -> None:
+def test_only_leaving_ends_it_from_a_sign_of_life() -> None:
     loop = Loop()
-    loop.each_round(lambda: leave(4))
+    loop.sign_of_life(lambda: leave(4))
     with pytest.raises(LeaveLoop):
         loop.round(0.0)

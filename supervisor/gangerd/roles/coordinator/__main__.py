@@ -22,7 +22,7 @@ def serve(role: Role) -> int:
         return coordinator.handle, coordinator.begin()
 
     stamp()
-    role.loop.each_round(stamp)
+    role.loop.sign_of_life(stamp)
     Starting(role, begin)
     try:
         return role.loop.run()

@@ -94,7 +94,8 @@ class Coordinator:
         loop.when_asked("burials", self._bury)
         loop.when_asked("drain", self._drain)
         loop.every("renew", self._role.config.renew_ms, self._renew)
-        loop.every("beat", BEAT_MS, self._beat, jitter=0.1)
+        loop.when_asked("beat", self._beat)
+        loop.every("look", BEAT_MS, self._look, jitter=0.1)
         return f"{len(self._keeper.lines)} queues, {len(self._keeper.partitions)} partitions"
 
     def handle(self, message: Message) -> None:
@@ -116,9 +117,12 @@ class Coordinator:
 
     # ---- duties ----------------------------------------------------------------------------------------
 
-    def _beat(self) -> None:
+    def _look(self) -> None:
         self._lookout.poll()
         self._lookout.subscriptions.check()
+        self._role.loop.soon("beat")  # a duty of its own: where no server answers, either takes seconds
+
+    def _beat(self) -> None:
         pages, now_ns = self._role.pages, time.monotonic_ns()
         rows = heartbeat.workers(
             pages, self._role.config.host, self._usage.rss_bytes, now_ns, time.time_ns() // MS
