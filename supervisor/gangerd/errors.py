@@ -62,6 +62,10 @@ class NothingKept(GangerdError):
     """There are no journals of a run of `ganger chaos`, or of one that was broken off."""
 
 
+class KeptDamaged(GangerdError):
+    """What a run of `ganger chaos` kept is not whole any more: which file, and what is wrong with it."""
+
+
 class BenchFailed(GangerdError):
     """A benchmark could not be carried out."""
 

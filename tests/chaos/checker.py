@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaos.evidence import Evidence, S
+from chaos.evidence import REPLAYED, Evidence, S
 from chaos.history import ACKED, CANCELLED, FAILED, UNKNOWN, Asked, History, Run
 from chaos.kinds import BY_CODE, UNPUSHED, Kind
 
@@ -49,7 +49,8 @@ class Final:
 @dataclass
 class Findings:
     sorts: Counter[str] = field(default_factory=lambda: Counter({"lost": 0, "duplicated": 0}))
-    """How many jobs are acknowledged, executed, lost, duplicated, dead, expired, cancelled, exhausted..."""
+    """How many jobs are acknowledged, unknown or refused (each pushed one is one of these), executed, lost,
+    duplicated, dead, expired, cancelled, exhausted..."""
     duplicates: Counter[str] = field(default_factory=Counter)
     """Runs too many, by reason; "unexplained" is a violation."""
     stale_settles: int = 0
@@ -75,8 +76,7 @@ def check_jobs(history: History, evidence: Evidence, final: Final) -> Findings:
         if kind.code in UNPUSHED:
             state |= ACKED if begun else 0
         found.sorts["pushed"] += 1
-        found.sorts["acknowledged"] += bool(state & ACKED)
-        found.sorts["unknown"] += bool(state & UNKNOWN and not state & ACKED)
+        found.sorts[_heard(state)] += 1
         found.sorts["executed"] += bool(begun)
         if state & FAILED and begun:
             found.wrong("I2", f"{kind.name}: its push had surely failed, and it ran", jid)
@@ -88,6 +88,13 @@ def check_jobs(history: History, evidence: Evidence, final: Final) -> Findings:
         if runs:
             _runs(found, evidence, jid, kind, runs)
     return found
+
+
+def _heard(state: int) -> str:
+    """What its producer heard of its push; one that died before it heard anything knows nothing either."""
+    if state & ACKED:
+        return "acknowledged"
+    return "refused" if state & FAILED and not state & UNKNOWN else "unknown"
 
 
 def _fate(
@@ -176,7 +183,7 @@ def _how(run: Run) -> str:
 
 def _runs(found: Findings, evidence: Evidence, jid: str, kind: Kind, runs: list[Run]) -> None:
     """I3 and I4: each run after the first has a reason."""
-    duplicated = False
+    reasons = set[str]()
     for place, again in enumerate(runs):
         if again.last and not again.end_ns and evidence.death_of(again) is None:
             found.wrong("I2", f"{kind.name}: a run has no end, and nobody saw its process die", jid)
@@ -196,15 +203,16 @@ def _runs(found: Findings, evidence: Evidence, jid: str, kind: Kind, runs: list[
         if before is None:
             found.sorts["run again after a death"] += not runs[place - 1].end_ns
             continue
-        duplicated = True
         reason = evidence.why_again(jid, before, again) or "unexplained"
+        reasons.add(reason)
         found.duplicates[reason] += 1
         found.stale_settles += before.end_ns > again.begin_ns
         if reason == "unexplained":
             gap = (again.begin_ns - (before.end_ns or before.begin_ns)) / S
             text = f"{kind.name}: it began again {gap:.3f} s after a run that {_how(before)}"
             found.wrong("I3", f"{text}; attempts {before.attempt} and {again.attempt}", jid)
-    found.sorts["duplicated"] += duplicated
+    found.sorts["duplicated"] += bool(reasons)
+    found.sorts["duplicated by the rewind alone"] += reasons == {REPLAYED}
 
 
 def _in_the_way(evidence: Evidence, earlier: list[Run], again: Run) -> Run | None:

@@ -15,8 +15,9 @@ from chaos.kinds import HOSTS
 from chaos.nodes import AWAY, Nodes, S, Strike, queue_of, slot_of
 from chaos.pauses import FOR_EVER_NS, NAME, Pause, read_pauses
 
-__all__ = ["AWAY", "SIGNS", "STOOD", "Evidence", "S", "Strike", "queue_of", "slot_of"]
+__all__ = ["AWAY", "REPLAYED", "SIGNS", "STOOD", "Evidence", "S", "Strike", "queue_of", "slot_of"]
 
+REPLAYED = "replayed"
 STOOD = "the machine stood still"
 AFTERWARDS_NS = 3 * S
 """So long what hindered a host may be felt when it is over."""
@@ -154,7 +155,7 @@ class Evidence(Nodes):
             return "lease expired"
         queue = queue_of(jid)
         if any(before.begin_ns < begin <= again.begin_ns and queue == of for begin, _, of in self.replays):
-            return "replayed"
+            return REPLAYED
         if self.ended_with(before, again.begin_ns):
             return "killed at its end"
         # A settle that is lost leaves a lease that nobody renews: then its judge decides when.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chaos.journal import expand, files, lines, pid_of
+from chaos.journal import expand, files, lines, pid_of, reading
 from chaos.kinds import BY_CODE, UNPUSHED, Kind
 
 Lines = Iterable[Sequence[str]]
@@ -251,7 +251,19 @@ class History:
 def read(directory: Path, pauses: Mapping[str, Sequence[tuple[int, int]]]) -> History:
     """The journals of a run, in which these queues were paused."""
     history = History(pauses)
+    path = directory
     for path in files(directory, "pushes"):
-        history.read_pushes(lines(path))
-    history.read_runs(lambda: ((pid_of(path), lines(path)) for path in files(directory, "runs")))
+        with reading(path):
+            history.read_pushes(lines(path))
+
+    def runs() -> Iterator[tuple[int, Lines]]:
+        nonlocal path
+        for path in files(directory, "runs"):
+            yield pid_of(path), lines(path)
+
+    try:
+        history.read_runs(runs)
+    except (ValueError, LookupError) as error:
+        with reading(path):
+            raise error
     return history

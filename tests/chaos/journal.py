@@ -22,11 +22,14 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ganger import jid as jids
+from gangerd.errors import KeptDamaged
 
+STRIKES = "strikes"
 VARIABLE = "GANGER_CHAOS_JOURNAL"
 STEM = jids.LENGTH - 3
 _TAIL = 400
@@ -84,8 +87,22 @@ class Record:
         self._file.close()
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Whatever in this file can't be read, or is not of its form, is told with its name."""
+    try:
+        yield
+    except OSError as error:
+        raise KeptDamaged(f"{path} can't be read, so this run can't be judged: {error.strerror}.") from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise KeptDamaged(
+            f"{path} is damaged, so this run can't be judged: it holds what no run writes there ({error})."
+        ) from error
+
+
 def files(directory: Path, folder: str) -> list[Path]:
-    return sorted((directory / folder).iterdir())
+    with reading(directory / folder):
+        return sorted((directory / folder).iterdir())
 
 
 def lines(path: Path) -> Iterator[Sequence[str]]:
@@ -108,5 +125,6 @@ def at_work(directory: Path, pid: int) -> str:
 
 
 def strikes(directory: Path) -> list[dict[str, Any]]:
-    text = (directory / "strikes").read_text().splitlines()
-    return [json.loads(line) for line in text]
+    path = directory / STRIKES
+    with reading(path):
+        return [json.loads(line) for line in path.read_text().splitlines()]

@@ -5,15 +5,15 @@ import json
 import mmap
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from chaos import branches, checker, ends, groups, history, serving, timing, totals
+from chaos import branches, checker, ends, groups, history, serving, timing, totals, versions
 from chaos.checker import Final, Findings
 from chaos.evidence import Evidence
-from chaos.journal import strikes
+from chaos.journal import reading, strikes
 from chaos.kept import Over
 from chaos.pauses import promised
 from chaos.report import Report, Waits
@@ -36,9 +36,10 @@ def judge(root: Path, over: Over) -> Report:
     evidence.read_record(notes)
     ended.read_record(notes)
     for log in sorted(root.glob("*/log.*")):
-        lines = list(_log_lines(log, over.apart_ns, ended))
-        evidence.read_log(lines, log.parent.name)
-        ended.read_log(lines, log.parent.name, log.name)
+        with reading(log):
+            lines = list(_log_lines(log, over.apart_ns, ended))
+            evidence.read_log(lines, log.parent.name)
+            ended.read_log(lines, log.parent.name, log.name)
         if log.stat().st_size and _holds(log, PASSWORD):
             told.append(log.parent.name)
     known = history.read(root / "journal", promised(evidence.pauses))
@@ -49,7 +50,8 @@ def judge(root: Path, over: Over) -> Report:
     serving.check_serving(found, known, evidence)
     at = {note["what"]: note["at_ns"] for note in notes}
     timing.check_timing(found, known, evidence, final, (at["harm begins"], at["pushing ends"]))
-    ended.hear_producers((root / "producers.log").read_text(errors="replace"))
+    with reading(root / "producers.log"):
+        ended.hear_producers((root / "producers.log").read_text(errors="replace"))
     ends.check_ends(found, ended, evidence)
     ends.check_work(found)
     for host in told:
@@ -96,6 +98,11 @@ def judge(root: Path, over: Over) -> Report:
         },
         violations=[(each.rule, each.text, each.jid) for each in found.violations],
         not_judged=UNJUDGED if over.last is None else (),
+        lacking={each.name: list(each.lacking) for each in over.struck if each.lacking},
+        began=_instant(over.began_ns + over.apart_ns) if over.last else "",
+        ganger=over.ganger,
+        server_version=over.server_version,
+        judged_by=versions.of_ganger(),
     )
 
 
@@ -103,6 +110,10 @@ def _leave_open(found: Findings) -> None:
     """Nobody knows which jobs are dead letters: what has not succeeded may be one."""
     found.violations = [each for each in found.violations if each.rule not in BY_LETTERS]
     found.sorts["lost, or a dead letter"] = found.sorts.pop("lost")
+
+
+def _instant(ns: int) -> str:
+    return datetime.fromtimestamp(ns // 1_000_000_000, UTC).isoformat()
 
 
 def _sort_of(note: dict[str, Any]) -> str:

@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from chaos.checker import Final
-from chaos.journal import strikes
+from chaos.journal import STRIKES, reading, strikes
+from chaos.nemesis import Lacking, NotNow
+from gangerd.errors import KeptDamaged
 
 NAME = "last"
 """The file; a JSON document."""
+MARKS = ("harm begins", "harm ends", "healed", "pushing ends", "drained")
+"""What `strikes` tells of each run that came to its end."""
 
 
 @dataclass
@@ -36,7 +40,15 @@ class Struck:
     count: int = 0
     not_now: dict[str, int] = field(default_factory=dict)
     """How often it could not be done, by reason."""
+    lacking: list[str] = field(default_factory=list)
+    """Those of the reasons that are for want of something that the machine does not offer."""
     trouble: str = ""
+
+    def skip(self, why: NotNow) -> None:
+        reason = str(why)
+        self.not_now[reason] = self.not_now.get(reason, 0) + 1
+        if isinstance(why, Lacking) and reason not in self.lacking:
+            self.lacking.append(reason)
 
 
 @dataclass
@@ -58,31 +70,71 @@ class Over:
     ended_ns: int = field(default_factory=time.monotonic_ns)
     apart_ns: int = field(default_factory=lambda: time.time_ns() - time.monotonic_ns())
     """The time of day less the monotonic clock, by which the logs' lines find their instants."""
+    ganger: str = ""
+    server_version: str = ""
+    """What ran (versions.py); "": an older ganger, which did not keep it."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Of each file that is judged, by its path below the directory, in bytes."""
 
 
 def write(root: Path, over: Over) -> None:
-    (root / NAME).write_text(json.dumps(dataclasses.asdict(over)))
+    paths = [root / STRIKES, *root.glob("*.log"), *root.glob("*/log.*"), *root.glob("journal/*/*")]
+    sizes = {str(path.relative_to(root)): path.stat().st_size for path in paths}
+    (root / NAME).write_text(json.dumps(dataclasses.asdict(dataclasses.replace(over, sizes=sizes))))
 
 
 def read(root: Path) -> Over | None:
-    """What was kept there; None when the run was broken off, or never began."""
-    try:
-        known: dict[str, Any] = json.loads((root / NAME).read_text())
-    except FileNotFoundError:
+    """What was kept there; None when the run was broken off, or never began. Raises KeptDamaged when it is
+    not whole."""
+    path = root / NAME
+    if not path.exists():
         return _unkept(root)
-    last, struck = Last(**known.pop("last")), [Struck(**each) for each in known.pop("struck")]
-    return Over(last=last, struck=struck, **known)
+    with reading(path):
+        known: dict[str, Any] = json.loads(path.read_text())
+        last, struck = Last(**known.pop("last")), [Struck(**each) for each in known.pop("struck")]
+        over = Over(last=last, struck=struck, **known)
+    _check(root, over)
+    return over
+
+
+def _check(root: Path, over: Over) -> None:
+    """A file that is not there, or not all of it, would make violations of what it told."""
+    for name, size in over.sizes.items():
+        with reading(root / name):
+            now = (root / name).stat().st_size
+        if now < size:
+            raise KeptDamaged(
+                f"{root / name} is damaged, so this run can't be judged: it has {now:,} bytes,"
+                f" and had {size:,} when the run ended."
+            )
+    notes = strikes(root)
+    _marks(root, notes)
+    for note in notes:
+        if note["what"] == "ended" and "log" in note:
+            with reading(log := root / note["of"] / note["log"]):
+                log.stat()
+
+
+def _marks(root: Path, notes: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """When each thing was noted last; of a run that came to its end, all that is judged by."""
+    path = root / STRIKES
+    with reading(path):
+        at = {note["what"]: int(note["at_ns"]) for note in notes}
+    if missing := [mark for mark in MARKS if mark not in at]:
+        raise KeptDamaged(
+            f"{path} is damaged, so this run can't be judged: it does not tell of {', '.join(missing)!r}."
+        )
+    return at
 
 
 def _unkept(root: Path) -> Over | None:
     """A run that came to its end, and kept its record alone: an older ganger's."""
-    try:
-        notes = strikes(root)
-    except FileNotFoundError:
+    if not (root / STRIKES).exists():
         return None
-    at = {note["what"]: note["at_ns"] for note in notes}
-    if "drained" not in at:
+    notes = strikes(root)
+    if not any(note.get("what") == "drained" for note in notes):
         return None
+    at = _marks(root, notes)
     counts = Counter(note["name"] for note in notes if note["what"] == "strike")
     return Over(
         last=None,

@@ -11,7 +11,11 @@ from typing import Any, Protocol
 
 
 class NotNow(Exception):
-    """The facility is missing here, or the world is in no state for it: the reason, which is counted."""
+    """The world is in no state for it, as another nemesis is at it or was: the reason, which is counted."""
+
+
+class Lacking(NotNow):
+    """It can't be done at all: the machine does not offer what it takes."""
 
 
 class Nemesis(Protocol):

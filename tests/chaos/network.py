@@ -19,7 +19,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from chaos.nemesis import NotNow
+from chaos.nemesis import Lacking
 from gangerd.linux import processes
 
 _CLONE_NEWNET = 0x40000000
@@ -46,7 +46,7 @@ class Network(Protocol):
         """Words in front of a command that runs on this host; its pid is the command's."""
 
     def cut(self, host: int) -> None:
-        """Nothing comes through, in either direction. NotNow where there are no lines to cut."""
+        """Nothing comes through, in either direction. Lacking where there are no lines to cut."""
 
     def deafen(self, host: int) -> None:
         """What the host sends arrives, and what is sent to it is lost."""
@@ -58,7 +58,7 @@ class Network(Protocol):
         """As it was."""
 
     def part(self, here: Iterable[str], there: Iterable[str]) -> None:
-        """Nothing comes through between nodes here and nodes there. NotNow where they have one address."""
+        """Nothing comes through between nodes here and nodes there. Lacking where they have one address."""
 
     def unite(self) -> None:
         """All nodes reach each other again."""
@@ -82,19 +82,19 @@ class Loopback:
         return []
 
     def cut(self, host: int) -> None:
-        raise NotNow(self.why)
+        raise Lacking(self.why)
 
     def deafen(self, host: int) -> None:
-        raise NotNow(self.why)
+        raise Lacking(self.why)
 
     def slow(self, host: int, kbit_s: int) -> None:
-        raise NotNow(self.why)
+        raise Lacking(self.why)
 
     def mend(self, host: int) -> None:
         """Nothing is ever cut here."""
 
     def part(self, here: Iterable[str], there: Iterable[str]) -> None:
-        raise NotNow(self.why)
+        raise Lacking(self.why)
 
     def unite(self) -> None:
         """Nobody is ever parted here."""

@@ -1,7 +1,7 @@
 """The report of a chaos run, as data and as text. PURE."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 
@@ -45,6 +45,16 @@ class Report:
     """(rule, what is wrong, jid)."""
     not_judged: Sequence[str] = ()
     """What could not be, with the reason: sentences."""
+    lacking: dict[str, list[str]] = field(default_factory=dict)
+    """Of `not_now`, the reasons that are for want of something that the machine does not offer."""
+    began: str = ""
+    """The time of day, UTC; this and the next two are "" where the run has not kept it."""
+    ganger: str = ""
+    server_version: str = ""
+    judged_by: str = ""
+    """The ganger whose rules these are."""
+    judged_again: bool = False
+    """Long after the run, from what it kept."""
 
     @property
     def ok(self) -> bool:
@@ -59,10 +69,10 @@ class Report:
         """(title, rows of two columns) for people."""
         count = "{:,}".format
         known = [name for name in SORTS if name in self.sorts or not self.not_judged]
-        jobs = [(name, count(self.sorts.get(name, 0))) for name in known]
+        jobs = [(LABELS.get(name, name), count(self.sorts.get(name, 0))) for name in known]
         jobs += [(name, count(n)) for name, n in sorted(self.sorts.items()) if name not in SORTS]
-        strikes = [(name, _struck(n, self.not_now.get(name, {}))) for name, n in sorted(self.strikes.items())]
-        twice = [(name, count(n)) for name, n in sorted(self.duplicates.items())] or [("none", "")]
+        strikes = [(name, self._struck(name)) for name in sorted(self.strikes)]
+        twice = [(LABELS.get(name, name), count(n)) for name, n in sorted(self.duplicates.items())]
         waits = [
             (when, f"p50 {w.p50_ms:,} ms, p99 {w.p99_ms:,} ms, longest {w.max_ms:,} ms, {w.jobs:,} jobs")
             for when, w in self.waits.items()
@@ -72,22 +82,40 @@ class Report:
             waits.append(("the machine itself", f"stood still for {self.machine_stood_s:.0f} s"))
         return [
             ("Jobs", jobs),
-            ("Begun again, by reason", twice),
+            ("Begun again: runs, by reason", twice or [("none", "")]),
             ("Faults", strikes),
             ("Killed", [(name, count(n)) for name, n in sorted(self.killed.items())]),
             ("Rare branches", [(name, count(n)) for name, n in self.branches.items() if n]),
             ("From push to begin", waits),
         ]
 
+    def _struck(self, name: str) -> str:
+        """How often; how often not, as another nemesis was at it; and what is not to be had here."""
+        lacks, reasons = self.lacking.get(name, ()), self.not_now.get(name, {})
+        skipped = {reason: n for reason, n in reasons.items() if reason not in lacks}
+        told = [f"{sum(skipped.values()):,} skipped, mostly: {_mostly(skipped)}"] if skipped else []
+        told += [f"not possible here: {reason}" for reason in lacks]
+        return f"{self.strikes[name]:,}" + (f" ({'; '.join(told)})" if told else "")
+
+    def origin(self) -> str:
+        """When, and of what; and that it is judged again."""
+        ran = [self.began, f"ganger {self.ganger}" if self.ganger else "", self.server_version]
+        told = ", ".join(each for each in ran if each) or "when and of what ganger is not known"
+        return told + (f"; judged again, by ganger {self.judged_by}" if self.judged_again else "")
+
 
 SORTS = (
-    *("pushed", "acknowledged", "unknown", "executed", "lost", "duplicated"),
+    *("pushed", "acknowledged", "unknown", "refused", "executed", "lost"),
+    *("duplicated", "duplicated by the rewind alone"),
     *("dead", "exhausted", "expired", "cancelled"),
 )
+LABELS = {
+    "duplicated": "duplicated: jobs that began again",
+    "duplicated by the rewind alone": "of these by the harness' own rewind alone",
+    "replayed": "replayed, by the harness' own rewind",
+}
+"""What the names of some say to people."""
 
 
-def _struck(count: int, not_now: dict[str, int]) -> str:
-    refused = sum(not_now.values())
-    return f"{count:,}" + (
-        f" ({refused} not possible: {max(not_now, key=lambda k: not_now[k])})" if refused else ""
-    )
+def _mostly(reasons: dict[str, int]) -> str:
+    return max(reasons, key=lambda reason: reasons[reason])

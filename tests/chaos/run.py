@@ -11,12 +11,12 @@ import traceback
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from chaos import judging, kept, leftovers, network, plants
+from chaos import judging, kept, leftovers, network, plants, versions
 from chaos.journal import Record
 from chaos.kept import Over, Struck
 from chaos.kinds import HOSTS, KEPT
@@ -107,8 +107,7 @@ class Striker(threading.Thread):
         try:
             self.nemesis.strike(self._rng)
         except NotNow as why:
-            reason = str(why)
-            self.tally.not_now[reason] = self.tally.not_now.get(reason, 0) + 1
+            self.tally.skip(why)
             return False
         except Exception:
             self.tally.trouble = self.tally.trouble or f"{name}: {traceback.format_exc()}"
@@ -131,7 +130,7 @@ def run(plan: Plan, root: Path, say: Say = lambda line: None) -> Report:
     root.mkdir(parents=True, exist_ok=True)
     record = Record(root / "strikes")
     planted = plants.plant(plan.plant, root / "planted") if plan.plant else None
-    began_ns = time.monotonic_ns()
+    began_ns, ganger = time.monotonic_ns(), versions.of_ganger()
     lines = network.lay(len(HOSTS)) if plan.apart else network.Loopback("all is on one address here")
     world = World(root, plan.seed, plan.per_s, lines, record.note, planted, plan.server)
     with world:
@@ -158,6 +157,8 @@ def run(plan: Plan, root: Path, say: Say = lambda line: None) -> Report:
         struck=[striker.tally for striker in strikers],
         errors=dict(watch.errors),
         began_ns=began_ns,
+        ganger=ganger,
+        server_version=versions.of_server(plan.server),
     )
     kept.write(root, over)
     say("checking")
@@ -165,9 +166,9 @@ def run(plan: Plan, root: Path, say: Say = lambda line: None) -> Report:
 
 
 def judge(root: Path) -> Report | None:
-    """A run that is over, judged again by what it kept; None when it was broken off."""
+    """A run that is over, judged again by what it kept; None when it was broken off. Raises KeptDamaged."""
     over = kept.read(root)
-    return judging.judge(root, over) if over else None
+    return replace(judging.judge(root, over), judged_again=True) if over else None
 
 
 def _harm(plan: Plan, world: World, record: Record, say: Say) -> list[Striker]:

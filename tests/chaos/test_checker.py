@@ -23,7 +23,8 @@ def test_a_plain_history_is_right_and_sorted(story: Story) -> None:
     story.push("noop", how="")
     found = story.check()
     assert found.violations == []
-    assert (found.sorts["acknowledged"], found.sorts["unknown"], found.sorts["executed"]) == (5, 1, 5)
+    assert (found.sorts["pushed"], found.sorts["executed"]) == (8, 5)
+    assert [found.sorts[name] for name in ("acknowledged", "unknown", "refused")] == [5, 2, 1]
     assert found.sorts["lost"] == 0
 
 

@@ -23,12 +23,14 @@ def test_under_fire_nothing_is_lost_and_nothing_runs_twice_without_a_reason(tmp_
     report = json.loads(done.stdout)
     print(done.stderr, report)
     assert report["violations"] == []
-    assert report["sorts"]["acknowledged"] > 1000
+    sorts = report["sorts"]
+    assert sorts["acknowledged"] > 1000
+    assert sorts["pushed"] == sum(sorts.get(heard, 0) for heard in ("acknowledged", "unknown", "refused"))
     assert sum(report["strikes"].values()) > 10
     assert report["sorts"]["lost"] == 0 and "unexplained" not in report["duplicates"]
     assert done.returncode == 0
     again = ganger("chaos", "--judge", str(kept), "--json", cwd=tmp_path)
-    assert json.loads(again.stdout) == report and again.returncode == 0
+    assert json.loads(again.stdout) == report | {"judged_again": True} and again.returncode == 0
 
 
 def test_the_command_refuses_a_directory_that_is_in_use(tmp_path: Path) -> None:
@@ -63,6 +65,16 @@ def test_what_was_broken_off_is_not_judged(tmp_path: Path) -> None:
     done = ganger("chaos", "--judge", str(tmp_path), cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith(f"ganger: {tmp_path} does not hold a run that came to its end: name what")
+
+
+def test_what_is_damaged_is_not_judged(tmp_path: Path) -> None:
+    (tmp_path / "last").write_text('{"last": ')
+    done = ganger("chaos", "--judge", str(tmp_path), cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"ganger: {tmp_path}/last is damaged, so this run can't be judged: it holds"
+    )
+    assert done.stderr.count("\n") == 1
 
 
 def test_who_judges_runs_nothing(tmp_path: Path) -> None:

@@ -214,6 +214,7 @@ def _print(report: Any, out: "Console") -> None:
     planted = f", with {report.plant} planted" if report.plant else ""
     known = f"--seed {report.seed} --server {report.server}" if report.seed is not None else "seed unknown"
     out.print(f"{report.minutes:g} minutes, {known}{planted}; {report.took_s:,.0f} s in all")
+    out.print(report.origin(), markup=False)
     for title, rows in report.tables():
         rendering.table(
             ("what", ">how many" if title != "From push to begin" else "how long"), rows, title=title

@@ -4,7 +4,7 @@ import random
 import time
 
 from chaos import clocks
-from chaos.nemesis import Nemesis, NotNow, Stage
+from chaos.nemesis import Lacking, Nemesis, Stage
 
 STEPS_S = (-30, -5, -1, 1, 5, 30)
 
@@ -20,7 +20,7 @@ class StepClock:
     def strike(self, rng: random.Random) -> None:
         cluster = self._stage.cluster
         if not cluster.clocks:
-            raise NotNow(clocks.missing(cluster.binary) or "the servers have the machine's clock")
+            raise Lacking(clocks.missing(cluster.binary) or "the servers have the machine's clock")
         with cluster.turn():
             victim, by_s = rng.choice(cluster.primaries()), rng.choice(STEPS_S)
             node, slots = cluster.nodes[victim], cluster.view()[victim].slots

@@ -3,7 +3,7 @@
 import random
 import time
 
-from chaos.nemesis import Nemesis, NotNow, Stage
+from chaos.nemesis import Lacking, Nemesis, NotNow, Stage
 
 LENGTHS_S = ((0.5, 2.0), (2.0, 14.0), (16.0, 25.0))
 """A cut that a host sits out, one that is felt, and one in which its leases (15 s) end."""
@@ -23,7 +23,7 @@ class Lines:
     def strike(self, rng: random.Random) -> None:
         lines = self._stage.network
         if lines is None or not self._stage.hosts:
-            raise NotNow("hosts and servers are on one address")
+            raise Lacking("hosts and servers are on one address")
         host = rng.randrange(len(self._stage.hosts))
         for_s = rng.uniform(*rng.choices(LENGTHS_S, WEIGHTS)[0])
         if host in self._struck:

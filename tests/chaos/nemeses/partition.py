@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable
 
-from chaos.nemesis import Nemesis, NotNow, Stage
+from chaos.nemesis import Lacking, Nemesis, Stage
 
 SHORT_S, LONG_S = 1.0, 8.0
 """Less than a node timeout, which has no consequence but for who waits for a replica; and several."""
@@ -35,7 +35,7 @@ class PartNodes:
     def strike(self, rng: random.Random, way: str | None = None, for_s: float | None = None) -> None:
         cluster, lines = self._stage.cluster, self._stage.network
         if lines is None:
-            raise NotNow("hosts and servers are on one address")
+            raise Lacking("hosts and servers are on one address")
         way = way or rng.choice(sorted(WAYS))
         if for_s is None:
             for_s = rng.uniform(*((0.2, SHORT_S) if rng.random() < 0.3 else (SHORT_S, LONG_S)))

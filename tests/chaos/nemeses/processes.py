@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos.kinds import BY_NAME
-from chaos.nemesis import Nemesis, NotNow, Stage
+from chaos.nemesis import Lacking, Nemesis, NotNow, Stage
 
 LEASE_S = 15.0
 PATIENCE_S = 10.0
@@ -267,14 +267,14 @@ class SpoolFull(_Harm):
 
     def strike(self, rng: random.Random) -> None:
         if os.geteuid() != 0:
-            raise NotNow("only root may mount a file system")
+            raise Lacking("only root may mount a file system")
         host, _ = self._child(rng, "worker")
         spool = host.root / ".ganger/run/deaths"
         if not spool.is_dir():
             raise NotNow("the host has no spool yet")
         words = ["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=16", "ganger-chaos", str(spool)]
         if subprocess.run(words, capture_output=True).returncode != 0:
-            raise NotNow("a file system can't be mounted here")
+            raise Lacking("a file system can't be mounted here")
         self._over.append(spool)
         try:
             with suppress(OSError):  # no space left, at the latest now
