@@ -36,6 +36,8 @@ SIGNS = ("refuses our user name or password", "max number of clients")
 
 @dataclass
 class Evidence(Nodes):
+    drained_ns: int = FOR_EVER_NS
+    """When all that was pushed had ended; the counters were read soon after, and cron went on."""
     judged: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     """jid -> when its lease was taken from a holder."""
     deaths: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -181,6 +183,8 @@ class Evidence(Nodes):
                     self.strikes.append(Strike(note["name"], note["begin_ns"], note["end_ns"]))
                 case "stood still":
                     self.strikes.append(Strike(STOOD, note["begin_ns"], note["end_ns"]))
+                case "drained":
+                    self.drained_ns = at
                 case "replay":
                     self.replays.append((note["begin_ns"], note["end_ns"], note["queue"]))
         self.read_nodes(notes, self.strikes)

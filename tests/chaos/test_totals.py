@@ -6,6 +6,7 @@ import pytest
 
 from chaos.evidence import slot_of
 from chaos.story import Story, ns, rules
+from ganger import jid as jids
 
 
 @pytest.fixture
@@ -106,3 +107,12 @@ def test_what_is_replayed_succeeds_once_more(story: Story) -> None:
     story.final["replayed"] = 1
     assert said(story, "kept", enqueued=1, replayed=1, succeeded=2) == []
     assert said(story, "kept", enqueued=1, replayed=1, succeeded=1, expired=1) == ["I13"]
+
+
+def test_a_tick_when_all_was_drained_may_have_come_after_the_counters_were_read(story: Story) -> None:
+    (jid,) = jids.mint("due", 3)
+    story.run(jid, "ticks", 20, 20.1)
+    assert said(story, "due", enqueued=0) == ["I13"]
+    story.evidence.drained_ns = ns(15)
+    assert said(story, "due", enqueued=0) == []
+    assert said(story, "due", enqueued=1, succeeded=1) == []

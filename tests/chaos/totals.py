@@ -59,6 +59,8 @@ def _came_in(history: History, evidence: Evidence, jid: str, row: int) -> bool |
     state, first_ns = history.state[row], history.first_ns[row]
     if state & ACKED:
         return True
+    if first_ns > evidence.drained_ns:
+        return None  # a tick, before or after the counters were read
     if first_ns:
         return None if evidence.forgotten(jid, first_ns, first_ns) else True
     return None if state & UNKNOWN or not state else False
