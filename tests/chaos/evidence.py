@@ -27,6 +27,8 @@ NOTED_NS = S
 """A kill is noted before it is done: so long the one who was killed may go on."""
 AT_ONCE_NS = 2 * S
 """So long what a handler did may be unheard of though nothing hinders its host."""
+BATCH_NS = 5 * S
+"""So long after a handler's end its settle may wait: for its batch, and another of two seconds in it."""
 LEASE_NS, STILL_NS = 16 * S, 12 * S
 """Who was hindered for less than so much of a lease, with its judge, has renewed it."""
 FORGETS_NS = 60 * S
@@ -132,13 +134,13 @@ class Evidence(Nodes):
         for host in self._hosts_of(run):
             spans += [*self.down.get(host, ()), *self._unled(host)]
         over_ns = min(judged_ns, run.end_ns or self.died_ns(run))
-        if not _covered(spans, over_ns, over_ns + AT_ONCE_NS):
+        if not _covered(spans, over_ns, over_ns + BATCH_NS):
             return False
-        begins = [over_ns - LEASE_NS, over_ns + AT_ONCE_NS, *(begin for begin, _ in spans)]
+        begins = [over_ns - LEASE_NS, over_ns + BATCH_NS, *(begin for begin, _ in spans)]
         return any(
             _covered(spans, at, min(at + LEASE_NS, judged_ns)) >= STILL_NS
             for at in begins
-            if over_ns - LEASE_NS <= at <= over_ns + AT_ONCE_NS
+            if over_ns - LEASE_NS <= at <= over_ns + BATCH_NS
         )
 
     def _unled(self, host: str) -> Iterator[tuple[int, int]]:

@@ -29,8 +29,13 @@ AWAY = {
 """What is noted of a primary that may not hear that it was replaced, and the name of the strike."""
 GONE = AWAY | {"killed a primary": "kill a primary"}
 """What is noted of one that serves nobody from then on, or nobody that counts, until another does."""
+UNLINKED = frozenset({"part a primary from its replica", "change the password", "refuse connections"})
+"""What is noted of a primary that its replica can't follow meanwhile, beside partings."""
+CAUGHT_UP_NS = 3 * S
+"""So long after that the replica may be behind: it tries once a second, then reads what it missed."""
 RIGHT_NS = 3 * S
 """So long what a clock said may be felt when it is right again."""
+EVER_NS = 1 << 62
 Stretches = tuple[tuple[int, int], ...]
 _QUEUES = {jids.digest(queue): partitions(NAMESPACE, queue, PARTITIONS) for queue in QUEUES}
 
@@ -67,6 +72,8 @@ class Nodes:
     """From when to when a primary stood still, or was alone, and the slots that it served."""
     gone: list[tuple[int, int, Stretches]] = field(default_factory=list)
     """The same, and those that were killed."""
+    unlinked: list[tuple[int, int, Stretches]] = field(default_factory=list)
+    """From when to when a primary's replica could not follow it, and the slots that it served."""
     clocks: list[tuple[int, int, int, Stretches]] = field(default_factory=list)
     """From when to when the clock of a node was not right, by how many ms, and the slots that it served."""
 
@@ -94,7 +101,11 @@ class Nodes:
             for begin, end, stretches in self.gone
             if begin <= failover_ns <= end + 3 * S and _holds(stretches, slot)
         ]
-        return min([failover_ns - LAG_NS, *struck])
+        since = min([failover_ns - LAG_NS, *struck])
+        for begin, end, stretches in sorted(self.unlinked, reverse=True):
+            if begin < since <= end + CAUGHT_UP_NS and _holds(stretches, slot):
+                since = begin
+        return since
 
     def went_on(self, jid: str, before: Run) -> bool:
         """Whether the primary of the job's slot stood still or was alone, its replica took over, and the old
@@ -114,7 +125,7 @@ class Nodes:
     def forgotten(self, jid: str, first_ns: int, last_ns: int) -> bool:
         """Whether a job whose push nobody was promised, and that began from `first_ns` to `last_ns`, may have
         gone with the node that it was pushed to."""
-        return self.took_along(jid, first_ns, last_ns, last_ns + LAG_NS)
+        return self.took_along(jid, first_ns, last_ns, EVER_NS)
 
     def unsaid(self, jid: str, answered_ns: int, seen_ns: int) -> bool:
         """Whether what was answered then may be unknown to who served the job's slot later."""
@@ -155,6 +166,10 @@ class Nodes:
                 case "put a clock right" if note["node"] in stepped:
                     begin, by_ms, slots = stepped.pop(note["node"])
                     self.clocks.append((begin, at, by_ms, (*slots, *_stretches(note))))
+            if what in UNLINKED or (
+                what == "parted the nodes" and note.get("way", "").startswith("a primary")
+            ):
+                self.unlinked.append((at, at + int(note["for_s"] * S), _stretches(note)))
             if what in GONE:
                 ends = [s.end_ns for s in spans.get(GONE[what], ()) if s.begin_ns <= at <= s.end_ns]
                 found = [(at, end, _stretches(note)) for end in ends]

@@ -110,6 +110,29 @@ def test_a_failover_takes_along_what_its_primary_did_last(
 
 
 @pytest.mark.parametrize(
+    ("parted_at", "way", "reason"),
+    [
+        (8, "a primary from its replica", "failover"),  # and the replica had not caught up
+        (8, "a shard alone", "unexplained"),
+        (3, "a primary from its replica", "unexplained"),  # it had by then
+    ],
+)
+def test_a_failover_to_a_replica_that_could_not_follow_takes_along_more(
+    story: Story, parted_at: float, way: str, reason: str
+) -> None:
+    """For eight seconds; a failover is seen at 20 s, or at 23 s."""
+    slots = [[slot_of(again(story, 9, 40))] * 2]
+    parted = {"at_ns": ns(parted_at), "for_s": 8.0, "way": way, "slots": slots}
+    story.evidence.read_record(
+        [
+            {"what": "parted the nodes", **parted},
+            {"what": "failover", "at_ns": ns(23 if parted_at == 3 else 20), "to": "b", "slots": slots},
+        ]
+    )
+    assert story.check().duplicates == {reason: 1}
+
+
+@pytest.mark.parametrize(
     ("way", "at", "reason"),
     [("FORCE", 10.8, "failover"), ("plain", 10.8, "unexplained"), ("plain", 11.2, "failover")],
     ids=["by force", "plain", "plain, but later"],
