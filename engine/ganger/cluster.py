@@ -23,13 +23,11 @@ from ganger.command import Command, Word
 from ganger.config import RedisSettings
 from ganger.durability import TRIAL, OnDisk
 from ganger.errors import (
-    ClusterUnavailable,
+    PASSING,
     GangerError,
     NodeDown,
     NoDisk,
     OutcomeUnknown,
-    ServerBusy,
-    WrongPassword,
 )
 from ganger.wire.breaker import DOWN_S
 from ganger.wire.link import Link, LinkLost, LinkRefused, ReplyError, pack
@@ -44,9 +42,6 @@ from ganger.wire.volley import volley
 
 __all__ = ["Cluster", "Command", "Node", "Subscription"]
 
-_LATER = (NodeDown, OutcomeUnknown, ServerBusy, ClusterUnavailable, WrongPassword)
-"""What a node may answer for a while: it is down, hangs, runs a long script, loads its data, has no free
-connection, or another password, as they are being changed. One that no node accepts is another matter."""
 _KNOCK_S = 0.5
 _monotonic = time.monotonic
 
@@ -202,7 +197,7 @@ class Cluster:
                     raise silent[node]
                 info = self._info(node, until, each_s)
                 warnings += check_server(node, info, durability, now_ms())
-            except _LATER as error:
+            except PASSING as error:
                 warnings.append(str(error))
         return warnings
 
@@ -243,7 +238,7 @@ class Cluster:
             try:
                 check_server(node, self._info(node, until, each_s))
                 break
-            except _LATER as error:
+            except PASSING as error:
                 silent[node] = error
         return silent
 

@@ -260,3 +260,8 @@ class JobTimeout(Exception):
 
     Not a GangerError: a handler that catches ganger's own errors must not swallow the end of its time.
     """
+
+
+PASSING = (NodeDown, OutcomeUnknown, ServerBusy, ClusterUnavailable, WrongPassword)
+"""What a node may answer for a while: it is down, hangs, runs a long script, loads its data, has no free
+connection, or another password, as they are being changed. One that no node accepts is another matter."""

@@ -124,9 +124,8 @@ class Pusher:
     ) -> list[tuple[Partition, list[NewJob]]]:
         """Which jobs go where: even parts, each of one op, in the order of the bodies; to nodes that are down
         or turn us away only when all do."""
-        candidates = list(self._candidates(target.queue))
-        up = [place for place in candidates if not self._avoids(place.slot)]
-        places = itertools.cycle(up or candidates)
+        turn = list(self._in_turn(target.queue))
+        places = itertools.cycle([place for place in turn if not self._avoids(place.slot)] or turn)
         chunks: list[tuple[Partition, list[NewJob]]] = []
         for part in _chunks(bodies, self._count(target.queue), most_bytes):
             place = next(places)
@@ -220,17 +219,19 @@ class Pusher:
     def _candidates(self, queue: str) -> Iterator[Partition]:
         """All partitions from the next one on, those on nodes that are down or turn us away last. Lazily: the
         first will do."""
-        places = self.places(queue)
-        start = next(self._turn)
-        avoids = self._avoids
         down = []
-        for step in range(len(places)):
-            place = places[(start + step) % len(places)]
-            if avoids(place.slot):
+        for place in self._in_turn(queue):
+            if self._avoids(place.slot):
                 down.append(place)
             else:
                 yield place
         yield from down
+
+    def _in_turn(self, queue: str) -> Iterator[Partition]:
+        """All partitions from the next one on."""
+        places, start = self.places(queue), next(self._turn)
+        for step in range(len(places)):
+            yield places[(start + step) % len(places)]
 
     def _avoids(self, slot: int) -> bool:
         return self._cluster.is_down(slot) or self._cluster.turns_away(slot)

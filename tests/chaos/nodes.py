@@ -76,6 +76,8 @@ class Nodes:
     """From when to when a primary's replica could not follow it, and the slots that it served."""
     clocks: list[tuple[int, int, int, Stretches]] = field(default_factory=list)
     """From when to when the clock of a node was not right, by how many ms, and the slots that it served."""
+    _in_step: dict[tuple[int, int], int] = field(default_factory=dict)
+    """What _in_step_until has worked out: it is asked for each job, and there are a few thousand answers."""
 
     def failed_over(self, jid: str, from_ns: int, until_ns: int) -> bool:
         return self.slot_failed_over(slot_of(jid), from_ns, until_ns)
@@ -96,6 +98,11 @@ class Nodes:
         )
 
     def _in_step_until(self, slot: int, failover_ns: int) -> int:
+        if (slot, failover_ns) not in self._in_step:
+            self._in_step[slot, failover_ns] = self._reach_back(slot, failover_ns)
+        return self._in_step[slot, failover_ns]
+
+    def _reach_back(self, slot: int, failover_ns: int) -> int:
         struck = [
             begin - JUST_BEFORE_NS
             for begin, end, stretches in self.gone
@@ -152,6 +159,7 @@ class Nodes:
         plain: list[tuple[int, str]] = []
         stepped: dict[str, tuple[int, int, Stretches]] = {}
         spans: dict[str, list[Strike]] = {}
+        self._in_step.clear()
         for strike in strikes:
             spans.setdefault(strike.name, []).append(strike)
         for note in notes:

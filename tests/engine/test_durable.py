@@ -53,7 +53,7 @@ def test_a_repeat_is_no_better_confirmed_than_the_push_it_repeats(
     assert push() is False
 
 
-@pytest.mark.parametrize("step", ["register", "create", "commit", "adopt", "once"])
+@pytest.mark.parametrize("step", ["register", "create", "commit", "adopt", "once", "once done"])
 def test_a_repeat_of_what_makes_a_batch_or_a_mark_is_no_better_confirmed(
     replicated_servers: ClusterServers, step: str
 ) -> None:
@@ -77,10 +77,13 @@ def test_a_repeat_of_what_makes_a_batch_or_a_mark_is_no_better_confirmed(
             cluster, mark, holder, pending_ms=60_000, ttl_ms=60_000, again=False, deadline_s=1.5, replicas=1
         ),
     }
+    acts["once done"] = acts["once"]
     assert replicated_servers.index_of(CONTROL.slot) == 2
     with closing(Cluster(replicated_servers.settings())) as cluster:
         if step in ("commit", "adopt"):
             batch.create(cluster, keys, {"bid": keys.bid})
+        if step == "once done":  # which somebody else is told
+            once.end(cluster, mark, once.Holder("another"), "done", b"{}", ttl_ms=60_000)
     replicated_servers.pause(5)
     try:
         for _ in range(2):

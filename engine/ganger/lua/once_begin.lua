@@ -19,9 +19,9 @@ local function older(a, b)
   if a_ms ~= b_ms then return tonumber(a_ms) < tonumber(b_ms) end
   return tonumber(a_seq) < tonumber(b_seq)
 end
-if state == 'done' then return {'done', was[6]} end
-if state and was[2] == token then
-  redis.call('HSET', mark, 'token', token) -- who waits for replicas waits for this connection's last write
+if state == 'done' or state and was[2] == token then
+  redis.call('HSET', mark, 'state', state) -- who waits for replicas waits for this connection's last write
+  if state == 'done' then return {'done', was[6]} end
   if state == 'pending' then return {'begun', was[7]} end
   return {'failed', was[6]}
 end

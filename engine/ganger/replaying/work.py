@@ -13,13 +13,9 @@ from ganger.calls import open_command
 from ganger.clock import monotonic_s
 from ganger.command import Command
 from ganger.errors import (
-    ClusterUnavailable,
+    PASSING,
     GangerError,
-    NodeDown,
-    OutcomeUnknown,
-    ServerBusy,
     Uninitialised,
-    WrongPassword,
 )
 from ganger.keys import Partition
 from ganger.label import Label, encode, split
@@ -30,7 +26,6 @@ FAULTS = 3
 """Failed calls in a row after which a partition is left out; if it is out of reach, as long as a failover
 takes, not before PATIENCE_S."""
 PATIENCE_S = 15.0
-_PASSES = (NodeDown, ClusterUnavailable, OutcomeUnknown, ServerBusy, WrongPassword)
 
 
 class Work(ABC):
@@ -66,7 +61,7 @@ class Work(ABC):
         if not self._faults:
             self._failing_since_s = monotonic_s()
         self._faults += 1
-        waits = isinstance(error, _PASSES) and monotonic_s() - self._failing_since_s < self.patience_s
+        waits = isinstance(error, PASSING) and monotonic_s() - self._failing_since_s < self.patience_s
         if self._faults >= FAULTS and not waits:
             self.missing = str(error)
 

@@ -31,7 +31,7 @@ TRY_MS = 300
 MANIFEST_MS = 10
 CHECK_S = 1.5
 PATIENCE_S = 10.0
-HOPELESS = (WrongPassword, NotACluster, ServerTooOld, EvictionEnabled, BadSettings, BadThrottleServer, NoDisk)
+HOPELESS = (NotACluster, ServerTooOld, EvictionEnabled, BadSettings, BadThrottleServer, NoDisk)
 SOCKET_S, CONNECT_S = 0.9, 0.5
 """No I/O of a role may keep its loop for longer."""
 
@@ -74,12 +74,9 @@ class Starting:
                 self._role.loop.soon("start", MANIFEST_MS)
                 return
             handler, detail = self._begin(cluster)
-        except (*HOPELESS, ValueError) as error:
-            if isinstance(error, WrongPassword) and self._cluster is not None:
-                self._wait(error)
-            else:
+        except (GangerError, ValueError) as error:
+            if self._is_hopeless(error):
                 self._fail(error, EXIT_CONFIG)
-        except GangerError as error:
             self._wait(error)
         else:
             self._role.loop.stop("start")
@@ -89,7 +86,13 @@ class Starting:
                 handler(message)
             self._role.tell(RoleReady(self._role.name, detail))
 
-    def _wait(self, error: GangerError) -> None:
+    def _is_hopeless(self, error: Exception) -> bool:
+        """A password is, when no node accepts it; once one has, it is being changed at the others."""
+        if isinstance(error, WrongPassword):
+            return self._cluster is None
+        return isinstance(error, (*HOPELESS, ValueError))
+
+    def _wait(self, error: Exception) -> None:
         """Within reason."""
         if time.monotonic() - self._since_s > PATIENCE_S:
             self._fail(error, EXIT_FAILED)

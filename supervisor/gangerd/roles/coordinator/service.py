@@ -118,9 +118,9 @@ class Coordinator:
     # ---- duties ----------------------------------------------------------------------------------------
 
     def _look(self) -> None:
+        self._role.loop.soon("beat")  # a duty of its own: where no server answers, either takes seconds
         self._lookout.poll()
         self._lookout.subscriptions.check()
-        self._role.loop.soon("beat")  # a duty of its own: where no server answers, either takes seconds
 
     def _beat(self) -> None:
         pages, now_ns = self._role.pages, time.monotonic_ns()
