@@ -65,7 +65,7 @@ def test_a_repeat_of_what_makes_a_batch_or_a_mark_is_no_better_confirmed(
     mark = next(
         mark
         for number in count()
-        if replicated_servers.index_of((mark := OnceMark("ganger", f"durable-{number}")).slot) == 2
+        if replicated_servers.index_of((mark := OnceMark("ganger", f"{step}-{number}")).slot) == 2
     )
     holder = once.Holder("token")
     acts: dict[str, Callable[[Cluster], object]] = {
@@ -83,7 +83,7 @@ def test_a_repeat_of_what_makes_a_batch_or_a_mark_is_no_better_confirmed(
         if step in ("commit", "adopt"):
             batch.create(cluster, keys, {"bid": keys.bid})
         if step == "once done":  # which somebody else is told
-            once.end(cluster, mark, once.Holder("another"), "done", b"{}", ttl_ms=60_000)
+            assert once.end(cluster, mark, once.Holder("another"), "done", b"{}", ttl_ms=60_000)
     replicated_servers.pause(5)
     try:
         for _ in range(2):
